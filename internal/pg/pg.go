@@ -1,0 +1,124 @@
+// Package pg is everything between us and PostgreSQL: the pool, migrations,
+// translated errors, the change feed, sealed settings and the private server.
+package pg
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+)
+
+// DB is what services hold: a *pgxpool.Pool, or a pgx.Tx, on which Begin is a
+// savepoint.
+type DB interface {
+	db.DBTX
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+const (
+	// connectTimeout bounds one attempt to connect. It is shorter than any media
+	// server waits for a callback, so that a host that swallows packets costs a
+	// refusal and not a hanging client.
+	connectTimeout = 3 * time.Second
+	// rollbackTimeout bounds the rollback of a transaction whose own context may
+	// have ended already.
+	rollbackTimeout = 2 * time.Second
+)
+
+// Open connects to the database at url (a postgres:// URL or a key=value
+// string) and checks that it answers. Unless url says otherwise the pool holds
+// up to four connections per processor, at least 16, and gives one attempt to
+// connect three seconds. It fails with an errs.Unavailable error when the
+// server does not answer.
+//
+// Behind PgBouncer in transaction mode, add default_query_exec_mode=cache_describe
+// to url where its max_prepared_statements is zero. Migrations and the Feed need
+// sessions of their own and must reach PostgreSQL itself.
+func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	config, err := poolConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open database: %w", Err(err, nil))
+	}
+	return pool, nil
+}
+
+func poolConfig(url string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err) // pgx strikes the password out
+	}
+	setConnDefaults(config.ConnConfig, url)
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
+	}
+	if !strings.Contains(url, "pool_max_conn_idle_time") {
+		config.MaxConnIdleTime = 5 * time.Minute
+	}
+	// After a failover an idle connection may lead nowhere without saying so.
+	config.PingTimeout = connectTimeout
+	return config, nil
+}
+
+// connConfig parses url for one connection outside a pool.
+func connConfig(url string) (*pgx.ConnConfig, error) {
+	// The pool's parser knows the pool_ parameters, which pgx's own would send
+	// to the server.
+	config, err := poolConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	return config.ConnConfig, nil
+}
+
+func setConnDefaults(config *pgx.ConnConfig, url string) {
+	if !strings.Contains(url, "connect_timeout") {
+		config.ConnectTimeout = connectTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "stagedoor"
+	}
+}
+
+// InTx runs fn in a transaction, or in a savepoint where db is one already. It
+// commits when fn returns nil and rolls back when fn fails or panics. Errors
+// of fn come back as they are, those of beginning and committing as of Err.
+//
+// A commit whose answer was lost may have happened: errs.Unavailable from here
+// means "not known to be done".
+func InTx(ctx context.Context, db DB, fn func(pgx.Tx) error) error {
+	tx, err := db.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", Err(err, nil))
+	}
+	defer rollback(ctx, tx)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", Err(err, nil))
+	}
+	return nil
+}
+
+// rollback does nothing after a commit. Its error is of no use: a connection
+// that cannot roll back is closed by the pool, which rolls back.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	_ = tx.Rollback(ctx)
+}

@@ -1,0 +1,51 @@
+-- name: AccountInsert :one
+INSERT INTO accounts (username, email, full_name, password_hash, admin, permission_level, tokens_not_before, created_at, updated_at)
+VALUES (@username, @email, @full_name, @password_hash, @admin, @permission_level, @now, @now, @now)
+RETURNING *;
+
+-- Usernames are ASCII, so lower() here and strings.ToLower in Go agree under
+-- every collation.
+-- name: AccountByUsername :one
+SELECT * FROM accounts WHERE lower(username) = lower(@username);
+
+-- name: AccountListAfter :many
+SELECT * FROM accounts
+WHERE lower(username) > lower(@after)
+ORDER BY lower(username)
+LIMIT @max_rows;
+
+-- name: AccountListAll :many
+SELECT * FROM accounts;
+
+-- Null leaves a column as it is. updated_at only ever grows: it is the version by
+-- which memory tells a newer copy of the row from an older one. So does
+-- tokens_not_before, which is why two changes in one microsecond still differ.
+-- name: AccountUpdate :one
+UPDATE accounts SET
+    email = coalesce(sqlc.narg(email), email),
+    full_name = coalesce(sqlc.narg(full_name), full_name),
+    password_hash = coalesce(sqlc.narg(password_hash), password_hash),
+    admin = coalesce(sqlc.narg(admin), admin),
+    permission_level = coalesce(sqlc.narg(permission_level), permission_level),
+    disabled_at = CASE coalesce(sqlc.narg(disabled)::boolean, disabled_at IS NOT NULL)
+        WHEN true THEN coalesce(disabled_at, @now::timestamptz) END,
+    tokens_not_before = CASE WHEN @void_tokens::boolean
+        THEN greatest(@now::timestamptz, tokens_not_before + interval '1 microsecond')
+        ELSE tokens_not_before END,
+    updated_at = greatest(@now::timestamptz, updated_at + interval '1 microsecond')
+WHERE lower(username) = lower(@username)
+RETURNING *;
+
+-- name: AccountAdminExists :one
+SELECT EXISTS (SELECT FROM accounts WHERE admin AND disabled_at IS NULL);
+
+-- In order of id, so that two callers cannot block each other.
+-- name: AccountLockAdmins :many
+SELECT id FROM accounts
+WHERE admin AND disabled_at IS NULL
+ORDER BY id
+FOR UPDATE;
+
+-- Lets one process at a time decide that there is no administrator yet.
+-- name: AccountLockTable :exec
+LOCK TABLE accounts IN SHARE ROW EXCLUSIVE MODE;

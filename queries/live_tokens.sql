@@ -1,0 +1,39 @@
+-- name: LiveTokenInsert :one
+INSERT INTO live_tokens (account_id, app, stream, level, token_hash, play_hash, token_sealed, play_sealed, created_at)
+VALUES (@account_id, @app, @stream, @level, @token_hash, @play_hash, @token_sealed, @play_sealed, @now)
+RETURNING *;
+
+-- name: LiveTokenHolder :one
+SELECT account_id FROM live_tokens WHERE app = @app AND stream = @stream AND revoked_at IS NULL FOR UPDATE;
+
+-- name: LiveTokenRevokeStream :many
+UPDATE live_tokens SET revoked_at = @now::timestamptz WHERE app = @app AND stream = @stream AND revoked_at IS NULL
+RETURNING id;
+
+-- name: LiveTokenRevoke :one
+UPDATE live_tokens SET revoked_at = @now::timestamptz
+WHERE token_hash = @token_hash AND revoked_at IS NULL AND (account_id = @account_id OR @any_owner::boolean)
+RETURNING id;
+
+-- name: LiveTokenList :many
+SELECT t.*, a.username
+FROM live_tokens t JOIN accounts a ON a.id = t.account_id
+WHERE t.revoked_at IS NULL AND (t.account_id = @account_id OR @any_owner::boolean)
+ORDER BY t.id
+LIMIT @row_limit;
+
+-- Destroyed pairs stay in memory for a while, so that their refusal can say so.
+-- name: LiveTokenAccessAll :many
+SELECT * FROM live_token_access WHERE revoked_at IS NULL OR revoked_at > @revoked_after::timestamptz;
+
+-- name: LiveTokenAccessByID :many
+SELECT * FROM live_token_access WHERE id = @id;
+
+-- name: LiveTokenAccessByHash :many
+SELECT * FROM live_token_access WHERE token_hash = @hash OR play_hash = @hash;
+
+-- name: LiveTokenAccessByUsername :many
+SELECT * FROM live_token_access WHERE lower(username) = lower(@username) AND revoked_at IS NULL;
+
+-- name: LiveTokenPurge :execrows
+DELETE FROM live_tokens WHERE revoked_at < @revoked_before::timestamptz;

@@ -1,0 +1,26 @@
+-- name: NodeInsert :one
+INSERT INTO nodes (name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at)
+VALUES (@name, @kind, @secret_hash, @secret_sealed, @sources, @control_url, @control_username, @control_password_sealed, @play_url, @record_url, @now, @now)
+RETURNING *;
+
+-- name: NodeInsertLocal :exec
+INSERT INTO nodes (name, kind, created_at, updated_at) VALUES ('local', @kind, @now, @now) ON CONFLICT DO NOTHING;
+
+-- name: NodeUpdate :one
+UPDATE nodes SET kind = @kind, secret_hash = @secret_hash, secret_sealed = @secret_sealed, sources = @sources,
+    control_url = @control_url, control_username = @control_username, control_password_sealed = @control_password_sealed,
+    play_url = @play_url, record_url = @record_url, updated_at = @now
+WHERE name = @name
+RETURNING *;
+
+-- name: NodeDelete :execrows
+DELETE FROM nodes WHERE name = @name;
+
+-- name: NodeList :many
+SELECT * FROM nodes ORDER BY name;
+
+-- name: NodeByName :one
+SELECT * FROM nodes WHERE name = @name;
+
+-- name: NodeLock :one
+SELECT * FROM nodes WHERE name = @name FOR UPDATE;

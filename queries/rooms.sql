@@ -1,0 +1,86 @@
+-- name: RoomInsert :one
+INSERT INTO rooms (id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, mode, chat_id, meeting_id, im_servers, created_at, updated_at)
+VALUES (@id, @app, @title, @notice, @cover_url, @anchor_id, @anchor_nick, @extends, @mode, @chat_id, @meeting_id, @im_servers, @now, @now)
+RETURNING *;
+
+-- name: RoomByID :one
+SELECT * FROM rooms WHERE id = @id AND deleted_at IS NULL;
+
+-- name: RoomByChatID :one
+SELECT * FROM rooms WHERE chat_id = @chat_id AND deleted_at IS NULL;
+
+-- name: RoomPage :many
+SELECT * FROM rooms
+WHERE deleted_at IS NULL AND (sqlc.narg(status)::smallint IS NULL OR status = sqlc.narg(status))
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit OFFSET @row_offset;
+
+-- Counting stops at row_limit, so that a page costs the same in a large table.
+-- name: RoomCount :one
+SELECT count(*) FROM (
+    SELECT 1 FROM rooms
+    WHERE deleted_at IS NULL AND (sqlc.narg(status)::smallint IS NULL OR status = sqlc.narg(status))
+    LIMIT @row_limit) counted;
+
+-- Compare and set: no row means that the room is not in one of the states.
+-- name: RoomStart :one
+UPDATE rooms SET status = 1, started_at = coalesce(started_at, @now::timestamptz), updated_at = @now
+WHERE id = @id AND status = 0 AND deleted_at IS NULL
+RETURNING *;
+
+-- name: RoomPause :one
+UPDATE rooms SET status = 0, updated_at = @now
+WHERE id = @id AND status = 1 AND deleted_at IS NULL
+RETURNING *;
+
+-- name: RoomStop :one
+UPDATE rooms SET status = 2, stopped_at = @now::timestamptz, updated_at = @now
+WHERE id = @id AND status IN (0, 1) AND deleted_at IS NULL
+RETURNING *;
+
+-- name: RoomDelete :one
+UPDATE rooms SET deleted_at = @now::timestamptz, updated_at = @now, status = 2, stopped_at = coalesce(stopped_at, @now)
+WHERE id = @id AND deleted_at IS NULL
+RETURNING *;
+
+-- name: RoomUpdate :one
+UPDATE rooms SET
+    title = coalesce(sqlc.narg(title), title),
+    notice = coalesce(sqlc.narg(notice), notice),
+    extends = coalesce(sqlc.narg(extends), extends),
+    updated_at = @now
+WHERE id = @id AND deleted_at IS NULL
+RETURNING *;
+
+-- name: RoomSetMeeting :one
+UPDATE rooms SET meeting_info = @meeting_info, updated_at = @now
+WHERE id = @id AND mode = 1 AND deleted_at IS NULL
+RETURNING *;
+
+-- name: RoomLike :one
+UPDATE rooms SET like_count = like_count + @likes WHERE chat_id = @chat_id AND deleted_at IS NULL
+RETURNING like_count;
+
+-- Locks the room of a stream, so that stopping it and publishing to it happen
+-- one after the other.
+-- name: RoomForPublish :one
+SELECT id, status, (deleted_at IS NOT NULL)::boolean AS deleted FROM rooms
+WHERE app = @app AND id = @id
+FOR UPDATE;
+
+-- name: RoomForMeetingPublish :one
+SELECT id, status, (deleted_at IS NOT NULL)::boolean AS deleted FROM rooms
+WHERE meeting_id = @meeting_id AND anchor_id = @anchor_id
+FOR UPDATE;
+
+-- name: RoomLeaveAir :exec
+UPDATE rooms SET status = 0, updated_at = @now WHERE id = @id AND status = 1;
+
+-- name: RoomsClosed :many
+SELECT id FROM rooms WHERE status = 2 OR deleted_at IS NOT NULL;
+
+-- name: RoomClosed :one
+SELECT (status = 2 OR deleted_at IS NOT NULL)::boolean FROM rooms WHERE id = @id;
+
+-- name: RoomAnchorOfStream :one
+SELECT anchor_id FROM rooms WHERE (app = @app AND id = @stream) OR meeting_id = @meeting_id LIMIT 1;

@@ -1,0 +1,23 @@
+-- name: TokenKeyInsert :exec
+INSERT INTO token_keys (kid, private_sealed, created_at) VALUES (@kid, @private_sealed, @now);
+
+-- name: TokenKeyList :many
+SELECT * FROM token_keys ORDER BY created_at, kid;
+
+-- Lets one process at a time decide that there is no signing key yet.
+-- name: TokenKeyLockTable :exec
+LOCK TABLE token_keys IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: RevokedTokenInsert :exec
+INSERT INTO revoked_tokens (jti, username, revoked_at, expires_at)
+VALUES (@jti, @username, @now, @expires_at)
+ON CONFLICT (jti) DO NOTHING;
+
+-- name: RevokedTokenByJTI :one
+SELECT * FROM revoked_tokens WHERE jti = @jti;
+
+-- name: RevokedTokenListLive :many
+SELECT jti, expires_at FROM revoked_tokens WHERE expires_at >= @since;
+
+-- name: RevokedTokenDeleteBefore :exec
+DELETE FROM revoked_tokens WHERE expires_at < @before;
