@@ -1,0 +1,365 @@
+package urlsign
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	testExpiry = 1893456000 // 2030-01-01T00:00:00Z
+	testSecret = "0123456789abcdef0123456789abcdef"
+	testRoom   = "c8d619e2e7ec445db8a1e1ebf967d6c3"
+)
+
+var (
+	testNow  = time.Unix(testExpiry-3600, 0)
+	testAddr = netip.MustParseAddr("203.0.113.9")
+)
+
+func testKey() Key { return Key{ID: "k1", Secret: []byte(testSecret)} }
+
+func testTarget(scene Scene) Target {
+	return Target{Scene: scene, App: "live", Stream: "cam1", Host: "play.example.com", Addr: testAddr}
+}
+
+func lookup(tb testing.TB, name string) Scheme {
+	tb.Helper()
+	s, ok := Lookup(name)
+	if !ok {
+		tb.Fatalf("no scheme %q", name)
+	}
+	return s
+}
+
+func sign(tb testing.TB, scheme string, t Target, o SignOptions) string {
+	tb.Helper()
+	if o.Expires.IsZero() {
+		o.Expires = time.Unix(testExpiry, 0)
+	}
+	query := string(lookup(tb, scheme).AppendQuery(nil, t, testKey(), o))
+	if query == "" {
+		tb.Fatalf("%s did not sign %+v", scheme, t)
+	}
+	return query
+}
+
+// verify asks at testNow, with the one test key unless others are given.
+func verify(tb testing.TB, scheme, query string, t Target, keys ...Key) Result {
+	tb.Helper()
+	if keys == nil {
+		keys = []Key{testKey()}
+	}
+	return lookup(tb, scheme).Verify(query, t, keys, VerifyOptions{Now: testNow})
+}
+
+func wantStatus(tb testing.TB, got Result, want Status) {
+	tb.Helper()
+	if got.Status != want {
+		tb.Errorf("status %s, want %s", got.Status, want)
+	}
+	genuine := got.Status == Valid || got.Status == Expired || got.Status == WrongScene || got.Status == WrongAddress
+	if (got.KeyID != "") != genuine || !got.Expires.IsZero() != genuine {
+		tb.Errorf("status %s with key %q and expiry %v", got.Status, got.KeyID, got.Expires)
+	}
+}
+
+// eachScheme runs f once per scheme with the name of its parameter.
+func eachScheme(t *testing.T, f func(t *testing.T, scheme, param string)) {
+	t.Helper()
+	for scheme, param := range map[string]string{"aliyun_a": "auth_key", "stagedoor": "sd"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			f(t, scheme, param)
+		})
+	}
+}
+
+func TestNamesListTheDefaultFirstAndLookupFindsEach(t *testing.T) {
+	t.Parallel()
+	if got, want := Names(), []string{"stagedoor", "aliyun_a"}; !slices.Equal(got, want) {
+		t.Errorf("names %v, want %v", got, want)
+	}
+	strengths := map[string]string{"stagedoor": "strong", "aliyun_a": "compatibility"}
+	for _, name := range Names() {
+		s := lookup(t, name)
+		if s.Name() != name || s.Strength() != strengths[name] {
+			t.Errorf("%s is %s, %s", name, s.Name(), s.Strength())
+		}
+	}
+	for _, name := range []string{"", "Stagedoor", "aliyun_b"} {
+		if s, ok := Lookup(name); ok || s != nil {
+			t.Errorf("%q found", name)
+		}
+	}
+}
+
+func TestStatusNamesAreDistinct(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for s := Absent; s <= Repeated; s++ {
+		if name := s.String(); name == "" || name == "unknown" || seen[name] {
+			t.Errorf("status %d is called %q", s, name)
+		}
+		seen[s.String()] = true
+	}
+	if got := Status(200).String(); got != "unknown" {
+		t.Errorf("status 200 is called %q", got)
+	}
+}
+
+func TestASignedURLIsValidForBothScenes(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, param string) {
+		for _, scene := range []Scene{Publish, Play} {
+			query := sign(t, scheme, testTarget(scene), SignOptions{})
+			if !strings.HasPrefix(query, param+"=") {
+				t.Errorf("query %q", query)
+			}
+			r := verify(t, scheme, query, testTarget(scene))
+			wantStatus(t, r, Valid)
+			if r.KeyID != "k1" || r.Expires.Unix() != testExpiry {
+				t.Errorf("result %+v", r)
+			}
+		}
+	})
+}
+
+func TestAppendQueryKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, _ string) {
+		alone := sign(t, scheme, testTarget(Play), SignOptions{})
+		o := SignOptions{Expires: time.Unix(testExpiry, 0)}
+		got := string(lookup(t, scheme).AppendQuery([]byte("?vhost=a.example.com&"), testTarget(Play), testKey(), o))
+		if got != "?vhost=a.example.com&"+alone {
+			t.Errorf("query %q", got)
+		}
+		wantStatus(t, verify(t, scheme, got, testTarget(Play)), Valid)
+	})
+}
+
+func TestTheLastSecondIsStillValid(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, _ string) {
+		query := sign(t, scheme, testTarget(Play), SignOptions{})
+		for _, validity := range []time.Duration{0, 30 * time.Second, 90500 * time.Millisecond, -time.Hour} {
+			last := time.Unix(testExpiry, 0).Add(validity).Truncate(time.Second)
+			for _, c := range []struct {
+				now  time.Time
+				want Status
+			}{
+				{last.Add(-time.Second), Valid},
+				{last, Valid},
+				{last.Add(time.Second - time.Nanosecond), Valid},
+				{last.Add(time.Second), Expired},
+				{last.Add(100 * 365 * 24 * time.Hour), Expired},
+			} {
+				o := VerifyOptions{Now: c.now, Validity: validity}
+				r := lookup(t, scheme).Verify(query, testTarget(Play), []Key{testKey()}, o)
+				wantStatus(t, r, c.want)
+				if !r.Expires.Truncate(time.Second).Equal(last) {
+					t.Errorf("expires %v, want %v", r.Expires, last)
+				}
+				o.IgnoreExpiry = true
+				wantStatus(t, lookup(t, scheme).Verify(query, testTarget(Play), []Key{testKey()}, o), Valid)
+			}
+		}
+	})
+}
+
+func TestTimesThatNoURLCanCarryAreBounded(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, _ string) {
+		for _, expires := range []time.Time{{}, time.Unix(-5, 0), time.Unix(0, 0)} {
+			query := string(lookup(t, scheme).AppendQuery(nil, testTarget(Play), testKey(), SignOptions{Expires: expires}))
+			wantStatus(t, verify(t, scheme, query, testTarget(Play)), Expired)
+		}
+		query := sign(t, scheme, testTarget(Play), SignOptions{Expires: time.Unix(1<<60, 0)})
+		o := VerifyOptions{Now: testNow, Validity: 1<<63 - 1}
+		r := lookup(t, scheme).Verify(query, testTarget(Play), []Key{testKey()}, o)
+		wantStatus(t, r, Valid)
+		if _, err := json.Marshal(r); err != nil {
+			t.Errorf("the latest expiry cannot be shown: %v", err)
+		}
+	})
+}
+
+func TestKeysAreTriedInOrderAndAllOfThem(t *testing.T) {
+	t.Parallel()
+	named := func(id, secret string) Key { return Key{ID: id, Secret: []byte(secret)} }
+	mine := testKey()
+	other, another := named("k2", "something else"), named("k3", "and more")
+	eachScheme(t, func(t *testing.T, scheme, _ string) {
+		query := sign(t, scheme, testTarget(Play), SignOptions{})
+		for name, c := range map[string]struct {
+			keys []Key
+			want Status
+		}{
+			"only":                {[]Key{mine}, Valid},
+			"first":               {[]Key{mine, other, another}, Valid},
+			"middle":              {[]Key{other, mine, another}, Valid},
+			"last":                {[]Key{other, another, mine}, Valid},
+			"gone":                {[]Key{other, another}, Mismatch},
+			"none":                {[]Key{}, Mismatch},
+			"same id, other text": {[]Key{named("k1", "something else")}, Mismatch},
+			"after an empty one":  {[]Key{named("k1", ""), mine}, Valid},
+			"before an empty one": {[]Key{mine, named("k1", "")}, Valid},
+		} {
+			r := lookup(t, scheme).Verify(query, testTarget(Play), c.keys, VerifyOptions{Now: testNow})
+			if r.Status != c.want || (c.want == Valid) != (r.KeyID == "k1") {
+				t.Errorf("%s: %+v", name, r)
+			}
+		}
+	})
+}
+
+func TestAnEmptySecretNeitherSignsNorVerifies(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, _ string) {
+		for _, secret := range [][]byte{nil, {}} {
+			empty := Key{ID: "k1", Secret: secret}
+			o := SignOptions{Expires: time.Unix(testExpiry, 0)}
+			if got := lookup(t, scheme).AppendQuery([]byte("a=b"), testTarget(Play), empty, o); string(got) != "a=b" {
+				t.Errorf("signed: %q", got)
+			}
+			query := forgeWithEmptySecret(scheme)
+			wantStatus(t, verify(t, scheme, query, testTarget(Play), empty), Mismatch)
+		}
+	})
+}
+
+// forgeWithEmptySecret makes what an attacker would send to a careless verifier.
+func forgeWithEmptySecret(scheme string) string {
+	if scheme == "aliyun_a" {
+		head := fmt.Sprintf("%d-0-0", testExpiry)
+		return "auth_key=" + head + "-" + referenceAliyunA("/live/cam1", head, "")
+	}
+	head := fmt.Sprintf("v2-%d-k1", testExpiry)
+	return "sd=" + head + "-" + referenceMAC(head, "/live/cam1", "")
+}
+
+func TestNothingIsSignedForNamesThatNoURLCarries(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", maxPath)
+	eachScheme(t, func(t *testing.T, scheme, _ string) {
+		valid := sign(t, scheme, testTarget(Play), SignOptions{})
+		for _, target := range []Target{
+			{Scene: Play},
+			{Scene: Play, App: "live"},
+			{Scene: Play, Stream: "cam1"},
+			{Scene: Play, App: "live", Stream: long},
+			{Scene: Play, App: long, Stream: "cam1"},
+		} {
+			o := SignOptions{Expires: time.Unix(testExpiry, 0)}
+			if got := lookup(t, scheme).AppendQuery(nil, target, testKey(), o); len(got) != 0 {
+				t.Errorf("signed: %q", got)
+			}
+			wantStatus(t, verify(t, scheme, valid, target), Mismatch)
+		}
+		if scheme == "aliyun_a" {
+			target := testTarget(Play)
+			target.Path = "/" + long
+			if got := lookup(t, scheme).AppendQuery(nil, target, testKey(), SignOptions{}); len(got) != 0 {
+				t.Errorf("signed: %q", got)
+			}
+			wantStatus(t, verify(t, scheme, valid, target), Mismatch)
+		}
+	})
+}
+
+func TestTheQueryIsSearchedAsMediaServersReportIt(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, param string) {
+		query := sign(t, scheme, testTarget(Publish), SignOptions{})
+		_, value, _ := strings.Cut(query, "=")
+		upper := strings.ToUpper(param)
+		for name, c := range map[string]struct {
+			query string
+			want  Status
+		}{
+			"bare":                  {query, Valid},
+			"leading question mark": {"?" + query, Valid},
+			"twice, merged":         {"?" + query + "?" + query, Valid},
+			"twice, ampersand":      {query + "&" + query, Valid},
+			"among others":          {"?a=1&" + query + "&vhost=b", Valid},
+			"percent-encoded":       {param + "=" + strings.ReplaceAll(value, "-", "%2D"), Valid},
+			"repeat spelled apart":  {query + "&" + param + "=" + strings.ReplaceAll(value, "-", "%2d"), Valid},
+			"repeat differs":        {query + "&" + param + "=1", Repeated},
+			"repeat first differs":  {param + "=1?" + query, Repeated},
+			"repeat is empty":       {query + "&" + param, Repeated},
+			"absent":                {"?a=1&b=2", Absent},
+			"empty":                 {"", Absent},
+			"other case":            {upper + "=" + value, Absent},
+			"longer name":           {"x" + query, Absent},
+			"name is a prefix":      {param + "x=" + value, Absent},
+			"no value":              {param, Malformed},
+			"empty value":           {param + "=", Malformed},
+			"blank around":          {param + "=+" + value, Malformed},
+			"line break behind":     {query + "%0A", Malformed},
+			"null behind":           {query + "\x00", Malformed},
+		} {
+			if got := verify(t, scheme, c.query, testTarget(Publish)); got.Status != c.want {
+				t.Errorf("%s: status %s, want %s", name, got.Status, c.want)
+			}
+		}
+	})
+}
+
+func TestEveryChangedByteOfTheValueIsRefused(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, param string) {
+		query := sign(t, scheme, testTarget(Play), SignOptions{})
+		for i := len(param) + 1; i < len(query); i++ {
+			refuse := func(changed string) {
+				if r := verify(t, scheme, changed, testTarget(Play)); r.Status == Valid || r.KeyID != "" {
+					t.Errorf("%q: %+v", changed, r)
+				}
+			}
+			for c := range 256 {
+				if byte(c) != query[i] {
+					refuse(query[:i] + string([]byte{byte(c)}) + query[i+1:])
+				}
+				refuse(query[:i] + string([]byte{byte(c)}) + query[i:])
+			}
+			refuse(query[:i] + query[i+1:])
+			refuse(query[:i])
+		}
+	})
+}
+
+func TestEveryChangedByteOfTheTargetIsRefused(t *testing.T) {
+	t.Parallel()
+	eachScheme(t, func(t *testing.T, scheme, _ string) {
+		query := sign(t, scheme, testTarget(Play), SignOptions{})
+		refuse := func(app, stream string) {
+			target := testTarget(Play)
+			target.App, target.Stream = app, stream
+			if r := verify(t, scheme, query, target); r.Status != Mismatch {
+				t.Errorf("%q %q: %+v", app, stream, r)
+			}
+		}
+		for c := range 256 {
+			b := string([]byte{byte(c)})
+			for i := range len("live") {
+				if b != "live"[i:i+1] {
+					refuse("live"[:i]+b+"live"[i+1:], "cam1")
+				}
+			}
+			for i := range len("cam1") {
+				if b != "cam1"[i:i+1] {
+					refuse("live", "cam1"[:i]+b+"cam1"[i+1:])
+				}
+			}
+			refuse("live", "cam1"+b)
+			refuse("live", b+"cam1")
+			refuse("live"+b, "cam1")
+		}
+		refuse("live", "cam")
+		refuse("live", "Cam1")
+		refuse("cam1", "live")
+	})
+}
