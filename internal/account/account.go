@@ -1,0 +1,181 @@
+// Package account keeps the accounts that log in, their passwords and their
+// access tokens.
+//
+// One account table stands behind every dialect. A login costs one Argon2id
+// hash and one look-up; everything after it is answered from memory: a Service
+// holds all accounts, the key set and the revoked tokens, follows the database
+// through pg.Feed, and applies its own writes before it returns from them.
+//
+//	Login ──> access token ──> Authenticate ──> Principal
+//	              │                 │
+//	              │                 └─ refused: token_invalid, token_expired,
+//	              │                    token_revoked, account_disabled
+//	              └─ ends by expiry, Logout (this token), a new password or
+//	                 disabling (all tokens of the account)
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/seal"
+)
+
+// Account is someone who logs in. It carries no secret.
+type Account struct {
+	ID              int64
+	Username        string // as typed at creation; compared without regard to case
+	Email           string // empty when none was given
+	FullName        string
+	Admin           bool
+	PermissionLevel int // the highest level of live token the account may ask for
+	Disabled        bool
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+// Principal is an account that has just proved itself with an access token. Its
+// rights are those of this moment, not those of the login.
+type Principal struct {
+	Account
+	TokenID   string
+	ExpiresAt time.Time
+}
+
+// System is the principal of the command line, which acts with the rights of
+// whoever may read the database settings. Its name is no valid username.
+func System() Principal {
+	return Principal{Account: Account{Username: "(system)", Admin: true}}
+}
+
+// Config is what New needs. DB and Box are required.
+type Config struct {
+	DB               pg.DB
+	Box              *seal.Box        // seals the private signing keys
+	Now              func() time.Time // nil: time.Now
+	Rand             io.Reader        // nil: crypto/rand
+	Log              *slog.Logger     // nil: discard
+	Issuer           string           // the iss claim; empty: "stagedoor"
+	OpenRegistration bool             // anyone may create an account
+	HashConcurrency  int              // Argon2id hashes at once; 0: 2
+	Params           *argon2id.Params // nil: 19456 KiB, two passes, one lane
+}
+
+const (
+	defaultIssuer          = "stagedoor"
+	defaultHashConcurrency = 2
+
+	// verifiedTokens bounds the cache of verified tokens: about 16 MiB when full.
+	verifiedTokens = 1 << 15
+	// missingTokens bounds how many tokens are remembered as "not even the
+	// database knows the account", each for missingFor.
+	missingTokens = 1 << 10
+	missingFor    = 2 * time.Second
+
+	// lookUpTimeout bounds the look-ups that fill a gap in memory.
+	lookUpTimeout = 2 * time.Second
+)
+
+// Service owns accounts and access tokens. It is safe for concurrent use.
+type Service struct {
+	db     pg.DB
+	q      *db.Queries
+	box    *seal.Box
+	now    func() time.Time
+	rand   io.Reader
+	log    *slog.Logger
+	issuer string
+	open   bool
+
+	passwords *passwords
+	throttle  *throttle
+	parser    *jwt.Parser
+
+	memory   *memory
+	verified *lru.Cache[[32]byte, verified] // by SHA-256 of the token
+	missing  *lru.Cache[string, time.Time]  // token id -> until when
+	lookUps  singleflight.Group
+
+	keys     atomic.Pointer[keySet]
+	keysMu   sync.Mutex // serialises loads, so that an older one cannot win
+	keysNext time.Time  // no look-up of an unknown key before this; guarded by keysMu
+}
+
+var _ pg.Follower = (*Service)(nil)
+
+// New returns a Service with its signing keys and revocations loaded; the first
+// process on a database creates the signing key. Accounts are looked up one by
+// one until a pg.Feed loads and follows them. It fails when the stored keys do
+// not open with the Box.
+func New(ctx context.Context, c Config) (*Service, error) {
+	if c.DB == nil || c.Box == nil {
+		return nil, errors.New("account: DB and Box are required")
+	}
+	s := newService(c)
+	if err := s.ensureKey(ctx); err != nil {
+		return nil, fmt.Errorf("token signing key: %w", err)
+	}
+	if err := s.loadRevoked(ctx, s.db); err != nil {
+		return nil, fmt.Errorf("revoked tokens: %w", err)
+	}
+	return s, nil
+}
+
+func newService(c Config) *Service {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Issuer == "" {
+		c.Issuer = defaultIssuer
+	}
+	s := &Service{
+		db: c.DB, q: db.New(), box: c.Box, now: c.Now, rand: c.Rand, log: c.Log,
+		issuer: c.Issuer, open: c.OpenRegistration,
+		passwords: newPasswords(c.Params, c.HashConcurrency),
+		throttle:  newThrottle(),
+		parser:    newParser(c.Issuer, c.Now),
+		memory:    newMemory(),
+		verified:  mustLRU[[32]byte, verified](verifiedTokens),
+		missing:   mustLRU[string, time.Time](missingTokens),
+	}
+	s.keys.Store(&keySet{})
+	return s
+}
+
+// mustLRU panics only for a size below one, and ours are constants.
+func mustLRU[K comparable, V any](size int) *lru.Cache[K, V] {
+	c, err := lru.New[K, V](size)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+// fromRow is the one place that turns a stored account into an Account.
+func fromRow(r db.Account) Account {
+	return Account{
+		ID: r.ID, Username: r.Username, Email: r.Email, FullName: r.FullName,
+		Admin: r.Admin, PermissionLevel: int(r.PermissionLevel), Disabled: r.DisabledAt != nil,
+		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
+}
