@@ -1,0 +1,196 @@
+// Package media is the vocabulary that media servers and the core share: an
+// Event that happened, the Verdict that answers it, and what some servers can
+// do beyond calling back. It holds no logic of any server.
+package media
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Scene says which side of the door a client stands at.
+type Scene string
+
+// The two scenes.
+const (
+	Publish Scene = "publish"
+	Play    Scene = "play"
+)
+
+// Action is what a media server reports.
+type Action string
+
+// The actions. Publishing, Playing and Updated ask for a verdict; the others inform.
+const (
+	Connecting   Action = "connect"   // a connection, before it says what it wants
+	Publishing   Action = "publish"   // asks: may this client publish?
+	Playing      Action = "play"      // asks: may this client play?
+	Unpublished  Action = "unpublish" // the publisher is gone
+	Stopped      Action = "stop"      // the player is gone
+	Disconnected Action = "close"     // the whole connection is gone
+	Updated      Action = "update"    // a running session is alive; a refusal ends it
+	Recorded     Action = "record"    // a recording file is complete
+	Informed     Action = "info"      // nothing that the core keeps (an HLS segment, a heartbeat)
+)
+
+// Asks reports whether the media server waits for a verdict and obeys it. The
+// other actions only inform: they are answered as soon as they are recorded.
+func (a Action) Asks() bool {
+	return a == Publishing || a == Playing || a == Updated
+}
+
+// DefaultVhost is the vhost of servers and URLs that name none.
+const DefaultVhost = "__defaultVhost__"
+
+// Stream names a stream: vhost, application and canonical name, the one under
+// which the media server itself files it, whatever its client wrote. SRS drops
+// the query and one format extension, nginx-rtmp the query only.
+type Stream struct {
+	Vhost string
+	App   string
+	Name  string
+}
+
+// Path returns "/app/name", what URL signatures cover.
+func (s Stream) Path() string { return "/" + s.App + "/" + s.Name }
+
+// String returns "app/name", prefixed by the vhost where it is not the default.
+func (s Stream) String() string {
+	if s.Vhost == "" || s.Vhost == DefaultVhost {
+		return s.App + "/" + s.Name
+	}
+	return s.Vhost + "/" + s.App + "/" + s.Name
+}
+
+// CanonicalName cuts a stream name at its query and drops one format
+// extension: media servers give "x", "x.flv" and "x.m3u8?a=b" the same source.
+func CanonicalName(name string) string {
+	name, _, _ = strings.Cut(name, "?")
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		name = name[:i]
+	}
+	return name
+}
+
+// Event is one callback of a media server, in our words. Everything in it but
+// Node was said by the server or its client and is untrusted text.
+type Event struct {
+	Action   Action
+	On       Scene  // Updated: the side that the running session is on
+	Node     string // name of the authenticated node
+	ServerID string // identity of the server process; changes when it restarts, empty where it has none
+	ClientID string // connection id, unique within one server process
+	// Serial is the connection id as a number where a server without a
+	// ServerID counts connections from one at each start; else zero.
+	Serial   int64
+	Stream   Stream
+	Address  string     // client address as reported, without port where possible
+	Protocol string     // rtmp, http-flv, hls, srt, webrtc; "" if unknown
+	Host     string     // host name the client connected to (tcUrl), without port; may be empty
+	Query    string     // what the client put behind the stream name, raw, without "?"
+	PageURL  string     // web page of the player, where known
+	Relay    bool       // the server's own pull or push, not a client
+	File     string     // Recorded: path, absolute or relative to Dir
+	Dir      string     // Recorded: directory that a relative File starts from
+	Duration float64    // Recorded: seconds, zero when unknown
+	BytesIn  int64      // Disconnected: bytes received from the client
+	BytesOut int64      // Disconnected: bytes sent to the client
+	Source   netip.Addr // where the callback itself came from
+}
+
+// Scene returns the scene that an action belongs to, or "" for neither.
+func (e Event) Scene() Scene {
+	switch e.Action {
+	case Publishing, Unpublished:
+		return Publish
+	case Playing, Stopped:
+		return Play
+	case Updated:
+		return e.On
+	}
+	return ""
+}
+
+// Reason is a stable code that says why a decision went the way it did.
+type Reason string
+
+// The reasons. Refusals are counted, logged and explained by them.
+const (
+	Allowed                Reason = "allowed"
+	OpenPolicy             Reason = "open_policy"  // no credential needed: rule off or default policy open
+	Duplicate              Reason = "duplicate"    // the same callback again; the answer is the same
+	ServerRelay            Reason = "server_relay" // the media server's own pull or push
+	Unauthenticated        Reason = "callback_unauthenticated"
+	RoomEnded              Reason = "room_ended"
+	NoCredential           Reason = "no_credential"
+	TokenUnknown           Reason = "token_unknown"
+	TokenExpired           Reason = "token_expired"
+	TokenRevoked           Reason = "token_revoked"
+	CredentialConflict     Reason = "credential_conflict" // several different values of one parameter
+	SignatureMalformed     Reason = "signature_malformed"
+	SignatureMismatch      Reason = "signature_mismatch"
+	SignatureExpired       Reason = "signature_expired"
+	WrongStream            Reason = "wrong_stream"
+	WrongScene             Reason = "wrong_scene"   // a play credential at the publish door
+	WrongAddress           Reason = "wrong_address" // bound to another client address
+	NoRight                Reason = "no_right"
+	AlreadyPublishing      Reason = "already_publishing"
+	InvalidStream          Reason = "invalid_stream" // a name that no URL of ours could carry
+	TemporarilyUnavailable Reason = "temporarily_unavailable"
+)
+
+// Verdict answers an Event.
+type Verdict struct {
+	Allow  bool
+	Reason Reason
+}
+
+// Ledger is what an adapter needs of the core: one method that decides on and
+// records an event. An error means that we failed; adapters refuse then.
+type Ledger interface {
+	Handle(ctx context.Context, e Event) (Verdict, error)
+}
+
+// Node is a configured media server as adapters and control clients see it.
+type Node struct {
+	Name       string
+	Kind       string // srs, nginx-rtmp
+	ControlURL string // base of the control API or statistics page; empty if none
+	Username   string // HTTP Basic for the control API; empty if none
+	Password   string
+	PlayURL    string // template of public play URLs with {app} and {stream}; empty for the default
+	RecordURL  string // template of public recording URLs with {file}; empty if files are not served
+}
+
+// LiveStream is one running stream as the media server itself tells it.
+type LiveStream struct {
+	Stream             Stream
+	Clients            int // as the server counts, publisher included
+	RecvKbps, SendKbps int
+	Video              Video
+	Audio              Audio
+	Uptime             time.Duration
+	// PublisherID is the client id of the publisher, empty if unknown.
+	PublisherID string
+	ServerID    string // as in Event; empty where the server or the list has none
+	Relay       bool   // the publisher is the server's own pull, not a client
+}
+
+// Video describes the video track; zero values where the server tells nothing.
+type Video struct {
+	Codec, Profile, Level string
+	Width, Height         int
+}
+
+// Audio describes the audio track; zero values where the server tells nothing.
+type Audio struct {
+	Codec, Profile      string
+	SampleRate, Channel int
+}
+
+// Lister is the optional ability to tell which streams run on a node.
+type Lister interface {
+	Streams(ctx context.Context, n Node) ([]LiveStream, error)
+}

@@ -1,0 +1,137 @@
+// Package nginxrtmp speaks with nginx and its RTMP module (1.0 to 1.2): it takes
+// its notifications, which are forms that a client can write into, and reads its
+// statistics page.
+package nginxrtmp
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+// maxBody bounds a notification, in bytes. The module cuts names at 256 and
+// queries at 1024 bytes, the URLs that it repeats at 256.
+const maxBody = 16 << 10
+
+// Hooks serves the notifications of nginx-rtmp. Each request must carry the node
+// that it was proved to come from (media.WithNode); without one it is refused.
+type Hooks struct {
+	Ledger media.Ledger
+	Log    *slog.Logger
+}
+
+// NginxRTMPCallback takes every notification; the field "call" says which.
+//
+// It never redirects: nginx-rtmp takes a redirect for permission under another
+// name. It always closes the connection, since nginx-rtmp speaks HTTP/1.0 and
+// waits for the close even after a reply with a length, for up to
+// netcall_timeout, while the client hangs.
+func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	node := media.NodeFrom(r.Context())
+	if node.Name == "" {
+		refuse(w, http.StatusForbidden, media.Unauthenticated)
+		return
+	}
+	log := h.Log.With("node", node.Name)
+	body, err := readBody(w, r)
+	if err != nil {
+		log.WarnContext(r.Context(), "callback body not readable", "error", err)
+		refuseBody(w, err)
+		return
+	}
+	ev, err := decode(string(body))
+	if err != nil {
+		log.WarnContext(r.Context(), "callback malformed", "error", err)
+		refuse(w, http.StatusUnprocessableEntity, malformed)
+		return
+	}
+	ev.Node = node.Name
+	ev.Source = source(r)
+	verdict, err := h.Ledger.Handle(r.Context(), ev)
+	if err != nil {
+		log.ErrorContext(r.Context(), "callback failed", "action", string(ev.Action),
+			"client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
+	}
+	answer(w, ev.Action, verdict)
+}
+
+// Why a callback is refused that no decision was asked about.
+const (
+	malformed media.Reason = "malformed_callback"
+	tooLarge  media.Reason = "body_too_large"
+)
+
+// answer turns a verdict into a status, the only thing that nginx-rtmp reads.
+// Failures of ours refuse, with one exception: nginx-rtmp closes a session whose
+// update is not answered with success, so refusing there would put everybody off
+// the air for a hiccup of the database. Who was admitted stays admitted.
+func answer(w http.ResponseWriter, action media.Action, v media.Verdict) {
+	failed := v.Reason == media.TemporarilyUnavailable
+	switch {
+	case failed && action == media.Updated:
+		allow(w)
+	case failed:
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusServiceUnavailable, v.Reason)
+	case v.Reason == media.Unauthenticated, action.Asks() && !v.Allow:
+		refuse(w, http.StatusForbidden, v.Reason)
+	default:
+		allow(w)
+	}
+}
+
+func allow(w http.ResponseWriter) {
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+}
+
+// refusal is for whoever reads the traffic; nginx-rtmp does not.
+type refusal struct {
+	Code    int          `json:"code"`
+	Allowed bool         `json:"allowed"`
+	Reason  media.Reason `json:"reason"`
+}
+
+func refuse(w http.ResponseWriter, status int, reason media.Reason) {
+	body, _ := json.Marshal(refusal{Code: status, Reason: reason}) // cannot fail
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a caller that is gone cannot be told
+}
+
+var errContentType = errors.New("content type is not a form")
+
+// readBody returns the whole body, or errContentType, or *http.MaxBytesError.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if t := r.Header.Get("Content-Type"); t != "" {
+		if mediaType, _, err := mime.ParseMediaType(t); err != nil || mediaType != "application/x-www-form-urlencoded" {
+			return nil, errContentType
+		}
+	}
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+}
+
+func refuseBody(w http.ResponseWriter, err error) {
+	var over *http.MaxBytesError
+	if errors.As(err, &over) {
+		refuse(w, http.StatusRequestEntityTooLarge, tooLarge)
+		return
+	}
+	refuse(w, http.StatusUnprocessableEntity, malformed)
+}
+
+// source returns the address that a callback came from.
+func source(r *http.Request) netip.Addr {
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return from.Addr().Unmap()
+}

@@ -1,0 +1,158 @@
+// Package srs speaks with SRS media servers, versions 3 to 7: it takes their
+// HTTP callbacks, answers in the exact bytes that they accept, and reads their
+// statistics.
+package srs
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+// maxBody bounds a callback, in bytes. What SRS repeats of its client (stream
+// name, tcUrl, param, page URL) are RTMP strings of a few KiB in practice.
+const maxBody = 64 << 10
+
+// Hooks serves the callbacks of SRS. Each request must carry the node that it
+// was proved to come from (media.WithNode); without one it is refused.
+type Hooks struct {
+	Ledger media.Ledger
+	Log    *slog.Logger
+}
+
+// SRSOnConnect is told of an RTMP or SRT connection. It is always accepted: what
+// the client may do is asked again when it publishes or plays.
+func (h Hooks) SRSOnConnect(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_connect") }
+
+// SRSOnClose is told that an RTMP or SRT connection is gone.
+func (h Hooks) SRSOnClose(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_close") }
+
+// SRSOnPublish is asked whether a client may publish.
+func (h Hooks) SRSOnPublish(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_publish") }
+
+// SRSOnUnpublish is told that a publisher is gone.
+func (h Hooks) SRSOnUnpublish(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_unpublish") }
+
+// SRSOnPlay is asked whether a client may play.
+func (h Hooks) SRSOnPlay(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_play") }
+
+// SRSOnStop is told that a player is gone.
+func (h Hooks) SRSOnStop(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_stop") }
+
+// SRSOnDVR is told that a recording file is complete.
+func (h Hooks) SRSOnDVR(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_dvr") }
+
+// SRSOnHLS is told that an HLS segment is complete.
+func (h Hooks) SRSOnHLS(w http.ResponseWriter, r *http.Request) { h.serve(w, r, "on_hls") }
+
+func (h Hooks) serve(w http.ResponseWriter, r *http.Request, action string) {
+	node := media.NodeFrom(r.Context())
+	if node.Name == "" {
+		refuse(w, http.StatusForbidden, string(media.Unauthenticated))
+		return
+	}
+	log := h.Log.With("node", node.Name, "action", action)
+	body, err := readBody(w, r)
+	if err != nil {
+		log.WarnContext(r.Context(), "callback body not readable", "error", err)
+		refuseBody(w, err)
+		return
+	}
+	ev, problems := decode(action, body)
+	if len(problems) > 0 {
+		log.WarnContext(r.Context(), "callback malformed", "problems", problems)
+		refuse(w, http.StatusUnprocessableEntity, problems)
+		return
+	}
+	ev.Node = node.Name
+	ev.Source = source(r)
+	verdict, err := h.Ledger.Handle(r.Context(), ev)
+	if err != nil {
+		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
+	}
+	answer(w, r, ev.Action, verdict)
+}
+
+// answer turns a verdict into what SRS understands. Failures of ours refuse: a
+// client that nobody checked must not get in.
+func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media.Verdict) {
+	switch {
+	case v.Reason == media.TemporarilyUnavailable:
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusServiceUnavailable, string(v.Reason))
+	case v.Reason == media.Unauthenticated, action.Asks() && !v.Allow:
+		refuse(w, http.StatusForbidden, string(v.Reason))
+	default:
+		contentType, body := acceptance(r.UserAgent())
+		write(w, http.StatusOK, contentType, body)
+	}
+}
+
+// acceptance returns the reply that the calling version takes for a yes. The
+// documented one is a bare 0, which a following newline already spoils; 5.0.63
+// to 5.0.87 take nothing but an object.
+func acceptance(userAgent string) (contentType, body string) {
+	if rest, ok := strings.CutPrefix(userAgent, "SRS/5.0."); ok {
+		digits := rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
+		if patch, err := strconv.Atoi(digits); err == nil && patch >= 63 && patch <= 87 {
+			return "application/json", `{"code":0}`
+		}
+	}
+	return "text/plain; charset=utf-8", "0"
+}
+
+var errContentType = errors.New("content type is not JSON")
+
+// readBody returns the whole body, or errContentType, or *http.MaxBytesError.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if t := r.Header.Get("Content-Type"); t != "" {
+		mediaType, _, err := mime.ParseMediaType(t)
+		if err != nil || mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
+			return nil, errContentType
+		}
+	}
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+}
+
+func refuseBody(w http.ResponseWriter, err error) {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, errContentType):
+		refuse(w, http.StatusUnprocessableEntity, []problem{notADict()})
+	case errors.As(err, &tooLarge):
+		refuse(w, http.StatusRequestEntityTooLarge, "The request body is too large")
+	default: // the caller went away in the middle of it
+		refuse(w, http.StatusUnprocessableEntity, []problem{missing()})
+	}
+}
+
+// refuse answers with a FastAPI error; SRS looks at the status only.
+func refuse(w http.ResponseWriter, status int, detail any) {
+	body, err := json.Marshal(map[string]any{"detail": detail})
+	if err != nil { // neither texts nor problems can fail
+		body = []byte(`{"detail":""}`)
+	}
+	write(w, status, "application/json", string(body))
+}
+
+func write(w http.ResponseWriter, status int, contentType, body string) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // a caller that is gone cannot be told
+}
+
+// source returns the address that a callback came from.
+func source(r *http.Request) netip.Addr {
+	from, _ := netip.ParseAddrPort(r.RemoteAddr)
+	return from.Addr().Unmap()
+}
