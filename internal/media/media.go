@@ -77,10 +77,13 @@ func CanonicalName(name string) string {
 // Event is one callback of a media server, in our words. Everything in it but
 // Node was said by the server or its client and is untrusted text.
 type Event struct {
-	Action   Action
-	On       Scene  // Updated: the side that the running session is on
-	Node     string // name of the authenticated node
-	ServerID string // identity of the server process; changes when it restarts, empty where it has none
+	Action Action
+	On     Scene  // Updated: the side that the running session is on
+	Node   string // name of the authenticated node
+	// ServerID is the identity of the server process: "server/process" where
+	// the server has one that outlives its processes, any text that changes at a
+	// restart elsewhere, empty where there is none.
+	ServerID string
 	ClientID string // connection id, unique within one server process
 	// Serial is the connection id as a number where a server without a
 	// ServerID counts connections from one at each start; else zero.

@@ -154,14 +154,14 @@ type streamsPage struct {
 	Streams []stream `json:"streams"`
 }
 
-// serverID returns what the callbacks of the same process say: service_id from
-// 5.0.142, server_id before. Version 4 sends one in some releases only and its
-// API does not tell which, so there it is empty.
+// serverID returns what the callbacks of the same process say. Version 4 sends
+// an id in some releases only and its API does not tell which, so there it is
+// empty.
 func (p streamsPage) serverID(s stream) string {
-	if p.Service == "" && s.URL != "" {
-		return p.Server
+	if p.Service == "" && s.URL == "" {
+		return ""
 	}
-	return p.Service
+	return processID(p.Server, p.Service)
 }
 
 type vhostsReply struct {

@@ -95,15 +95,23 @@ func (p *payload) event() media.Event {
 	switch {
 	case p.beforeVersion4():
 		ev.Serial = p.ClientID.count()
-	case p.ServiceID.value != "":
-		ev.ServerID = p.ServerID.value + "/" + p.ServiceID.value
 	default:
-		ev.ServerID = p.ServerID.value
+		ev.ServerID = processID(p.ServerID.value, p.ServiceID.value)
 	}
 	if ev.Action == media.Recorded {
 		ev.File, ev.Dir = p.File.value, p.CWD.value
 	}
 	return ev
+}
+
+// processID joins the id of the server, which outlives its process, and from
+// 5.0.142 that of the process: "server/process". What an earlier process of the
+// same server left open is recognised by it.
+func processID(server, service string) string {
+	if service == "" {
+		return server
+	}
+	return server + "/" + service
 }
 
 func actionOf(name string) media.Action {
