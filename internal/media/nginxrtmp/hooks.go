@@ -66,7 +66,7 @@ func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
 
 // Why a callback is refused that no decision was asked about.
 const (
-	malformed media.Reason = "malformed_callback"
+	malformed media.Reason = "value_error"
 	tooLarge  media.Reason = "body_too_large"
 )
 
@@ -94,15 +94,20 @@ func allow(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// refusal is for whoever reads the traffic; nginx-rtmp does not.
-type refusal struct {
-	Code    int          `json:"code"`
-	Allowed bool         `json:"allowed"`
-	Reason  media.Reason `json:"reason"`
+// fault is what the callback dialect lists for a body that it cannot read.
+type fault struct {
+	Loc  []string `json:"loc"`
+	Msg  string   `json:"msg"`
+	Type string   `json:"type"`
 }
 
+// refuse explains itself to whoever reads the traffic; nginx-rtmp does not.
 func refuse(w http.ResponseWriter, status int, reason media.Reason) {
-	body, _ := json.Marshal(refusal{Code: status, Reason: reason}) // cannot fail
+	var detail any = reason
+	if status == http.StatusUnprocessableEntity {
+		detail = []fault{{[]string{"body"}, "not a notification of nginx-rtmp", string(reason)}}
+	}
+	body, _ := json.Marshal(map[string]any{"detail": detail}) // cannot fail
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

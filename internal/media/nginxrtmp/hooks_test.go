@@ -65,7 +65,7 @@ func refused(status int, reason string) mediatest.Reply {
 	return mediatest.Reply{
 		Status:      status,
 		ContentType: "application/json",
-		Body:        `{"code":` + strconv.Itoa(status) + `,"allowed":false,"reason":"` + reason + `"}`,
+		Body:        `{"detail":"` + reason + `"}`,
 		Close:       true,
 	}
 }
@@ -118,7 +118,8 @@ func badRequests() []mediatest.BadRequest {
 	add := func(name string, p mediatest.Payload, want mediatest.Reply) {
 		list = append(list, mediatest.BadRequest{Name: name, Payload: p, Want: want})
 	}
-	malformed := refused(422, "malformed_callback")
+	malformed := refused(422, "")
+	malformed.Body = `{"detail":[{"loc":["body"],"msg":"not a notification of nginx-rtmp","type":"value_error"}]}`
 	for name, body := range map[string]string{
 		"empty body":                      "",
 		"no field at all":                 "&&&",
