@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -40,8 +41,23 @@ func Pool(t testing.TB) *pgxpool.Pool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(pool.Close) // runs before the drop, as cleanups run last in, first out
+	t.Cleanup(func() { closePool(t, pool) }) // before the drop, as cleanups run last in, first out
 	return pool
+}
+
+// closePool names a test that keeps a connection, for which Close would wait
+// until the whole run times out.
+func closePool(t testing.TB, pool *pgxpool.Pool) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Errorf("the test did not give %d database connections back", pool.Stat().AcquiredConns())
+	}
 }
 
 // URL returns the URL of a fresh, migrated database that is dropped when the

@@ -17,9 +17,10 @@ import (
 const (
 	// feedChannel is what the announce() trigger of the schema notifies.
 	feedChannel = "stagedoor"
-	// feedHeartbeat is how long the feed believes in a silent connection. It
-	// bounds how long a view can be stale behind a network that drops packets.
-	feedHeartbeat = 5 * time.Second
+	// feedHeartbeat is how long the feed believes in a silent connection, and
+	// how long it then waits for an answer. Twice that bounds how long a view
+	// can be stale behind a network that drops packets.
+	feedHeartbeat = 4 * time.Second
 	// feedRetryMin and feedRetryMax bound the pause between attempts to
 	// reconnect.
 	feedRetryMin = 50 * time.Millisecond
@@ -61,13 +62,21 @@ type Feed struct {
 	log       *slog.Logger
 	followers []Follower
 	byTable   map[string][]Follower
+	heartbeat time.Duration
 	ready     atomic.Bool
 	done      chan struct{}
 }
 
 // NewFeed returns a Feed that is not started.
 func NewFeed(pool *pgxpool.Pool, log *slog.Logger, followers ...Follower) *Feed {
-	f := &Feed{pool: pool, log: log, followers: followers, byTable: map[string][]Follower{}, done: make(chan struct{})}
+	f := &Feed{
+		pool:      pool,
+		log:       log,
+		followers: followers,
+		byTable:   map[string][]Follower{},
+		heartbeat: feedHeartbeat,
+		done:      make(chan struct{}),
+	}
 	for _, follower := range followers {
 		for _, table := range follower.Tables() {
 			f.byTable[table] = append(f.byTable[table], follower)
@@ -160,7 +169,7 @@ func (f *Feed) reload(ctx context.Context, conn *pgx.Conn) error {
 // follow applies changes until something fails.
 func (f *Feed) follow(ctx context.Context, conn *pgx.Conn) error {
 	for {
-		payload, err := nextPayload(ctx, conn)
+		payload, err := nextPayload(ctx, conn, f.heartbeat)
 		if err != nil {
 			return err
 		}
@@ -175,9 +184,9 @@ func (f *Feed) follow(ctx context.Context, conn *pgx.Conn) error {
 
 // nextPayload waits for a notification. Silence is followed by a ping, as a
 // connection that a firewall forgot is silent for ever.
-func nextPayload(ctx context.Context, conn *pgx.Conn) (string, error) {
+func nextPayload(ctx context.Context, conn *pgx.Conn, heartbeat time.Duration) (string, error) {
 	for {
-		wait, cancel := context.WithTimeout(ctx, feedHeartbeat)
+		wait, cancel := context.WithTimeout(ctx, heartbeat)
 		notification, err := conn.WaitForNotification(wait)
 		cancel()
 		if err == nil {
@@ -186,7 +195,7 @@ func nextPayload(ctx context.Context, conn *pgx.Conn) (string, error) {
 		if ctx.Err() != nil || conn.IsClosed() || !errors.Is(err, context.DeadlineExceeded) {
 			return "", err
 		}
-		ping, cancel := context.WithTimeout(ctx, connectTimeout)
+		ping, cancel := context.WithTimeout(ctx, heartbeat)
 		err = conn.Ping(ping)
 		cancel()
 		if err != nil {

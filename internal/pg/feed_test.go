@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -252,6 +254,56 @@ func TestFeedStopsWithItsContextWhileDisconnected(t *testing.T) {
 	b.log.waitFor(t, "change feed cannot reconnect")
 	b.stop()
 	receive(t, b.feed.Done())
+}
+
+// muteConn is a connection whose packets get lost once it is muted.
+type muteConn struct {
+	net.Conn
+	muted *atomic.Bool
+}
+
+func (c muteConn) Write(p []byte) (int, error) {
+	if c.muted.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+func TestFeedDoesNotBelieveInASilentConnection(t *testing.T) {
+	t.Parallel()
+	config, err := pgxpool.ParseConfig(dbtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var muted atomic.Bool
+	var dialled atomic.Int32
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if dialled.Add(1) == 1 { // the feed listens before the pool is used
+			conn = muteConn{conn, &muted}
+		}
+		return conn, err
+	}
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	log := messages{dbtest.Log(t).Handler(), make(chan string, 1000)}
+	feed := pg.NewFeed(pool, slog.New(log), newNodeNames())
+	feed.SetHeartbeat(50 * time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
+	if err := feed.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	muted.Store(true)
+	log.waitFor(t, "change feed interrupted")
+	log.waitFor(t, "change feed restored")
+	if !feed.Ready() {
+		t.Error("not ready on a new connection")
+	}
+	stop()
+	receive(t, feed.Done())
 }
 
 type brokenFollower struct{}

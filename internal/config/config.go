@@ -1,0 +1,58 @@
+// Package config holds every setting of the program: one struct, read once
+// from flags and environment, checked as a whole.
+package config
+
+import (
+	"time"
+)
+
+// Config is the settings as they are written. The tags are kong's, so that a
+// command line embeds the struct; the order is that of --help. Resolve turns
+// it into what the program uses.
+type Config struct {
+	Listen      string `name:"listen" env:"STAGEDOOR_LISTEN" default:"127.0.0.1:8080" help:"Address of the API, the callbacks and the console."`
+	OpsListen   string `name:"ops-listen" env:"STAGEDOOR_OPS_LISTEN" placeholder:"HOST:PORT" help:"Address of metrics, health and pprof. Empty: on the main listener."`
+	PublicURL   string `name:"public-url" env:"STAGEDOOR_PUBLIC_URL" placeholder:"URL" help:"Base of the links we hand out. Empty: from the listen address."`
+	DatabaseURL Secret `name:"database-url" env:"STAGEDOOR_DATABASE_URL" placeholder:"URL" help:"PostgreSQL 14 or later. Empty: a private server in the data directory."`
+	DataDir     string `name:"data-dir" env:"STAGEDOOR_DATA_DIR" default:"./data" help:"Directory of the private database and of generated secrets."`
+	MasterKey   Secret `name:"master-key" env:"STAGEDOOR_MASTER_KEY" placeholder:"KEY" help:"32 bytes in hex or base64 that encrypt stored keys and passwords. Empty: generated into the data directory."`
+
+	AdminUsername string        `name:"admin-username" env:"STAGEDOOR_ADMIN_USERNAME" default:"admin" help:"First administrator, created when there is none."`
+	AdminPassword Secret        `name:"admin-password" env:"STAGEDOOR_ADMIN_PASSWORD" placeholder:"PASSWORD" help:"Password of the first administrator. Empty: random, printed once."`
+	Registration  string        `name:"registration" env:"STAGEDOOR_REGISTRATION" default:"closed" help:"closed, or open: anyone may create an account with permission level 0."`
+	TokenTTL      time.Duration `name:"token-ttl" env:"STAGEDOOR_TOKEN_TTL" default:"24h" help:"How long an access token of the live_auth login is valid."`
+	AppTokenTTL   time.Duration `name:"app-token-ttl" env:"STAGEDOOR_APP_TOKEN_TTL" default:"168h" help:"How long an access token of the AppServer login is valid."`
+
+	PushDomain     string        `name:"push-domain" env:"STAGEDOOR_PUSH_DOMAIN" placeholder:"HOST[:PORT]" help:"Where push URLs point. Empty: the listen host."`
+	PullDomain     string        `name:"pull-domain" env:"STAGEDOOR_PULL_DOMAIN" placeholder:"HOST[:PORT]" help:"Where RTMP pull URLs point. Empty: the push domain."`
+	HTTPPullDomain string        `name:"http-pull-domain" env:"STAGEDOOR_HTTP_PULL_DOMAIN" placeholder:"HOST[:PORT]" help:"Where FLV and HLS URLs point. Empty: the pull domain without its port."`
+	PullScheme     string        `name:"pull-scheme" env:"STAGEDOOR_PULL_SCHEME" default:"https" help:"Scheme of FLV and HLS URLs, http or https."`
+	RTSURLs        bool          `name:"rts-urls" env:"STAGEDOOR_RTS_URLS" help:"Also hand out ultra-low-latency (artc) URLs. Encoders prefer them, so only for servers that take them."`
+	App            string        `name:"app" env:"STAGEDOOR_APP" default:"live" help:"Application in the URLs of rooms."`
+	URLTTL         time.Duration `name:"url-ttl" env:"STAGEDOOR_URL_TTL" default:"24h" help:"How long push and pull URLs that we hand out are valid."`
+	TimeZone       string        `name:"time-zone" env:"STAGEDOOR_TIME_ZONE" default:"+08:00" help:"Offset from UTC of the times in AppServer answers."`
+
+	DefaultPolicy   string        `name:"default-policy" env:"STAGEDOOR_DEFAULT_POLICY" default:"deny" help:"What happens to a publish or play without a rule or credential: deny or open."`
+	CallbackTimeout time.Duration `name:"callback-timeout" env:"STAGEDOOR_CALLBACK_TIMEOUT" default:"5s" help:"How long a callback may wait for the database before it is refused."`
+
+	RTCAppID  string `name:"rtc-app-id" env:"STAGEDOOR_RTC_APP_ID" placeholder:"ID" help:"Application id of the RTC provider. Empty: generated once and kept in the database, as are the next four."`
+	RTCAppKey Secret `name:"rtc-app-key" env:"STAGEDOOR_RTC_APP_KEY" placeholder:"KEY" help:"Key that signs RTC tokens."`
+	IMAppID   string `name:"im-app-id" env:"STAGEDOOR_IM_APP_ID" placeholder:"ID" help:"Application id of the message service."`
+	IMAppKey  Secret `name:"im-app-key" env:"STAGEDOOR_IM_APP_KEY" placeholder:"KEY" help:"Key that signs message tokens."`
+	IMAppSign Secret `name:"im-app-sign" env:"STAGEDOOR_IM_APP_SIGN" placeholder:"SIGN" help:"Application signature that message clients present."`
+
+	CORSOrigins     []string      `name:"cors-origins" env:"STAGEDOOR_CORS_ORIGINS" placeholder:"ORIGIN" help:"Web origins that browsers may call from."`
+	TLSCert         string        `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" help:"Certificate chain to serve HTTPS with, read again when it changes."`
+	TLSKey          string        `name:"tls-key" env:"STAGEDOOR_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate."`
+	TrustedProxies  []string      `name:"trusted-proxies" env:"STAGEDOOR_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks whose X-Forwarded-For is believed."`
+	LogLevel        string        `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	LogFormat       string        `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" help:"Empty: text on a terminal, else json."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"STAGEDOOR_SHUTDOWN_TIMEOUT" default:"10s" help:"How long a stop waits for requests in flight."`
+}
+
+// Validate returns every problem at once, each named after its environment
+// variable, or nil. Secrets are not repeated.
+func (c Config) Validate() error {
+	_, err := c.Resolve()
+	return err
+}
