@@ -1,0 +1,134 @@
+// Package appserver speaks the AppServer dialect: the HTTP API that the shipped
+// Android, iOS, web and uni-app clients of interactive live rooms call.
+//
+// A handler finds out who is calling, converts, calls a service and converts
+// back. What the clients' parsers cannot bear decides much of the wire form;
+// README.md lists it.
+package appserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+	"unicode/utf8"
+
+	api "github.com/stagedoor-live/stagedoor/gen/appserver"
+	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/im"
+	"github.com/stagedoor-live/stagedoor/internal/room"
+)
+
+// DefaultTokenTTL is how long a login is good. The clients cannot log in again
+// in the middle of a session, so it is long.
+const DefaultTokenTTL = 7 * 24 * time.Hour
+
+// budget is the time that one request may take, message service included: the
+// least patient client gives up after ten seconds, some of them spent on the way.
+const budget = 7 * time.Second
+
+type accounts interface {
+	Login(ctx context.Context, username, password string, source netip.Addr, ttl time.Duration) (account.Token, error)
+	Authenticate(ctx context.Context, token string) (account.Principal, error)
+}
+
+type groups interface {
+	NewToken(ctx context.Context, userID string) (im.NewToken, error)
+	OldToken(ctx context.Context, userID string, d im.Device) (im.OldToken, error)
+}
+
+// Server serves the dialect.
+type Server struct {
+	Accounts accounts
+	Rooms    *room.Service
+	Groups   groups
+	TimeZone *time.Location // of all times on the wire; nil: +08:00
+	TokenTTL time.Duration  // of a login; zero: DefaultTokenTTL
+	Log      *slog.Logger
+}
+
+var _ api.StrictServerInterface = (*Server)(nil)
+
+// Register mounts the dialect and makes it answer for its part of the path
+// space.
+func (s *Server) Register(rt *httpx.Router) {
+	strict := api.NewStrictHandlerWithOptions(s, nil, api.StrictHTTPServerOptions{
+		RequestErrorHandlerFunc:  s.writeBodyError,
+		ResponseErrorHandlerFunc: s.writeError,
+	})
+	api.HandlerWithOptions(strict, api.StdHTTPServerOptions{
+		BaseRouter: rt,
+		// The last one is the outermost: who is nobody is told so first.
+		Middlewares: []api.MiddlewareFunc{
+			s.wholeObject,
+			bearer.Middleware(s.Accounts, api.BearerAuthScopes, s.writeError),
+			withinBudget,
+		},
+		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, api.BearerAuthScopes, s.writeError),
+	})
+	rt.Errors(s.writeError, "/login", "/api/v1/live/", "/api/v2/live/")
+}
+
+func withinBudget(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), budget)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+var errNotAnObject = errors.New("the body is not one JSON object in UTF-8")
+
+// wholeObject refuses what the generated decoder lets pass: text behind the
+// object, null instead of one, and broken UTF-8, which would be stored as
+// something else than what was sent.
+func (s *Server) wholeObject(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil && !(bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && utf8.Valid(body) && json.Valid(body)) {
+			err = errNotAnObject
+		}
+		if err != nil {
+			s.writeBodyError(w, r, err)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// caller returns the subject of the access token. Every client repeats its user
+// name in the body; who names somebody else is refused.
+func caller(ctx context.Context, claims ...claim) (string, error) {
+	subject := bearer.Principal(ctx).Username
+	for _, c := range claims {
+		if err := c.check(subject); err != nil {
+			return "", err
+		}
+	}
+	return subject, nil
+}
+
+// roomCaller is caller for requests about one room: that there is no such room
+// is told before anything about rights.
+func (s *Server) roomCaller(ctx context.Context, roomID string, claims ...claim) (string, error) {
+	if err := validText("id", roomID, maxID); err != nil {
+		return "", err
+	}
+	subject, err := caller(ctx, claims...)
+	if errs.KindOf(err) != errs.Forbidden {
+		return subject, err
+	}
+	if _, missing := s.Rooms.Get(ctx, roomID); missing != nil {
+		return "", missing
+	}
+	return "", err
+}

@@ -1,0 +1,72 @@
+// Package bearer authenticates access tokens for the dialects that use them.
+package bearer
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
+)
+
+type authenticator interface {
+	Authenticate(ctx context.Context, token string) (account.Principal, error)
+}
+
+type principalKey struct{}
+
+// Principal returns who is calling. Only operations that the spec leaves open
+// have none.
+func Principal(ctx context.Context) account.Principal {
+	p, _ := ctx.Value(principalKey{}).(account.Principal)
+	return p
+}
+
+// errMissing is a request without a bearer token at all, which dialects word
+// differently from a bad one.
+var errMissing = errs.New(errs.Unauthorized, "not_authenticated", "Not authenticated")
+
+// Middleware authenticates every operation that the spec secures. The
+// generated code leaves the operation's scopes in the context under scopesKey;
+// without them the operation is open and the header is not even looked at.
+func Middleware(a authenticator, scopesKey any, fail httpx.ErrorWriter) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Context().Value(scopesKey) == nil {
+				next.ServeHTTP(w, r)
+				return
+			}
+			p, err := authenticate(a, r)
+			if err != nil {
+				fail(w, r, err)
+				return
+			}
+			httpx.SetPrincipal(r.Context(), p.Username)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
+		})
+	}
+}
+
+func authenticate(a authenticator, r *http.Request) (account.Principal, error) {
+	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found || token == "" || !strings.EqualFold(scheme, "bearer") {
+		return account.Principal{}, errMissing
+	}
+	return a.Authenticate(r.Context(), token)
+}
+
+// ParamErrors answers a parameter that does not parse. The generated code
+// parses parameters before any middleware runs, but a caller who is nobody is
+// told that first.
+func ParamErrors(a authenticator, scopesKey any, fail httpx.ErrorWriter) httpx.ErrorWriter {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		if r.Context().Value(scopesKey) != nil {
+			if _, authErr := authenticate(a, r); authErr != nil {
+				err = authErr
+			}
+		}
+		fail(w, r, err)
+	}
+}
