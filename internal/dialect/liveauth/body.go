@@ -1,0 +1,211 @@
+package liveauth
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
+)
+
+// checkBody judges a body as the contract does and replaces it by a plain one,
+// so that what the generated code decodes afterwards is complete and of the
+// right types. On its own that code takes a JSON login for an empty form,
+// matches field names in any letter case and stops at the first fault.
+func (s *Server) checkBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		switch r.Pattern {
+		case opLogin:
+			err = checkGrant(r)
+		case opCreateUser:
+			err = checkUser(r)
+		}
+		if err != nil {
+			s.writeError(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// checkGrant leaves user name and password in the form; the rest of an OAuth
+// form has no use here. An empty value counts as missing.
+func checkGrant(r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	var f faults
+	if grant := last(form["grant_type"]); grant != "" && grant != "password" {
+		f = append(f, notPassword("body", "grant_type"))
+	}
+	clean := url.Values{}
+	for _, name := range []string{"username", "password"} {
+		clean.Set(name, last(form[name]))
+		if clean.Get(name) == "" {
+			f = append(f, missing("body", name))
+		}
+	}
+	r.Form, r.PostForm = clean, clean
+	r.Header.Set("Content-Type", formType)
+	return f.err()
+}
+
+// last returns the value that counts when a field is repeated.
+func last(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+// readForm reads a form of either kind. Any other body is an empty form, and
+// so is one that does not parse. The query never counts.
+func readForm(r *http.Request) (url.Values, error) {
+	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	body, err := io.ReadAll(r.Body)
+	switch {
+	case err != nil:
+		return nil, httpx.BodyError(err)
+	case kind == formType:
+		form, _ := url.ParseQuery(string(body)) // what does parse is in it
+		return form, nil
+	case kind == "multipart/form-data" && params["boundary"] != "":
+		return readParts(body, params["boundary"]), nil
+	}
+	return nil, nil
+}
+
+// readParts reads a multipart form. All of it fits in memory, as the body
+// already does; files are no fields.
+func readParts(body []byte, boundary string) url.Values {
+	form, err := multipart.NewReader(bytes.NewReader(body), boundary).ReadForm(httpx.MaxBody)
+	if err != nil {
+		return nil
+	}
+	_ = form.RemoveAll() // there is nothing on disk
+	return form.Value
+}
+
+// userFields are those of a new user, in the order of the contract.
+var userFields = []string{"username", "email", "full_name", "password"}
+
+// checkUser leaves a JSON object of four strings as the body.
+func checkUser(r *http.Request) error {
+	sent, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	var f faults
+	clean := make(map[string]string, len(userFields))
+	for _, name := range userFields {
+		raw, ok := sent[name]
+		value, isText := toText(raw)
+		switch {
+		case !ok:
+			f = append(f, missing("body", name))
+		case string(raw) == "null":
+			f = append(f, isNull("body", name))
+		case !isText:
+			f = append(f, notText("body", name))
+		case name == "email" && !resemblesEmail(value):
+			f = append(f, notEmail("body", name))
+		}
+		clean[name] = value
+	}
+	body, err := json.Marshal(clean)
+	if err != nil {
+		return err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return f.err()
+}
+
+// readObject reads a JSON object. JSON without a Content-Type counts, JSON
+// under another one does not.
+func readObject(r *http.Request) (map[string]json.RawMessage, error) {
+	body, err := io.ReadAll(r.Body)
+	switch {
+	case err != nil:
+		return nil, httpx.BodyError(err)
+	case len(body) == 0:
+		return nil, faults{missing("body")}
+	case !isJSON(r.Header.Get("Content-Type")):
+		return nil, faults{notDict("body")}
+	}
+	if i := invalidUTF8(body); i >= 0 {
+		return nil, faults{brokenJSON(body, i, "Invalid UTF-8")}
+	}
+	return decodeObject(body)
+}
+
+// decodeObject keeps the values raw, as null and absent differ and numbers
+// become text digit by digit.
+func decodeObject(body []byte) (map[string]json.RawMessage, error) {
+	if err := syntaxFault(body); err != nil {
+		return nil, err
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(body, &object); err != nil {
+		return nil, faults{notDict("body")}
+	}
+	if object == nil { // the body is null
+		return nil, faults{missing("body")}
+	}
+	return object, nil
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+	kind, _, _ := mime.ParseMediaType(contentType)
+	sub, ok := strings.CutPrefix(kind, "application/")
+	return ok && (sub == "json" || strings.HasSuffix(sub, "+json"))
+}
+
+// toText returns a string or a number as text.
+func toText(raw json.RawMessage) (string, bool) {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s, true
+	}
+	var n json.Number
+	err := json.Unmarshal(raw, &n)
+	return n.String(), err == nil
+}
+
+// text returns a field that checkUser has left as a string.
+func text(raw json.RawMessage) string {
+	s, _ := toText(raw)
+	return s
+}
+
+// resemblesEmail is only for what must be told in one list with other faults:
+// an address needs both parts and a dot in the second, and may not be empty.
+// Whether it is a good one is for the account service to say.
+func resemblesEmail(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	return ok && local != "" && strings.Contains(strings.Trim(domain, "."), ".")
+}
+
+// invalidUTF8 returns the offset of the first byte that is no text, or -1.
+func invalidUTF8(body []byte) int {
+	for i := 0; i < len(body); {
+		r, n := utf8.DecodeRune(body[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
+}

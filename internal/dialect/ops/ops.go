@@ -1,0 +1,95 @@
+// Package ops answers operators and machines: is the process alive, is it
+// ready, what does it count, how is its API described, which keys verify its
+// tokens.
+package ops
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	gen "github.com/stagedoor-live/stagedoor/gen/ops"
+	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
+)
+
+// keys tells the public half of the token keys.
+type keys interface{ JWKS() account.JWKSet }
+
+// Server serves the operations. It implements the generated interface on the
+// level of HTTP, because metrics and documents negotiate through headers.
+type Server struct {
+	Registry *prometheus.Registry
+	Spec     []byte // openapi.yaml
+	Accounts keys
+	// Ready returns nil when this process may get traffic, and otherwise why
+	// not: one line that anybody may read. It should heed ctx.
+	Ready func(ctx context.Context) error
+	Log   *slog.Logger
+}
+
+// Register mounts the operations; it may do so on several routers. It fails
+// when Spec is not YAML.
+func (s *Server) Register(rt *httpx.Router) error {
+	h := &handler{Server: s, metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
+		// A collector that fails costs its own lines, not the page.
+		ErrorHandling: promhttp.ContinueOnError,
+		ErrorLog:      slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	})}
+	var err error
+	if h.yaml, h.json, err = documents(s.Spec); err != nil {
+		return err
+	}
+	gen.HandlerWithOptions(h, gen.StdHTTPServerOptions{BaseRouter: rt, ErrorHandlerFunc: WriteError})
+	rt.Errors(WriteError, "/healthz", "/readyz", "/metrics", "/openapi.", "/.well-known/")
+	return nil
+}
+
+// handler is a Server with what it prepares once.
+type handler struct {
+	*Server
+	metrics    http.Handler
+	yaml, json document
+}
+
+var _ gen.ServerInterface = (*handler)(nil)
+
+// Healthz says that the process serves requests, whatever its database does.
+func (h *handler) Healthz(w http.ResponseWriter, _ *http.Request) {
+	writeText(w, http.StatusOK, "ok")
+}
+
+// Metrics shows the registry.
+func (h *handler) Metrics(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	h.metrics.ServeHTTP(w, r)
+}
+
+// OpenapiYAML shows the spec as it is kept.
+func (h *handler) OpenapiYAML(w http.ResponseWriter, r *http.Request) { h.yaml.ServeHTTP(w, r) }
+
+// OpenapiJSON shows the spec as JSON.
+func (h *handler) OpenapiJSON(w http.ResponseWriter, r *http.Request) { h.json.ServeHTTP(w, r) }
+
+// JWKS shows the keys. A verifier that meets an unknown key id asks again, so a
+// copy that is some minutes old does no harm.
+func (h *handler) JWKS(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", maxAge)
+	_ = json.NewEncoder(w).Encode(h.Accounts.JWKS()) // the client may be gone
+}
+
+// maxAge is for what changes with a release or a new key only.
+const maxAge = "public, max-age=300"
+
+// writeText answers what is true only now.
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // the client may be gone
+}

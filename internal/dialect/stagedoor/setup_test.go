@@ -1,0 +1,162 @@
+package stagedoor
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
+	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/dbtest"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/spectest"
+)
+
+const password = "correct horse battery staple"
+
+// bench is the dialect on a database of its own.
+type bench struct {
+	server   dialecttest.Server
+	pool     *pgxpool.Pool
+	clock    *clock
+	accounts *account.Service
+	spec     *spectest.Validator
+
+	admin, alice string // access tokens
+}
+
+func setup(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{pool: dbtest.Pool(t), clock: newClock()}
+	log := dialecttest.NewLog(t)
+	var err error
+	b.accounts, err = account.New(t.Context(), account.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Log: log.Logger(),
+		Params: &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt := httpx.NewRouter()
+	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
+	(&Server{Accounts: b.accounts, Log: log.Logger()}).Register(rt)
+	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
+	t.Cleanup(srv.Close)
+	b.spec = spectest.New(t)
+	client := srv.Client()
+	client.Transport = b.spec.Transport(client.Transport)
+	b.server = dialecttest.Server{URL: srv.URL, Client: client, Pool: b.pool, Log: log, Secrets: []string{password}}
+	b.admin = b.addAccount(t, account.NewAccount{Username: "admin", Admin: true, PermissionLevel: 1})
+	b.alice = b.addAccount(t, account.NewAccount{Username: "alice", Email: "alice@example.com", FullName: "Alice Example"})
+	return b
+}
+
+// addAccount creates an account with the password and returns an access token.
+func (b *bench) addAccount(t *testing.T, n account.NewAccount) string {
+	t.Helper()
+	system := account.System()
+	n.Password = password
+	if _, err := b.accounts.Register(t.Context(), &system, n); err != nil {
+		t.Fatal(err)
+	}
+	token, err := b.login(t, n.Username, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func (b *bench) login(t *testing.T, username, password string) (string, error) {
+	t.Helper()
+	token, err := b.accounts.Login(t.Context(), username, password, netip.MustParseAddr("192.0.2.7"), 0)
+	return token.Value, err
+}
+
+func ask(method, path, token string) dialecttest.Request {
+	r := dialecttest.Request{Method: method, Path: path}
+	if token != "" {
+		r.Header = map[string]string{"Authorization": "Bearer " + token}
+	}
+	return r
+}
+
+func patch(username, token, body string) dialecttest.Request {
+	r := dialecttest.JSON("/api/v1/accounts/"+username, token, body)
+	r.Method = http.MethodPatch
+	return r
+}
+
+// send makes a request that the spec knows; bad makes one that breaks it.
+func (b *bench) send(t *testing.T, r dialecttest.Request) reply {
+	t.Helper()
+	return reply{dialecttest.SendContext(t.Context(), t, b.server, r)}
+}
+
+func (b *bench) bad(t *testing.T, r dialecttest.Request) reply {
+	t.Helper()
+	return reply{dialecttest.Send(t, b.server, r)}
+}
+
+type reply struct{ dialecttest.Answer }
+
+// want fails the test unless the answer has the status and, for a refusal, the
+// code.
+func (r reply) want(t *testing.T, status int, code string) reply {
+	t.Helper()
+	var e gen.Error
+	if code != "" {
+		if err := json.Unmarshal(r.Body, &e); err != nil {
+			t.Fatalf("%v in %s", err, r.Body)
+		}
+	}
+	if r.Status != status || e.Code != code {
+		t.Fatalf("got %d %s\nwant %d %s", r.Status, r.Body, status, code)
+	}
+	return r
+}
+
+func decode[T any](t *testing.T, r reply) (v T) {
+	t.Helper()
+	r.want(t, http.StatusOK, "")
+	if err := json.Unmarshal(r.Body, &v); err != nil {
+		t.Fatalf("%v in %s", err, r.Body)
+	}
+	return v
+}
+
+// checkEnvelope is for the conformance suite.
+func checkEnvelope(t *testing.T, a dialecttest.Answer) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(string(a.Body)))
+	d.DisallowUnknownFields()
+	var e gen.Error
+	if err := d.Decode(&e); err != nil || e.Code == "" || e.Message == "" {
+		t.Errorf("not the envelope: %s", a.Body)
+	}
+	if e.RequestID != a.Header.Get("X-Request-Id") {
+		t.Errorf("request id %q in the body, %q in the header", e.RequestID, a.Header.Get("X-Request-Id"))
+	}
+	if a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("headers %v", a.Header)
+	}
+}
+
+// clock stands still until it is moved.
+type clock struct{ nanos atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.nanos.Store(time.Date(2030, 5, 17, 12, 0, 0, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()) }
+func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }

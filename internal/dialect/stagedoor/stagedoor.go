@@ -1,0 +1,156 @@
+// Package stagedoor is the dialect of our own operations, those that no
+// documented API offers: accounts for administrators, and logging out.
+package stagedoor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
+	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
+)
+
+// Server serves the dialect.
+type Server struct {
+	Accounts *account.Service
+	Log      *slog.Logger
+}
+
+var _ gen.StrictServerInterface = (*Server)(nil)
+
+// opLogout is the one operation that is not for administrators alone.
+const opLogout = "POST /api/v1/logout"
+
+var (
+	errAdminOnly = errs.New(errs.Forbidden, "admin_only", "only administrators may do this")
+	errNotObject = errs.New(errs.Invalid, "malformed_request", "the body is not a JSON object")
+)
+
+// Register mounts the dialect. It also answers for every path that no other
+// dialect claims.
+func (s *Server) Register(rt *httpx.Router) {
+	strict := gen.NewStrictHandlerWithOptions(s, nil, gen.StrictHTTPServerOptions{
+		RequestErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
+			s.writeError(w, r, httpx.BodyError(err))
+		},
+		ResponseErrorHandlerFunc: s.writeError,
+	})
+	gen.HandlerWithOptions(strict, gen.StdHTTPServerOptions{
+		BaseRouter: rt,
+		// The last one sees a request first.
+		Middlewares: []gen.MiddlewareFunc{
+			s.wholeObject,
+			s.adminsOnly,
+			bearer.Middleware(s.Accounts, gen.BearerAuthScopes, s.writeError),
+			noStore,
+			withinBudget,
+		},
+		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, gen.BearerAuthScopes, s.writeError),
+	})
+	rt.Errors(s.writeError, "/api/v1/", "/")
+}
+
+// adminsOnly lets everybody log out and keeps the rest for administrators, so
+// that an operation added later is closed until somebody opens it.
+func (s *Server) adminsOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Pattern != opLogout && !bearer.Principal(r.Context()).Admin {
+			s.writeError(w, r, errAdminOnly)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// wholeObject refuses what the generated code would let pass: text behind the
+// object, null instead of one, and broken UTF-8, which would become a password
+// that nobody typed.
+func (s *Server) wholeObject(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPatch {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err == nil && !(bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && utf8.Valid(body) && json.Valid(body)) {
+			err = errNotObject
+		}
+		if err != nil {
+			s.writeError(w, r, httpx.BodyError(err))
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// budget is what one request may take: a database that swallows packets costs
+// an honest refusal and not a hanging client.
+const budget = 10 * time.Second
+
+func withinBudget(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), budget)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+func noStore(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Logout ends the caller's token.
+func (s *Server) Logout(ctx context.Context, _ gen.LogoutRequestObject) (gen.LogoutResponseObject, error) {
+	if err := s.Accounts.Logout(ctx, bearer.Principal(ctx)); err != nil {
+		return nil, err
+	}
+	return gen.Logout204Response{}, nil
+}
+
+// GetAccount shows one account.
+func (s *Server) GetAccount(ctx context.Context, req gen.GetAccountRequestObject) (gen.GetAccountResponseObject, error) {
+	a, err := s.Accounts.Get(ctx, req.Username)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetAccount200JSONResponse(toAccount(a)), nil
+}
+
+// UpdateAccount changes one account.
+func (s *Server) UpdateAccount(ctx context.Context, req gen.UpdateAccountRequestObject) (gen.UpdateAccountResponseObject, error) {
+	a, err := s.Accounts.Update(ctx, bearer.Principal(ctx), req.Username, toChanges(*req.Body))
+	if err != nil {
+		return nil, err
+	}
+	return gen.UpdateAccount200JSONResponse(toAccount(a)), nil
+}
+
+func toAccount(a account.Account) gen.Account {
+	return gen.Account{
+		Username: a.Username, Email: a.Email, FullName: a.FullName,
+		Admin: a.Admin, PermissionLevel: int32(a.PermissionLevel), Disabled: a.Disabled,
+		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
+	}
+}
+
+func toChanges(u gen.AccountUpdate) account.Changes {
+	ch := account.Changes{Disabled: u.Disabled, Admin: u.Admin, Password: u.Password, Email: u.Email, FullName: u.FullName}
+	if u.PermissionLevel != nil {
+		level := int(*u.PermissionLevel)
+		ch.PermissionLevel = &level
+	}
+	return ch
+}
