@@ -7,16 +7,9 @@
 package appserver
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
-	"log/slog"
-	"net/http"
 	"net/netip"
 	"time"
-	"unicode/utf8"
 
 	api "github.com/stagedoor-live/stagedoor/gen/appserver"
 	"github.com/stagedoor-live/stagedoor/internal/account"
@@ -52,7 +45,6 @@ type Server struct {
 	Groups   groups
 	TimeZone *time.Location // of all times on the wire; nil: +08:00
 	TokenTTL time.Duration  // of a login; zero: DefaultTokenTTL
-	Log      *slog.Logger
 }
 
 var _ api.StrictServerInterface = (*Server)(nil)
@@ -68,41 +60,13 @@ func (s *Server) Register(rt *httpx.Router) {
 		BaseRouter: rt,
 		// The last one is the outermost: who is nobody is told so first.
 		Middlewares: []api.MiddlewareFunc{
-			s.wholeObject,
+			httpx.WholeObject(s.writeError),
 			bearer.Middleware(s.Accounts, api.BearerAuthScopes, s.writeError),
-			withinBudget,
+			httpx.WithinBudget(budget),
 		},
 		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, api.BearerAuthScopes, s.writeError),
 	})
 	rt.Errors(s.writeError, "/login", "/api/v1/live/", "/api/v2/live/")
-}
-
-func withinBudget(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), budget)
-		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
-var errNotAnObject = errors.New("the body is not one JSON object in UTF-8")
-
-// wholeObject refuses what the generated decoder lets pass: text behind the
-// object, null instead of one, and broken UTF-8, which would be stored as
-// something else than what was sent.
-func (s *Server) wholeObject(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err == nil && !(bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && utf8.Valid(body) && json.Valid(body)) {
-			err = errNotAnObject
-		}
-		if err != nil {
-			s.writeBodyError(w, r, err)
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r)
-	})
 }
 
 // caller returns the subject of the access token. Every client repeats its user

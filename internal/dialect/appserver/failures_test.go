@@ -170,18 +170,6 @@ func TestEveryKindHasAStatus(t *testing.T) {
 		a := dialecttest.Answer{Status: w.Code, Header: w.Header(), Body: w.Body.Bytes()}
 		checkEnvelope(t, a)
 	}
-	if len(statuses) != len(errs.Kinds) {
-		t.Errorf("%d statuses for %d kinds", len(statuses), len(errs.Kinds))
-	}
-}
-
-func TestRetryAfterIsRoundedUpToSeconds(t *testing.T) {
-	t.Parallel()
-	for d, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", time.Second: "1", 1001 * time.Millisecond: "2", time.Minute: "60"} {
-		if got := retryAfter(d); got != want {
-			t.Errorf("%v is %s, want %s", d, got, want)
-		}
-	}
 }
 
 func TestOptionalFieldsMayBeAbsentOrNull(t *testing.T) {
@@ -216,7 +204,7 @@ func TestTextsOfTheLongestLengthAreKept(t *testing.T) {
 
 func TestARequestIsGivenUpBeforeItsClientDoes(t *testing.T) {
 	t.Parallel()
-	withinBudget(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	httpx.WithinBudget(budget)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		at, ok := r.Context().Deadline()
 		if left := time.Until(at); !ok || left <= 0 || left >= 8*time.Second {
 			t.Errorf("%v left, limited %v", left, ok)

@@ -74,7 +74,7 @@ func setup(t *testing.T, options ...func(*bench)) *bench {
 	b.rooms = room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: ids, Log: log.Logger(), Groups: b.groups, Signer: b.access, Nodes: recordNodes{},
 		Links: room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", HTTPPullDomain: "pull.example.com", App: "live",
 			HTTPScheme: "https", TTL: linkTTL, RTCAppID: rtcAppID, RTCAppKey: rtcAppKey}})
-	b.app = &Server{Accounts: b.accounts, Rooms: b.rooms, Groups: b.groups, Log: log.Logger()}
+	b.app = &Server{Accounts: b.accounts, Rooms: b.rooms, Groups: b.groups}
 	for _, option := range options {
 		option(b)
 	}

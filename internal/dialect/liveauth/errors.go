@@ -1,13 +1,9 @@
 package liveauth
 
 import (
-	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/liveauth"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
@@ -35,20 +31,18 @@ var (
 	}
 )
 
-// statuses has every kind. A conflict is 400 and not 409: that is what clients
-// of FastAPI's own user examples test for.
+// statuses are those that differ from the usual. A conflict is 400 and not 409:
+// that is what clients of FastAPI's own user examples test for.
 var statuses = map[errs.Kind]int{
-	errs.Internal:         http.StatusInternalServerError,
-	errs.Invalid:          http.StatusUnprocessableEntity,
-	errs.Unauthorized:     http.StatusUnauthorized,
-	errs.Forbidden:        http.StatusForbidden,
-	errs.NotFound:         http.StatusNotFound,
-	errs.Conflict:         http.StatusBadRequest,
-	errs.TooLarge:         http.StatusRequestEntityTooLarge,
-	errs.RateLimited:      http.StatusTooManyRequests,
-	errs.Unavailable:      http.StatusServiceUnavailable,
-	errs.BadGateway:       http.StatusBadGateway,
-	errs.MethodNotAllowed: http.StatusMethodNotAllowed,
+	errs.Invalid:  http.StatusUnprocessableEntity,
+	errs.Conflict: http.StatusBadRequest,
+}
+
+func statusOf(k errs.Kind) int {
+	if status, ok := statuses[k]; ok {
+		return status
+	}
+	return httpx.StatusOf(k)
 }
 
 // writeError is the only way in which this dialect says no.
@@ -62,12 +56,13 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	httpx.SetFailure(r.Context(), e.Reason, e.Unwrap())
-	writeHeaders(w.Header(), e)
+	w.Header().Set("Cache-Control", "no-store")
+	httpx.FailureHeaders(w.Header(), e)
 	if f != nil {
-		s.writeJSON(w, r, statuses[e.Kind], gen.HTTPValidationError{Detail: f})
+		httpx.WriteJSON(w, statusOf(e.Kind), gen.HTTPValidationError{Detail: f})
 		return
 	}
-	s.writeJSON(w, r, statuses[e.Kind], gen.DetailError{Detail: detail(e)})
+	httpx.WriteJSON(w, statusOf(e.Kind), gen.DetailError{Detail: detail(e)})
 }
 
 // listFaults returns what is wrong with the input, or nil where that is not
@@ -123,27 +118,4 @@ func (s *Server) redirect(w http.ResponseWriter, r *http.Request) bool {
 	w.Header().Set("Location", path)
 	w.WriteHeader(http.StatusTemporaryRedirect)
 	return true
-}
-
-func writeHeaders(h http.Header, e *errs.Error) {
-	h.Set("Cache-Control", "no-store")
-	switch e.Kind {
-	case errs.Unauthorized:
-		h.Set("WWW-Authenticate", "Bearer")
-	case errs.RateLimited, errs.Unavailable:
-		h.Set("Retry-After", seconds(e.RetryAfter))
-	}
-}
-
-// seconds rounds up, to one at least: zero would be an invitation to hammer.
-func seconds(d time.Duration) string {
-	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
-}
-
-func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		s.Log.DebugContext(r.Context(), "the client is gone", "error", err)
-	}
 }

@@ -6,7 +6,6 @@ package liveauth
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -34,7 +33,6 @@ type Server struct {
 	PlayURL func(media.Node, media.Stream) string
 	// TokenTTL is how long an access token lives; zero for account.DefaultTTL.
 	TokenTTL time.Duration
-	Log      *slog.Logger
 
 	// paths are those of the spec, known once Register has run.
 	paths map[string]bool
@@ -69,7 +67,7 @@ func (s *Server) Register(rt *httpx.Router) {
 			bearer.Middleware(s.Accounts, gen.BearerAuthScopes, s.writeError),
 			secureIfSigned,
 			noStore,
-			withinBudget,
+			httpx.WithinBudget(budget),
 		},
 		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, gen.BearerAuthScopes, s.writeError),
 	})
@@ -104,14 +102,6 @@ func secureIfSigned(next http.Handler) http.Handler {
 // budget is what one request may take: a database that swallows packets costs
 // an honest refusal and not a hanging client.
 const budget = 10 * time.Second
-
-func withinBudget(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), budget)
-		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
 
 // noStore keeps secrets out of caches; nearly every answer has one, or belongs
 // to one caller.

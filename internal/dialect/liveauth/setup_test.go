@@ -108,8 +108,8 @@ type lateOwners struct{ *room.Service }
 func (b *bench) serve(t *testing.T) {
 	t.Helper()
 	rt := httpx.NewRouter()
-	(&stagedoor.Server{Accounts: b.accounts, Log: b.log.Logger()}).Register(rt)
-	(&Server{Accounts: b.accounts, Access: b.access, Ledger: b.streams, PlayURL: playURL, Log: b.log.Logger()}).Register(rt)
+	(&stagedoor.Server{Accounts: b.accounts}).Register(rt)
+	(&Server{Accounts: b.accounts, Access: b.access, Ledger: b.streams, PlayURL: playURL}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: b.log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	client := srv.Client()

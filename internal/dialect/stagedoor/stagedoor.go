@@ -3,14 +3,9 @@
 package stagedoor
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/account"
@@ -22,7 +17,6 @@ import (
 // Server serves the dialect.
 type Server struct {
 	Accounts *account.Service
-	Log      *slog.Logger
 }
 
 var _ gen.StrictServerInterface = (*Server)(nil)
@@ -48,11 +42,11 @@ func (s *Server) Register(rt *httpx.Router) {
 		BaseRouter: rt,
 		// The last one sees a request first.
 		Middlewares: []gen.MiddlewareFunc{
-			s.wholeObject,
+			httpx.WholeObject(s.writeError),
 			s.adminsOnly,
 			bearer.Middleware(s.Accounts, gen.BearerAuthScopes, s.writeError),
 			noStore,
-			withinBudget,
+			httpx.WithinBudget(budget),
 		},
 		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, gen.BearerAuthScopes, s.writeError),
 	})
@@ -71,39 +65,9 @@ func (s *Server) adminsOnly(next http.Handler) http.Handler {
 	})
 }
 
-// wholeObject refuses what the generated code would let pass: text behind the
-// object, null instead of one, and broken UTF-8, which would become a password
-// that nobody typed.
-func (s *Server) wholeObject(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPatch {
-			next.ServeHTTP(w, r)
-			return
-		}
-		body, err := io.ReadAll(r.Body)
-		if err == nil && !(bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) && utf8.Valid(body) && json.Valid(body)) {
-			err = errNotObject
-		}
-		if err != nil {
-			s.writeError(w, r, httpx.BodyError(err))
-			return
-		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		next.ServeHTTP(w, r)
-	})
-}
-
 // budget is what one request may take: a database that swallows packets costs
 // an honest refusal and not a hanging client.
 const budget = 10 * time.Second
-
-func withinBudget(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), budget)
-		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
 
 func noStore(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

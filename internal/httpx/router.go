@@ -1,0 +1,131 @@
+package httpx
+
+import (
+	"errors"
+	"net/http"
+	"path"
+	"strings"
+
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+)
+
+// ErrorWriter answers an error in a dialect's own envelope.
+type ErrorWriter func(w http.ResponseWriter, r *http.Request, err error)
+
+// Router is one mux for all dialects that answers unknown paths, wrong methods
+// and panics in the envelope of the dialect whose part of the path space was
+// asked for.
+type Router struct {
+	mux     *http.ServeMux
+	writers []writerFor
+}
+
+type writerFor struct {
+	prefix string
+	write  ErrorWriter
+}
+
+// NewRouter returns an empty Router.
+func NewRouter() *Router { return &Router{mux: http.NewServeMux()} }
+
+// HandleFunc registers a generated handler; with ServeHTTP it makes the Router
+// a base router of the generated code.
+func (rt *Router) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	rt.mux.Handle(pattern, route(h))
+}
+
+// route tells our handlers from the redirects that the mux makes up.
+type route func(http.ResponseWriter, *http.Request)
+
+func (h route) ServeHTTP(w http.ResponseWriter, r *http.Request) { h(w, r) }
+
+// Errors makes a dialect answer for the paths that start with one of the
+// prefixes. The longest prefix wins.
+func (rt *Router) Errors(write ErrorWriter, prefixes ...string) {
+	for _, p := range prefixes {
+		rt.writers = append(rt.writers, writerFor{p, write})
+	}
+}
+
+// Fail answers an error in the envelope that the path belongs to.
+func (rt *Router) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	best := writerFor{write: plainError}
+	for _, c := range rt.writers {
+		if strings.HasPrefix(r.URL.Path, c.prefix) && len(c.prefix) >= len(best.prefix) {
+			best = c
+		}
+	}
+	best.write(w, r, err)
+}
+
+// plainError answers for paths that no dialect has claimed.
+func plainError(w http.ResponseWriter, _ *http.Request, err error) {
+	status := http.StatusInternalServerError
+	switch errs.KindOf(err) {
+	case errs.NotFound:
+		status = http.StatusNotFound
+	case errs.MethodNotAllowed:
+		status = http.StatusMethodNotAllowed
+	}
+	http.Error(w, http.StatusText(status), status)
+}
+
+var (
+	errNoPath   = errs.New(errs.NotFound, "no_such_path", "Not Found")
+	errNoMethod = errs.New(errs.MethodNotAllowed, "method_not_allowed", "Method Not Allowed")
+)
+
+// ServeHTTP serves a request. It never redirects: a media server would take a
+// redirect of its callback for an order.
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !isClean(r.URL.Path) {
+		rt.Fail(w, r, errNoPath)
+		return
+	}
+	h, _ := rt.mux.Handler(r)
+	if _, ours := h.(route); ours {
+		rt.mux.ServeHTTP(w, r)
+		return
+	}
+	probe := &headerProbe{header: http.Header{}}
+	h.ServeHTTP(probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", probe.header.Get("Allow"))
+		rt.Fail(w, r, errNoMethod)
+		return
+	}
+	rt.Fail(w, r, errNoPath)
+}
+
+// isClean says whether the mux would take the path as it is: without empty or
+// dot segments. One slash at the end is part of a name.
+func isClean(p string) bool {
+	clean := path.Clean(p)
+	return p == clean || p == clean+"/"
+}
+
+// NotFound answers as for an unknown path.
+func (rt *Router) NotFound(w http.ResponseWriter, r *http.Request) { rt.Fail(w, r, errNoPath) }
+
+// headerProbe sees what the mux would answer without sending it.
+type headerProbe struct {
+	header http.Header
+	status int
+}
+
+func (p *headerProbe) Header() http.Header         { return p.header }
+func (p *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *headerProbe) WriteHeader(status int)      { p.status = status }
+
+// BodyError translates what reading or decoding a request body reported.
+func BodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	var known *errs.Error
+	switch {
+	case errors.As(err, &tooLarge):
+		return errs.New(errs.TooLarge, "body_too_large", "the request body is too large").With(err)
+	case errors.As(err, &known):
+		return err
+	}
+	return errs.New(errs.Invalid, "malformed_request", "the request is malformed").With(err)
+}
