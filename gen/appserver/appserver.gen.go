@@ -847,7 +847,7 @@ type UserStatus struct {
 
 // VODInfo The recording. Present only when the room has ended.
 type VODInfo struct {
-	// Playlist The recorded files, newest first; never empty when present.
+	// Playlist The recorded files, oldest first; never empty when present.
 	Playlist []VODItem `json:"playlist,omitempty"`
 
 	// Status 0 while no recording has been reported, 1 when `playlist` is there.

@@ -1043,7 +1043,7 @@ type JWKUse string
 
 // JWKSet A JSON Web Key Set.
 type JWKSet struct {
-	// Keys The public keys, newest first.
+	// Keys The public keys, oldest first.
 	Keys []JWK `json:"keys"`
 }
 
@@ -1191,7 +1191,7 @@ type LiveToken struct {
 	// Example: w5fT7p_2sWcR9aYhJd0LQeUgK1xM-iVa
 	PlayToken string `json:"play_token"`
 
-	// Stream The stream as the owner named it, with or without its application.
+	// Stream The name of the stream, after the application and a slash unless that is the default one.
 	//
 	// Example: room1
 	Stream string `json:"stream"`
@@ -2041,7 +2041,7 @@ type UserStatus struct {
 
 // VODInfo The recording. Present only when the room has ended.
 type VODInfo struct {
-	// Playlist The recorded files, newest first; never empty when present.
+	// Playlist The recorded files, oldest first; never empty when present.
 	Playlist []VODItem `json:"playlist,omitempty"`
 
 	// Status 0 while no recording has been reported, 1 when `playlist` is there.

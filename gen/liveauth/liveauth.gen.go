@@ -60,7 +60,7 @@ type LiveToken struct {
 	// Example: w5fT7p_2sWcR9aYhJd0LQeUgK1xM-iVa
 	PlayToken string `json:"play_token"`
 
-	// Stream The stream as the owner named it, with or without its application.
+	// Stream The name of the stream, after the application and a slash unless that is the default one.
 	//
 	// Example: room1
 	Stream string `json:"stream"`

@@ -143,7 +143,7 @@ type JWKUse string
 
 // JWKSet A JSON Web Key Set.
 type JWKSet struct {
-	// Keys The public keys, newest first.
+	// Keys The public keys, oldest first.
 	Keys []JWK `json:"keys"`
 }
 
