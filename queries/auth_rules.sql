@@ -23,3 +23,6 @@ SELECT * FROM auth_rules WHERE id = @id;
 
 -- name: RuleCount :one
 SELECT count(*) FROM auth_rules;
+
+-- name: RuleLock :one
+SELECT id FROM auth_rules WHERE id = @id FOR UPDATE;

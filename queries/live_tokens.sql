@@ -3,8 +3,12 @@ INSERT INTO live_tokens (account_id, app, stream, level, token_hash, play_hash, 
 VALUES (@account_id, @app, @stream, @level, @token_hash, @play_hash, @token_sealed, @play_sealed, @now)
 RETURNING *;
 
+-- One transaction at a time deals with a stream's tokens.
+-- name: LiveTokenLockStream :exec
+SELECT pg_advisory_xact_lock(hashtextextended(@path, 0));
+
 -- name: LiveTokenHolder :one
-SELECT account_id FROM live_tokens WHERE app = @app AND stream = @stream AND revoked_at IS NULL FOR UPDATE;
+SELECT account_id FROM live_tokens WHERE app = @app AND stream = @stream AND revoked_at IS NULL;
 
 -- name: LiveTokenRevokeStream :many
 UPDATE live_tokens SET revoked_at = @now::timestamptz WHERE app = @app AND stream = @stream AND revoked_at IS NULL

@@ -3,8 +3,8 @@ INSERT INTO recordings (session_id, node, vhost, app, stream, file, duration, st
 VALUES (@session_id, @node, @vhost, @app, @stream, @file, @duration, @started_at, @now)
 ON CONFLICT (session_id, file) DO UPDATE SET duration = greatest(recordings.duration, excluded.duration);
 
+-- The newest files of each stream.
 -- name: RecordingsByStreams :many
-SELECT r.* FROM recordings r
-WHERE r.app = ANY(@apps::text[]) AND r.stream = ANY(@streams::text[])
-ORDER BY r.id DESC
-LIMIT @row_limit;
+SELECT r.* FROM (SELECT unnest(@apps::text[]) AS app, unnest(@streams::text[]) AS stream) s
+CROSS JOIN LATERAL (SELECT * FROM recordings f WHERE f.app = s.app AND f.stream = s.stream ORDER BY f.id DESC LIMIT @row_limit) r
+ORDER BY r.id DESC;

@@ -1,101 +1,145 @@
--- A player whose end came first left a tombstone, its start completes that row
--- instead of opening a session that nobody would ever end.
--- name: SessionsOpenPlay :many
+-- A player whose end came first left a tombstone: its start completes that row
+-- instead of opening a session that nobody would ever end. So does a start that
+-- is written again because nobody knows whether the first attempt was committed,
+-- and whose session has ended since. What started a session is known by the time.
+-- name: SessionsOpenPlay :exec
 WITH input AS (
-    SELECT generate_subscripts(@node::text[], 1) AS n,
-        unnest(@node::text[]) AS node, unnest(@server_id::text[]) AS server_id, unnest(@client_id::text[]) AS client_id,
+    SELECT unnest(@node::text[]) AS node, unnest(@server_id::text[]) AS server_id, unnest(@client_id::text[]) AS client_id,
         unnest(@serial::bigint[]) AS serial, unnest(@vhost::text[]) AS vhost, unnest(@app::text[]) AS app,
         unnest(@stream::text[]) AS stream, unnest(@address::text[]) AS address, unnest(@protocol::text[]) AS protocol,
         unnest(@credential_kind::text[]) AS credential_kind, unnest(@credential_id::text[]) AS credential_id,
         unnest(@subject::text[]) AS subject, unnest(@started_at::timestamptz[]) AS started_at
 ), early AS (
-    UPDATE sessions s SET started_at = i.started_at, serial = i.serial, address = i.address, protocol = i.protocol,
+    UPDATE sessions s SET started_at = i.started_at, ended_at = greatest(s.ended_at, i.started_at), serial = i.serial, scene = 'play',
+        vhost = i.vhost, app = i.app, stream = i.stream, address = i.address, protocol = i.protocol,
         credential_kind = i.credential_kind, credential_id = i.credential_id, subject = i.subject
     FROM input i
-    WHERE s.started_at IS NULL AND s.scene = 'play' AND s.ended_at > @since::timestamptz
+    WHERE s.ended_at > @since::timestamptz AND (s.started_at IS NULL OR s.started_at = i.started_at)
       AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
-      AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream
-    RETURNING i.n
+      AND ((s.app = '' AND s.stream = '') OR (s.scene = 'play' AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream))
+    RETURNING s.node, s.server_id, s.client_id, s.vhost, s.app, s.stream
 )
 INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
-SELECT node, server_id, client_id, serial, 'play', vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at
-FROM input WHERE n NOT IN (SELECT n FROM early)
-ON CONFLICT DO NOTHING
-RETURNING id;
+SELECT i.node, i.server_id, i.client_id, i.serial, 'play', i.vhost, i.app, i.stream, i.address, i.protocol, i.credential_kind, i.credential_id, i.subject, i.started_at
+FROM input i
+WHERE NOT EXISTS (
+    SELECT 1 FROM early e
+    WHERE e.node = i.node AND e.server_id = i.server_id AND e.client_id = i.client_id
+      AND e.vhost = i.vhost AND e.app = i.app AND e.stream = i.stream)
+ON CONFLICT DO NOTHING;
 
+-- No row means that the stream has a publisher already. A publisher that is
+-- being written by somebody else is waited for.
 -- name: SessionOpenPublish :one
 INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
 VALUES (@node, @server_id, @client_id, @serial, 'publish', @vhost, @app, @stream, @address, @protocol, @credential_kind, @credential_id, @subject, @started_at::timestamptz)
 ON CONFLICT DO NOTHING
 RETURNING id;
 
--- name: SessionCompleteTombstone :execrows
-UPDATE sessions SET started_at = @started_at::timestamptz, serial = @serial, address = @address, protocol = @protocol,
+-- As for players, above.
+-- name: SessionCompletePublish :execrows
+UPDATE sessions SET started_at = @started_at::timestamptz, ended_at = greatest(ended_at, @started_at), serial = @serial, scene = 'publish',
+    vhost = @vhost, app = @app, stream = @stream, address = @address, protocol = @protocol,
     credential_kind = @credential_kind, credential_id = @credential_id, subject = @subject
-WHERE started_at IS NULL AND scene = @scene AND ended_at > @since::timestamptz
+WHERE ended_at > @since::timestamptz AND (started_at IS NULL OR started_at = @started_at)
   AND node = @node AND server_id = @server_id AND client_id = @client_id
-  AND vhost = @vhost AND app = @app AND stream = @stream;
+  AND ((app = '' AND stream = '') OR (scene = 'publish' AND vhost = @vhost AND app = @app AND stream = @stream));
 
 -- name: SessionPublisher :one
 SELECT * FROM sessions
 WHERE scene = 'publish' AND ended_at IS NULL AND vhost = @vhost AND app = @app AND stream = @stream;
 
--- name: SessionEnd :many
+-- name: SessionEnd :execrows
 UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = @end_reason
-WHERE ended_at IS NULL AND node = @node AND server_id = @server_id AND client_id = @client_id
-  AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream
-RETURNING id;
+WHERE ended_at IS NULL AND started_at <= @before::timestamptz
+  AND node = @node AND server_id = @server_id AND client_id = @client_id
+  AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream;
 
 -- name: SessionEndByID :execrows
 UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = @end_reason WHERE id = @id AND ended_at IS NULL;
 
--- Everything that an earlier life of the same server left open, and whatever
--- the same connection id did elsewhere before a server without identity
--- started counting again.
--- name: SessionsSupersede :many
+-- Removes the session that one start opened and nobody was told of.
+-- name: SessionForget :execrows
+DELETE FROM sessions
+WHERE ended_at IS NULL AND started_at = @started_at::timestamptz
+  AND node = @node AND server_id = @server_id AND client_id = @client_id
+  AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream;
+
+-- What an earlier process of the same server left open, publishers first.
+-- name: SessionsEndProcess :many
 UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = 'server_restarted'
-WHERE ended_at IS NULL AND node = @node
-  AND ((@instance::text <> '' AND starts_with(server_id, @instance) AND server_id <> @server_id)
-    OR (@serial::bigint > 0 AND server_id = @server_id AND client_id = @client_id
-        AND (vhost, app, stream) IS DISTINCT FROM (@vhost, @app, @stream)))
+WHERE id IN (
+    SELECT o.id FROM sessions o
+    WHERE o.ended_at IS NULL AND o.node = @node AND starts_with(o.server_id, @instance) AND o.server_id <> @server_id
+    ORDER BY o.scene DESC
+    LIMIT @row_limit) AND ended_at IS NULL
 RETURNING scene, vhost, app, stream;
 
--- A second end of the same session is a repetition, not a tombstone.
+-- Whatever the same connection number did before a server without identity
+-- started counting again.
+-- name: SessionsEndNumber :many
+UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = 'server_restarted'
+WHERE ended_at IS NULL AND node = @node AND server_id = @server_id AND client_id = @client_id
+  AND (scene, vhost, app, stream) IS DISTINCT FROM ('publish', @vhost, @app, @stream)
+RETURNING scene, vhost, app, stream;
+
+-- An end that found no session leaves a tombstone, for the start that may still
+-- come. A second end of the same session is a repetition. A tombstone without
+-- app and stream is the end of a whole connection.
 -- name: SessionBury :exec
 INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, ended_at, end_reason)
 SELECT @node, @server_id, @client_id, @serial, @scene, @vhost, @app, @stream, @ended_at::timestamptz, 'early'
 WHERE NOT EXISTS (
     SELECT 1 FROM sessions s
-    WHERE s.node = @node AND s.client_id = @client_id AND s.ended_at > @since::timestamptz
-      AND s.server_id = @server_id AND s.scene = @scene AND s.vhost = @vhost AND s.app = @app AND s.stream = @stream);
+    WHERE s.node = @node AND s.server_id = @server_id AND s.client_id = @client_id AND s.ended_at > @since::timestamptz
+      AND ((s.app = '' AND s.stream = '') OR (s.scene = @scene AND s.vhost = @vhost AND s.app = @app AND s.stream = @stream)));
 
 -- The connection is gone with all that it carried, bytes are known only now.
 -- name: SessionsEndClient :many
-UPDATE sessions SET ended_at = coalesce(ended_at, sqlc.arg(ended_at)::timestamptz),
-    end_reason = CASE WHEN ended_at IS NULL THEN 'disconnected' ELSE end_reason END,
-    bytes_in = greatest(bytes_in, @bytes_in), bytes_out = greatest(bytes_out, @bytes_out)
-WHERE node = @node AND server_id = @server_id AND client_id = @client_id
-  AND (ended_at IS NULL OR ended_at > @since::timestamptz)
-RETURNING scene, vhost, app, stream;
+UPDATE sessions s SET ended_at = coalesce(s.ended_at, @ended_at::timestamptz),
+    end_reason = CASE WHEN c.was_open THEN 'close' ELSE s.end_reason END,
+    bytes_in = greatest(s.bytes_in, @bytes_in), bytes_out = greatest(s.bytes_out, @bytes_out)
+FROM (
+    SELECT o.id, o.ended_at IS NULL AS was_open FROM sessions o
+    WHERE o.node = @node AND o.server_id = @server_id AND o.client_id = @client_id
+      AND ((o.ended_at IS NULL AND o.started_at <= @before::timestamptz) OR o.ended_at > @since::timestamptz)
+    FOR UPDATE) c
+WHERE s.id = c.id
+RETURNING s.scene, s.vhost, s.app, s.stream, c.was_open::boolean AS was_open;
 
+-- The two halves use one partial index each.
 -- name: SessionOfRecording :one
-SELECT id, started_at FROM sessions
-WHERE node = @node AND server_id = @server_id AND client_id = @client_id AND scene = 'publish'
-  AND vhost = @vhost AND app = @app AND stream = @stream AND started_at IS NOT NULL
-ORDER BY id DESC LIMIT 1;
+SELECT r.id, r.started_at FROM (
+    SELECT a.id, a.started_at FROM sessions a
+    WHERE a.ended_at IS NULL AND a.node = @node AND a.server_id = @server_id AND a.client_id = @client_id
+      AND a.scene = 'publish' AND a.vhost = @vhost AND a.app = @app AND a.stream = @stream
+    UNION ALL
+    SELECT b.id, b.started_at FROM sessions b
+    WHERE b.ended_at IS NOT NULL AND b.node = @node AND b.server_id = @server_id AND b.client_id = @client_id
+      AND b.scene = 'publish' AND b.vhost = @vhost AND b.app = @app AND b.stream = @stream AND b.started_at IS NOT NULL) r
+ORDER BY r.id DESC LIMIT 1;
 
--- name: SessionPublishing :one
-SELECT EXISTS (SELECT 1 FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND app = @app AND stream = @stream);
+-- name: SessionsPublishing :many
+SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND app = @app AND stream = @stream;
 
+-- Players are counted from what is open, which a stream's history does not slow.
 -- name: SessionsLive :many
-SELECT p.*, (SELECT count(*) FROM sessions v WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.vhost = p.vhost AND v.app = p.app AND v.stream = p.stream) AS players
+SELECT p.*, coalesce(v.players, 0)::bigint AS players
 FROM sessions p
+LEFT JOIN (
+    SELECT s.vhost, s.app, s.stream, count(*) AS players FROM sessions s
+    WHERE s.scene = 'play' AND s.ended_at IS NULL
+    GROUP BY s.vhost, s.app, s.stream) v ON v.vhost = p.vhost AND v.app = p.app AND v.stream = p.stream
 WHERE p.scene = 'publish' AND p.ended_at IS NULL
 ORDER BY p.app, p.stream, p.id
 LIMIT @row_limit;
 
+-- name: SessionsPurge :execrows
+DELETE FROM sessions WHERE started_at IS NULL AND ended_at < @before::timestamptz;
+
 -- name: SessionCounts :many
-SELECT app, stream, count(*) AS pv, count(DISTINCT CASE WHEN subject <> '' THEN subject ELSE address END) AS uv,
+SELECT app, stream, count(*) AS pv,
+    count(DISTINCT CASE WHEN subject <> '' AND credential_kind <> 'live_token' THEN subject ELSE address END) AS uv,
     count(*) FILTER (WHERE ended_at IS NULL) AS online
 FROM sessions
 WHERE scene = 'play' AND started_at IS NOT NULL AND app = ANY(@apps::text[]) AND stream = ANY(@streams::text[])

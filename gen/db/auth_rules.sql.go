@@ -165,6 +165,17 @@ func (q *Queries) RuleList(ctx context.Context, db DBTX) ([]AuthRule, error) {
 	return items, nil
 }
 
+const ruleLock = `-- name: RuleLock :one
+SELECT id FROM auth_rules WHERE id = $1 FOR UPDATE
+`
+
+func (q *Queries) RuleLock(ctx context.Context, db DBTX, id int64) (int64, error) {
+	row := db.QueryRow(ctx, ruleLock, id)
+	var id_2 int64
+	err := row.Scan(&id_2)
+	return id_2, err
+}
+
 const ruleSetEnabled = `-- name: RuleSetEnabled :one
 UPDATE auth_rules SET enabled = $1, updated_at = $2 WHERE id = $3 RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at
 `

@@ -144,7 +144,7 @@ func (q *Queries) LiveTokenAccessByUsername(ctx context.Context, db DBTX, userna
 }
 
 const liveTokenHolder = `-- name: LiveTokenHolder :one
-SELECT account_id FROM live_tokens WHERE app = $1 AND stream = $2 AND revoked_at IS NULL FOR UPDATE
+SELECT account_id FROM live_tokens WHERE app = $1 AND stream = $2 AND revoked_at IS NULL
 `
 
 type LiveTokenHolderParams struct {
@@ -266,6 +266,16 @@ func (q *Queries) LiveTokenList(ctx context.Context, db DBTX, arg LiveTokenListP
 		return nil, err
 	}
 	return items, nil
+}
+
+const liveTokenLockStream = `-- name: LiveTokenLockStream :exec
+SELECT pg_advisory_xact_lock(hashtextextended($1, 0))
+`
+
+// One transaction at a time deals with a stream's tokens.
+func (q *Queries) LiveTokenLockStream(ctx context.Context, db DBTX, path string) error {
+	_, err := db.Exec(ctx, liveTokenLockStream, path)
+	return err
 }
 
 const liveTokenPurge = `-- name: LiveTokenPurge :execrows

@@ -44,10 +44,9 @@ func (q *Queries) RecordingInsert(ctx context.Context, db DBTX, arg RecordingIns
 }
 
 const recordingsByStreams = `-- name: RecordingsByStreams :many
-SELECT r.id, r.session_id, r.node, r.vhost, r.app, r.stream, r.file, r.duration, r.started_at, r.created_at FROM recordings r
-WHERE r.app = ANY($1::text[]) AND r.stream = ANY($2::text[])
+SELECT r.id, r.session_id, r.node, r.vhost, r.app, r.stream, r.file, r.duration, r.started_at, r.created_at FROM (SELECT unnest($1::text[]) AS app, unnest($2::text[]) AS stream) s
+CROSS JOIN LATERAL (SELECT id, session_id, node, vhost, app, stream, file, duration, started_at, created_at FROM recordings f WHERE f.app = s.app AND f.stream = s.stream ORDER BY f.id DESC LIMIT $3) r
 ORDER BY r.id DESC
-LIMIT $3
 `
 
 type RecordingsByStreamsParams struct {
@@ -56,6 +55,7 @@ type RecordingsByStreamsParams struct {
 	RowLimit int32
 }
 
+// The newest files of each stream.
 func (q *Queries) RecordingsByStreams(ctx context.Context, db DBTX, arg RecordingsByStreamsParams) ([]Recording, error) {
 	rows, err := db.Query(ctx, recordingsByStreams, arg.Apps, arg.Streams, arg.RowLimit)
 	if err != nil {

@@ -15,8 +15,8 @@ INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, str
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::timestamptz, 'early'
 WHERE NOT EXISTS (
     SELECT 1 FROM sessions s
-    WHERE s.node = $1 AND s.client_id = $3 AND s.ended_at > $10::timestamptz
-      AND s.server_id = $2 AND s.scene = $5 AND s.vhost = $6 AND s.app = $7 AND s.stream = $8)
+    WHERE s.node = $1 AND s.server_id = $2 AND s.client_id = $3 AND s.ended_at > $10::timestamptz
+      AND ((s.app = '' AND s.stream = '') OR (s.scene = $5 AND s.vhost = $6 AND s.app = $7 AND s.stream = $8)))
 `
 
 type SessionBuryParams struct {
@@ -32,7 +32,9 @@ type SessionBuryParams struct {
 	Since    time.Time
 }
 
-// A second end of the same session is a repetition, not a tombstone.
+// An end that found no session leaves a tombstone, for the start that may still
+// come. A second end of the same session is a repetition. A tombstone without
+// app and stream is the end of a whole connection.
 func (q *Queries) SessionBury(ctx context.Context, db DBTX, arg SessionBuryParams) error {
 	_, err := db.Exec(ctx, sessionBury,
 		arg.Node,
@@ -49,49 +51,49 @@ func (q *Queries) SessionBury(ctx context.Context, db DBTX, arg SessionBuryParam
 	return err
 }
 
-const sessionCompleteTombstone = `-- name: SessionCompleteTombstone :execrows
-UPDATE sessions SET started_at = $1::timestamptz, serial = $2, address = $3, protocol = $4,
-    credential_kind = $5, credential_id = $6, subject = $7
-WHERE started_at IS NULL AND scene = $8 AND ended_at > $9::timestamptz
-  AND node = $10 AND server_id = $11 AND client_id = $12
-  AND vhost = $13 AND app = $14 AND stream = $15
+const sessionCompletePublish = `-- name: SessionCompletePublish :execrows
+UPDATE sessions SET started_at = $1::timestamptz, ended_at = greatest(ended_at, $1), serial = $2, scene = 'publish',
+    vhost = $3, app = $4, stream = $5, address = $6, protocol = $7,
+    credential_kind = $8, credential_id = $9, subject = $10
+WHERE ended_at > $11::timestamptz AND (started_at IS NULL OR started_at = $1)
+  AND node = $12 AND server_id = $13 AND client_id = $14
+  AND ((app = '' AND stream = '') OR (scene = 'publish' AND vhost = $3 AND app = $4 AND stream = $5))
 `
 
-type SessionCompleteTombstoneParams struct {
+type SessionCompletePublishParams struct {
 	StartedAt      time.Time
 	Serial         int64
+	Vhost          string
+	App            string
+	Stream         string
 	Address        string
 	Protocol       string
 	CredentialKind string
 	CredentialID   string
 	Subject        string
-	Scene          string
 	Since          time.Time
 	Node           string
 	ServerID       string
 	ClientID       string
-	Vhost          string
-	App            string
-	Stream         string
 }
 
-func (q *Queries) SessionCompleteTombstone(ctx context.Context, db DBTX, arg SessionCompleteTombstoneParams) (int64, error) {
-	result, err := db.Exec(ctx, sessionCompleteTombstone,
+// As for players, above.
+func (q *Queries) SessionCompletePublish(ctx context.Context, db DBTX, arg SessionCompletePublishParams) (int64, error) {
+	result, err := db.Exec(ctx, sessionCompletePublish,
 		arg.StartedAt,
 		arg.Serial,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
 		arg.Address,
 		arg.Protocol,
 		arg.CredentialKind,
 		arg.CredentialID,
 		arg.Subject,
-		arg.Scene,
 		arg.Since,
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
 	)
 	if err != nil {
 		return 0, err
@@ -100,7 +102,8 @@ func (q *Queries) SessionCompleteTombstone(ctx context.Context, db DBTX, arg Ses
 }
 
 const sessionCounts = `-- name: SessionCounts :many
-SELECT app, stream, count(*) AS pv, count(DISTINCT CASE WHEN subject <> '' THEN subject ELSE address END) AS uv,
+SELECT app, stream, count(*) AS pv,
+    count(DISTINCT CASE WHEN subject <> '' AND credential_kind <> 'live_token' THEN subject ELSE address END) AS uv,
     count(*) FILTER (WHERE ended_at IS NULL) AS online
 FROM sessions
 WHERE scene = 'play' AND started_at IS NOT NULL AND app = ANY($1::text[]) AND stream = ANY($2::text[])
@@ -146,16 +149,17 @@ func (q *Queries) SessionCounts(ctx context.Context, db DBTX, arg SessionCountsP
 	return items, nil
 }
 
-const sessionEnd = `-- name: SessionEnd :many
+const sessionEnd = `-- name: SessionEnd :execrows
 UPDATE sessions SET ended_at = $1::timestamptz, end_reason = $2
-WHERE ended_at IS NULL AND node = $3 AND server_id = $4 AND client_id = $5
-  AND scene = $6 AND vhost = $7 AND app = $8 AND stream = $9
-RETURNING id
+WHERE ended_at IS NULL AND started_at <= $3::timestamptz
+  AND node = $4 AND server_id = $5 AND client_id = $6
+  AND scene = $7 AND vhost = $8 AND app = $9 AND stream = $10
 `
 
 type SessionEndParams struct {
 	EndedAt   time.Time
 	EndReason string
+	Before    time.Time
 	Node      string
 	ServerID  string
 	ClientID  string
@@ -165,10 +169,11 @@ type SessionEndParams struct {
 	Stream    string
 }
 
-func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams) ([]int64, error) {
-	rows, err := db.Query(ctx, sessionEnd,
+func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams) (int64, error) {
+	result, err := db.Exec(ctx, sessionEnd,
 		arg.EndedAt,
 		arg.EndReason,
+		arg.Before,
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
@@ -178,21 +183,9 @@ func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams)
 		arg.Stream,
 	)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	defer rows.Close()
-	items := []int64{}
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return result.RowsAffected(), nil
 }
 
 const sessionEndByID = `-- name: SessionEndByID :execrows
@@ -213,11 +206,52 @@ func (q *Queries) SessionEndByID(ctx context.Context, db DBTX, arg SessionEndByI
 	return result.RowsAffected(), nil
 }
 
+const sessionForget = `-- name: SessionForget :execrows
+DELETE FROM sessions
+WHERE ended_at IS NULL AND started_at = $1::timestamptz
+  AND node = $2 AND server_id = $3 AND client_id = $4
+  AND scene = $5 AND vhost = $6 AND app = $7 AND stream = $8
+`
+
+type SessionForgetParams struct {
+	StartedAt time.Time
+	Node      string
+	ServerID  string
+	ClientID  string
+	Scene     string
+	Vhost     string
+	App       string
+	Stream    string
+}
+
+// Removes the session that one start opened and nobody was told of.
+func (q *Queries) SessionForget(ctx context.Context, db DBTX, arg SessionForgetParams) (int64, error) {
+	result, err := db.Exec(ctx, sessionForget,
+		arg.StartedAt,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const sessionOfRecording = `-- name: SessionOfRecording :one
-SELECT id, started_at FROM sessions
-WHERE node = $1 AND server_id = $2 AND client_id = $3 AND scene = 'publish'
-  AND vhost = $4 AND app = $5 AND stream = $6 AND started_at IS NOT NULL
-ORDER BY id DESC LIMIT 1
+SELECT r.id, r.started_at FROM (
+    SELECT a.id, a.started_at FROM sessions a
+    WHERE a.ended_at IS NULL AND a.node = $1 AND a.server_id = $2 AND a.client_id = $3
+      AND a.scene = 'publish' AND a.vhost = $4 AND a.app = $5 AND a.stream = $6
+    UNION ALL
+    SELECT b.id, b.started_at FROM sessions b
+    WHERE b.ended_at IS NOT NULL AND b.node = $1 AND b.server_id = $2 AND b.client_id = $3
+      AND b.scene = 'publish' AND b.vhost = $4 AND b.app = $5 AND b.stream = $6 AND b.started_at IS NOT NULL) r
+ORDER BY r.id DESC LIMIT 1
 `
 
 type SessionOfRecordingParams struct {
@@ -234,6 +268,7 @@ type SessionOfRecordingRow struct {
 	StartedAt *time.Time
 }
 
+// The two halves use one partial index each.
 func (q *Queries) SessionOfRecording(ctx context.Context, db DBTX, arg SessionOfRecordingParams) (SessionOfRecordingRow, error) {
 	row := db.QueryRow(ctx, sessionOfRecording,
 		arg.Node,
@@ -271,6 +306,8 @@ type SessionOpenPublishParams struct {
 	StartedAt      time.Time
 }
 
+// No row means that the stream has a publisher already. A publisher that is
+// being written by somebody else is waited for.
 func (q *Queries) SessionOpenPublish(ctx context.Context, db DBTX, arg SessionOpenPublishParams) (int64, error) {
 	row := db.QueryRow(ctx, sessionOpenPublish,
 		arg.Node,
@@ -330,29 +367,17 @@ func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPubl
 	return i, err
 }
 
-const sessionPublishing = `-- name: SessionPublishing :one
-SELECT EXISTS (SELECT 1 FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND app = $1 AND stream = $2)
-`
-
-type SessionPublishingParams struct {
-	App    string
-	Stream string
-}
-
-func (q *Queries) SessionPublishing(ctx context.Context, db DBTX, arg SessionPublishingParams) (bool, error) {
-	row := db.QueryRow(ctx, sessionPublishing, arg.App, arg.Stream)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const sessionsEndClient = `-- name: SessionsEndClient :many
-UPDATE sessions SET ended_at = coalesce(ended_at, $1::timestamptz),
-    end_reason = CASE WHEN ended_at IS NULL THEN 'disconnected' ELSE end_reason END,
-    bytes_in = greatest(bytes_in, $2), bytes_out = greatest(bytes_out, $3)
-WHERE node = $4 AND server_id = $5 AND client_id = $6
-  AND (ended_at IS NULL OR ended_at > $7::timestamptz)
-RETURNING scene, vhost, app, stream
+UPDATE sessions s SET ended_at = coalesce(s.ended_at, $1::timestamptz),
+    end_reason = CASE WHEN c.was_open THEN 'close' ELSE s.end_reason END,
+    bytes_in = greatest(s.bytes_in, $2), bytes_out = greatest(s.bytes_out, $3)
+FROM (
+    SELECT o.id, o.ended_at IS NULL AS was_open FROM sessions o
+    WHERE o.node = $4 AND o.server_id = $5 AND o.client_id = $6
+      AND ((o.ended_at IS NULL AND o.started_at <= $7::timestamptz) OR o.ended_at > $8::timestamptz)
+    FOR UPDATE) c
+WHERE s.id = c.id
+RETURNING s.scene, s.vhost, s.app, s.stream, c.was_open::boolean AS was_open
 `
 
 type SessionsEndClientParams struct {
@@ -362,14 +387,16 @@ type SessionsEndClientParams struct {
 	Node     string
 	ServerID string
 	ClientID string
+	Before   time.Time
 	Since    time.Time
 }
 
 type SessionsEndClientRow struct {
-	Scene  string
-	Vhost  string
-	App    string
-	Stream string
+	Scene   string
+	Vhost   string
+	App     string
+	Stream  string
+	WasOpen bool
 }
 
 // The connection is gone with all that it carried, bytes are known only now.
@@ -381,6 +408,7 @@ func (q *Queries) SessionsEndClient(ctx context.Context, db DBTX, arg SessionsEn
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
+		arg.Before,
 		arg.Since,
 	)
 	if err != nil {
@@ -390,6 +418,123 @@ func (q *Queries) SessionsEndClient(ctx context.Context, db DBTX, arg SessionsEn
 	items := []SessionsEndClientRow{}
 	for rows.Next() {
 		var i SessionsEndClientRow
+		if err := rows.Scan(
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.WasOpen,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsEndNumber = `-- name: SessionsEndNumber :many
+UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'server_restarted'
+WHERE ended_at IS NULL AND node = $2 AND server_id = $3 AND client_id = $4
+  AND (scene, vhost, app, stream) IS DISTINCT FROM ('publish', $5, $6, $7)
+RETURNING scene, vhost, app, stream
+`
+
+type SessionsEndNumberParams struct {
+	EndedAt  time.Time
+	Node     string
+	ServerID string
+	ClientID string
+	Vhost    string
+	App      string
+	Stream   string
+}
+
+type SessionsEndNumberRow struct {
+	Scene  string
+	Vhost  string
+	App    string
+	Stream string
+}
+
+// Whatever the same connection number did before a server without identity
+// started counting again.
+func (q *Queries) SessionsEndNumber(ctx context.Context, db DBTX, arg SessionsEndNumberParams) ([]SessionsEndNumberRow, error) {
+	rows, err := db.Query(ctx, sessionsEndNumber,
+		arg.EndedAt,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SessionsEndNumberRow{}
+	for rows.Next() {
+		var i SessionsEndNumberRow
+		if err := rows.Scan(
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsEndProcess = `-- name: SessionsEndProcess :many
+UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'server_restarted'
+WHERE id IN (
+    SELECT o.id FROM sessions o
+    WHERE o.ended_at IS NULL AND o.node = $2 AND starts_with(o.server_id, $3) AND o.server_id <> $4
+    ORDER BY o.scene DESC
+    LIMIT $5) AND ended_at IS NULL
+RETURNING scene, vhost, app, stream
+`
+
+type SessionsEndProcessParams struct {
+	EndedAt  time.Time
+	Node     string
+	Instance string
+	ServerID string
+	RowLimit int32
+}
+
+type SessionsEndProcessRow struct {
+	Scene  string
+	Vhost  string
+	App    string
+	Stream string
+}
+
+// What an earlier process of the same server left open, publishers first.
+func (q *Queries) SessionsEndProcess(ctx context.Context, db DBTX, arg SessionsEndProcessParams) ([]SessionsEndProcessRow, error) {
+	rows, err := db.Query(ctx, sessionsEndProcess,
+		arg.EndedAt,
+		arg.Node,
+		arg.Instance,
+		arg.ServerID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SessionsEndProcessRow{}
+	for rows.Next() {
+		var i SessionsEndProcessRow
 		if err := rows.Scan(
 			&i.Scene,
 			&i.Vhost,
@@ -407,8 +552,12 @@ func (q *Queries) SessionsEndClient(ctx context.Context, db DBTX, arg SessionsEn
 }
 
 const sessionsLive = `-- name: SessionsLive :many
-SELECT p.id, p.node, p.server_id, p.client_id, p.serial, p.scene, p.vhost, p.app, p.stream, p.address, p.protocol, p.credential_kind, p.credential_id, p.subject, p.started_at, p.ended_at, p.end_reason, p.bytes_in, p.bytes_out, (SELECT count(*) FROM sessions v WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.vhost = p.vhost AND v.app = p.app AND v.stream = p.stream) AS players
+SELECT p.id, p.node, p.server_id, p.client_id, p.serial, p.scene, p.vhost, p.app, p.stream, p.address, p.protocol, p.credential_kind, p.credential_id, p.subject, p.started_at, p.ended_at, p.end_reason, p.bytes_in, p.bytes_out, coalesce(v.players, 0)::bigint AS players
 FROM sessions p
+LEFT JOIN (
+    SELECT s.vhost, s.app, s.stream, count(*) AS players FROM sessions s
+    WHERE s.scene = 'play' AND s.ended_at IS NULL
+    GROUP BY s.vhost, s.app, s.stream) v ON v.vhost = p.vhost AND v.app = p.app AND v.stream = p.stream
 WHERE p.scene = 'publish' AND p.ended_at IS NULL
 ORDER BY p.app, p.stream, p.id
 LIMIT $1
@@ -437,6 +586,7 @@ type SessionsLiveRow struct {
 	Players        int64
 }
 
+// Players are counted from what is open, which a stream's history does not slow.
 func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]SessionsLiveRow, error) {
 	rows, err := db.Query(ctx, sessionsLive, rowLimit)
 	if err != nil {
@@ -478,28 +628,31 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 	return items, nil
 }
 
-const sessionsOpenPlay = `-- name: SessionsOpenPlay :many
+const sessionsOpenPlay = `-- name: SessionsOpenPlay :exec
 WITH input AS (
-    SELECT generate_subscripts($1::text[], 1) AS n,
-        unnest($1::text[]) AS node, unnest($2::text[]) AS server_id, unnest($3::text[]) AS client_id,
+    SELECT unnest($1::text[]) AS node, unnest($2::text[]) AS server_id, unnest($3::text[]) AS client_id,
         unnest($4::bigint[]) AS serial, unnest($5::text[]) AS vhost, unnest($6::text[]) AS app,
         unnest($7::text[]) AS stream, unnest($8::text[]) AS address, unnest($9::text[]) AS protocol,
         unnest($10::text[]) AS credential_kind, unnest($11::text[]) AS credential_id,
         unnest($12::text[]) AS subject, unnest($13::timestamptz[]) AS started_at
 ), early AS (
-    UPDATE sessions s SET started_at = i.started_at, serial = i.serial, address = i.address, protocol = i.protocol,
+    UPDATE sessions s SET started_at = i.started_at, ended_at = greatest(s.ended_at, i.started_at), serial = i.serial, scene = 'play',
+        vhost = i.vhost, app = i.app, stream = i.stream, address = i.address, protocol = i.protocol,
         credential_kind = i.credential_kind, credential_id = i.credential_id, subject = i.subject
     FROM input i
-    WHERE s.started_at IS NULL AND s.scene = 'play' AND s.ended_at > $14::timestamptz
+    WHERE s.ended_at > $14::timestamptz AND (s.started_at IS NULL OR s.started_at = i.started_at)
       AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
-      AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream
-    RETURNING i.n
+      AND ((s.app = '' AND s.stream = '') OR (s.scene = 'play' AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream))
+    RETURNING s.node, s.server_id, s.client_id, s.vhost, s.app, s.stream
 )
 INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
-SELECT node, server_id, client_id, serial, 'play', vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at
-FROM input WHERE n NOT IN (SELECT n FROM early)
+SELECT i.node, i.server_id, i.client_id, i.serial, 'play', i.vhost, i.app, i.stream, i.address, i.protocol, i.credential_kind, i.credential_id, i.subject, i.started_at
+FROM input i
+WHERE NOT EXISTS (
+    SELECT 1 FROM early e
+    WHERE e.node = i.node AND e.server_id = i.server_id AND e.client_id = i.client_id
+      AND e.vhost = i.vhost AND e.app = i.app AND e.stream = i.stream)
 ON CONFLICT DO NOTHING
-RETURNING id
 `
 
 type SessionsOpenPlayParams struct {
@@ -519,10 +672,12 @@ type SessionsOpenPlayParams struct {
 	Since          time.Time
 }
 
-// A player whose end came first left a tombstone, its start completes that row
-// instead of opening a session that nobody would ever end.
-func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpenPlayParams) ([]int64, error) {
-	rows, err := db.Query(ctx, sessionsOpenPlay,
+// A player whose end came first left a tombstone: its start completes that row
+// instead of opening a session that nobody would ever end. So does a start that
+// is written again because nobody knows whether the first attempt was committed,
+// and whose session has ended since. What started a session is known by the time.
+func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpenPlayParams) error {
+	_, err := db.Exec(ctx, sessionsOpenPlay,
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
@@ -538,86 +693,46 @@ func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpe
 		arg.StartedAt,
 		arg.Since,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []int64{}
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return err
 }
 
-const sessionsSupersede = `-- name: SessionsSupersede :many
-UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'server_restarted'
-WHERE ended_at IS NULL AND node = $2
-  AND (($3::text <> '' AND starts_with(server_id, $3) AND server_id <> $4)
-    OR ($5::bigint > 0 AND server_id = $4 AND client_id = $6
-        AND (vhost, app, stream) IS DISTINCT FROM ($7, $8, $9)))
-RETURNING scene, vhost, app, stream
+const sessionsPublishing = `-- name: SessionsPublishing :many
+SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND app = $1 AND stream = $2
 `
 
-type SessionsSupersedeParams struct {
-	EndedAt  time.Time
-	Node     string
-	Instance string
-	ServerID string
-	Serial   int64
-	ClientID string
-	Vhost    string
-	App      string
-	Stream   string
-}
-
-type SessionsSupersedeRow struct {
-	Scene  string
-	Vhost  string
+type SessionsPublishingParams struct {
 	App    string
 	Stream string
 }
 
-// Everything that an earlier life of the same server left open, and whatever
-// the same connection id did elsewhere before a server without identity
-// started counting again.
-func (q *Queries) SessionsSupersede(ctx context.Context, db DBTX, arg SessionsSupersedeParams) ([]SessionsSupersedeRow, error) {
-	rows, err := db.Query(ctx, sessionsSupersede,
-		arg.EndedAt,
-		arg.Node,
-		arg.Instance,
-		arg.ServerID,
-		arg.Serial,
-		arg.ClientID,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-	)
+func (q *Queries) SessionsPublishing(ctx context.Context, db DBTX, arg SessionsPublishingParams) ([]string, error) {
+	rows, err := db.Query(ctx, sessionsPublishing, arg.App, arg.Stream)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SessionsSupersedeRow{}
+	items := []string{}
 	for rows.Next() {
-		var i SessionsSupersedeRow
-		if err := rows.Scan(
-			&i.Scene,
-			&i.Vhost,
-			&i.App,
-			&i.Stream,
-		); err != nil {
+		var vhost string
+		if err := rows.Scan(&vhost); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, vhost)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
 	return items, nil
+}
+
+const sessionsPurge = `-- name: SessionsPurge :execrows
+DELETE FROM sessions WHERE started_at IS NULL AND ended_at < $1::timestamptz
+`
+
+func (q *Queries) SessionsPurge(ctx context.Context, db DBTX, before time.Time) (int64, error) {
+	result, err := db.Exec(ctx, sessionsPurge, before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -1,0 +1,213 @@
+package access
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
+)
+
+// CredentialKind says what admitted a client.
+type CredentialKind string
+
+// The kinds of credential that a session remembers.
+const (
+	ByLiveToken CredentialKind = "live_token"
+	BySignature CredentialKind = "signature"
+	ByPolicy    CredentialKind = "policy"
+)
+
+// Credential is what admitted a client: enough to find its session again when
+// the credential is revoked, and no secret.
+type Credential struct {
+	Kind    CredentialKind
+	ID      string // live token id, or "rule id/key id"
+	Subject string // username, where the credential belongs to an account
+}
+
+// Decision answers "may this client publish or play this stream now?".
+type Decision struct {
+	Allow      bool
+	Reason     media.Reason
+	Credential Credential
+	keyID      int64
+}
+
+const maxNameBytes = 256
+
+func deny(r media.Reason) Decision { return Decision{Reason: r} }
+
+// decide is the order of design: the stream's own state, then each kind of
+// credential, then the policy for requests that bring none. The first valid
+// credential admits; when none is valid, the first bad one is the reason.
+// A recheck asks about a session that was admitted already, which expiry does
+// not end.
+func (s *Service) decide(now time.Time, e media.Event, recheck bool) Decision {
+	scene := e.Scene()
+	if scene != media.Publish && scene != media.Play {
+		return deny(media.WrongScene)
+	}
+	if !validStream(e.Stream) {
+		return deny(media.InvalidStream)
+	}
+	if e.Stream.Vhost == "" {
+		e.Stream.Vhost = media.DefaultVhost
+	}
+	if scene == media.Publish && s.view.roomClosed(e.Stream.Name) && e.Stream.App == s.App {
+		return deny(media.RoomEnded)
+	}
+	rule, ruled := s.view.ruleFor(scene, s.clientHost(scene, e.Host), e.Stream)
+	byToken := s.byToken(scene, e)
+	if byToken.Allow {
+		return byToken
+	}
+	bySignature := bySignature(now, scene, e, rule, recheck)
+	if bySignature.Allow {
+		return bySignature
+	}
+	for _, d := range []Decision{byToken, bySignature} {
+		if d.Reason != "" {
+			return d
+		}
+	}
+	if s.opens(rule, ruled, e) {
+		return Decision{Allow: true, Reason: media.OpenPolicy, Credential: Credential{Kind: ByPolicy}}
+	}
+	return deny(media.NoCredential)
+}
+
+// opens says whether a request without any credential is let in. A rule found
+// by the host name that the client itself claims may ask for a signature, but
+// only one found by what the server says may waive it.
+func (s *Service) opens(rule *rule, ruled bool, e media.Event) bool {
+	if !ruled {
+		return s.Policy == OpenByDefault
+	}
+	if rule.enabled {
+		return false
+	}
+	return rule.domain == "" || rule.domain == e.Stream.Vhost
+}
+
+// validStream refuses names that no URL of ours carries, whatever the
+// credential: they would be a second name for the same stream, or a path.
+func validStream(st media.Stream) bool {
+	return validName(st.App, true) && validName(st.Name, false) && len(st.Vhost) <= maxNameBytes
+}
+
+func validName(name string, slashes bool) bool {
+	if name == "" || len(name) > maxNameBytes || strings.Contains(name, "..") {
+		return false
+	}
+	if name[0] == '/' || name[len(name)-1] == '/' || strings.Contains(name, "//") {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c <= ' ', c == 0x7f, c == '?', c == '#', c == '&', c == '\\', c == '%':
+			return false
+		case c == '/' && !slashes:
+			return false
+		}
+	}
+	return true
+}
+
+// clientHost is the host that a rule's domain is compared with. Servers report
+// an address, their default vhost or nothing for clients that used no name.
+func (s *Service) clientHost(scene media.Scene, host string) string {
+	if host != "" && host != media.DefaultVhost {
+		if _, err := netip.ParseAddr(host); err != nil {
+			return strings.ToLower(host)
+		}
+	}
+	if scene == media.Publish {
+		return s.PublishHost
+	}
+	return s.PlayHost
+}
+
+// tokenOf reads the live token of a request. The alias of players counts only
+// at their door.
+func tokenOf(scene media.Scene, query string) (value string, found, conflict bool) {
+	value, found, conflict = urlsign.Param(query, "token")
+	if !found && scene == media.Play {
+		return urlsign.Param(query, "play_token")
+	}
+	return value, found, conflict
+}
+
+// byToken looks for a live token in the request.
+func (s *Service) byToken(scene media.Scene, e media.Event) Decision {
+	value, found, conflict := tokenOf(scene, e.Query)
+	switch {
+	case conflict:
+		return deny(media.CredentialConflict)
+	case !found:
+		return Decision{}
+	}
+	t, ok := s.view.token(hashToken(value))
+	switch {
+	case !ok:
+		return deny(media.TokenUnknown)
+	case t.revoked:
+		return deny(media.TokenRevoked)
+	case t.app != e.Stream.App || t.stream != e.Stream.Name:
+		return deny(media.WrongStream)
+	case scene == media.Publish && !t.publish:
+		return deny(media.WrongScene)
+	}
+	return Decision{Allow: true, Reason: media.Allowed, Credential: Credential{Kind: ByLiveToken, ID: t.id, Subject: t.username}}
+}
+
+var statusReasons = map[urlsign.Status]media.Reason{
+	urlsign.Malformed:    media.SignatureMalformed,
+	urlsign.Mismatch:     media.SignatureMismatch,
+	urlsign.Expired:      media.SignatureExpired,
+	urlsign.WrongScene:   media.WrongScene,
+	urlsign.WrongAddress: media.WrongAddress,
+	urlsign.Repeated:     media.CredentialConflict,
+}
+
+func bySignature(now time.Time, scene media.Scene, e media.Event, r *rule, recheck bool) Decision {
+	if r == nil || r.scheme == nil {
+		return Decision{}
+	}
+	res := r.scheme.Verify(e.Query, target(scene, e), r.verifyKeys, urlsign.VerifyOptions{Now: now, Validity: r.validity, IgnoreExpiry: recheck})
+	switch res.Status {
+	case urlsign.Absent:
+		return Decision{}
+	case urlsign.Valid:
+		return Decision{Allow: true, Reason: media.Allowed, keyID: r.keyIDs[res.KeyID],
+			Credential: Credential{Kind: BySignature, ID: r.idText + "/" + res.KeyID}}
+	}
+	return deny(statusReasons[res.Status])
+}
+
+func target(scene media.Scene, e media.Event) urlsign.Target {
+	addr, _ := netip.ParseAddr(e.Address)
+	return urlsign.Target{Scene: signScene(scene), App: e.Stream.App, Stream: e.Stream.Name, Path: pathOf(e), Host: e.Host, Addr: addr}
+}
+
+// pathOf is the path of the URL that the client must have asked for, as far as
+// the protocol tells; some schemes sign the extension too.
+func pathOf(e media.Event) string {
+	switch e.Protocol {
+	case "rtmp", "srt":
+		return e.Stream.Path()
+	case "http-flv":
+		return e.Stream.Path() + ".flv"
+	case "hls":
+		return e.Stream.Path() + ".m3u8"
+	}
+	return ""
+}
+
+func signScene(s media.Scene) urlsign.Scene {
+	if s == media.Publish {
+		return urlsign.Publish
+	}
+	return urlsign.Play
+}

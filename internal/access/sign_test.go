@@ -1,0 +1,159 @@
+package access
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
+)
+
+// formats are the paths under which live/x is handed out, with the protocol
+// that its media server reports for each.
+var formats = []struct{ path, protocol string }{{"/live/x", "rtmp"}, {"/live/x", "srt"}, {"/live/x", "webrtc"}, {"/live/x", ""},
+	{"/live/x.flv", "http-flv"}, {"/live/x.flv", ""}, {"/live/x.m3u8", "hls"}, {"/live/x.m3u8", ""}}
+
+func TestWhatIsSignedIsAdmittedUntilItExpires(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range urlsign.Names() {
+		for _, validity := range []time.Duration{0, 30 * time.Minute} {
+			t.Run(fmt.Sprintf("%s with %s", scheme, validity), func(t *testing.T) {
+				t.Parallel()
+				b := setup(t)
+				for _, scene := range []media.Scene{media.Publish, media.Play} {
+					b.rule(t, NewRule{Scene: scene, Scheme: scheme, Validity: validity})
+				}
+				expires := start.Add(time.Hour)
+				for _, f := range formats {
+					for scene, action := range map[media.Scene]media.Action{media.Publish: media.Publishing, media.Play: media.Playing} {
+						e := event(action, "x", b.SignQuery(scene, "pull.example", stream("x"), f.path, expires))
+						e.Protocol = f.protocol
+						if !b.Decide(t.Context(), start, e).Allow {
+							t.Errorf("%s %s as %q is refused: %s", scene, f.path, f.protocol, b.Decide(t.Context(), start, e).Reason)
+						}
+						if !b.Decide(t.Context(), expires, e).Allow {
+							t.Errorf("%s %s is refused in its last second", scene, f.path)
+						}
+						if d := b.Decide(t.Context(), expires.Add(time.Second), e); d.Reason != media.SignatureExpired {
+							t.Errorf("%s %s is %s after it expired", scene, f.path, d.Reason)
+						}
+						e.Stream.Name = "y"
+						if d := b.Decide(t.Context(), start, e); d.Reason != media.SignatureMismatch {
+							t.Errorf("%s %s opens another stream: %s", scene, f.path, d.Reason)
+						}
+						e.Stream = media.Stream{App: "vod", Name: "x"}
+						if d := b.Decide(t.Context(), start, e); d.Reason != media.SignatureMismatch {
+							t.Errorf("%s %s opens another app: %s", scene, f.path, d.Reason)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestSignatureOfOneSceneDoesNotOpenTheOther(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range urlsign.Names() {
+		b := setup(t)
+		b.rule(t, NewRule{Scene: media.Publish, Scheme: scheme})
+		b.rule(t, NewRule{Scene: media.Play, Scheme: scheme})
+		b.reason(t, publish("x", b.SignQuery(media.Play, "", stream("x"), "/live/x", start)), media.SignatureMismatch)
+		b.reason(t, play("x", b.SignQuery(media.Publish, "", stream("x"), "/live/x", start)), media.SignatureMismatch)
+	}
+}
+
+// Published examples of the vendor and of the AppServer's clients.
+func TestTypeASignsAsTheVendorDoes(t *testing.T) {
+	t.Parallel()
+	const name = "c8d619e2e7ec445db8a1e1ebf967d6c3"
+	at := time.Unix(1700000000, 0)
+	b := setup(t)
+	b.rule(t, NewRule{Scene: media.Publish, Scheme: "aliyun_a", Secret: "pushkey0123456789"})
+	b.rule(t, NewRule{Scene: media.Play, Scheme: "aliyun_a", Secret: "pullkey9876543210"})
+	b.rule(t, NewRule{Scene: media.Play, Domain: "cdn.example.com", Scheme: "aliyun_a", Secret: "aliyuncdnexp1234", Validity: 30 * time.Minute})
+	for _, c := range []struct {
+		scene   media.Scene
+		host    string
+		st      media.Stream
+		path    string
+		expires time.Time
+		want    string
+	}{
+		{media.Publish, "push.example.com", stream(name), "/live/" + name, at, "1700000000-0-0-523b274c6a48b65036d6228ff206d4d7"},
+		{media.Play, "pull.example.com", stream(name), "/live/" + name, at, "1700000000-0-0-6dc962cc8fd24977820e8ee16e236fa1"},
+		{media.Play, "pull.example.com", stream(name), "/live/" + name + ".flv", at, "1700000000-0-0-9a183c726ff0e7d83bc61a2485e6bfda"},
+		{media.Play, "pull.example.com", stream(name), "/live/" + name + ".m3u8", at, "1700000000-0-0-347e44fa7db75408f2ac688d12f2c765"},
+		// The time in the URL is the wanted end less the validity of the rule.
+		{media.Play, "CDN.example.com", media.Stream{App: "video/standard", Name: "1K"}, "/video/standard/1K.html", time.Unix(1444437000, 0),
+			"1444435200-0-0-80cd3862d699b7118eed99103f2a3a4f"},
+	} {
+		if got := b.SignQuery(c.scene, c.host, c.st, c.path, c.expires); got != "auth_key="+c.want {
+			t.Errorf("%s: %s, want auth_key=%s", c.path, got, c.want)
+		}
+	}
+}
+
+func TestSigningFollowsTheRuleThatWillVerify(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rules []NewRule
+		host  string       // of the URL
+		told  media.Stream // by the media server
+	}{
+		"any":                               {[]NewRule{{}}, "pull.example", media.Stream{}},
+		"the app's before any":              {[]NewRule{{}, {App: "live"}}, "pull.example", media.Stream{}},
+		"the domain's before the app's":     {[]NewRule{{}, {App: "live"}, {Domain: "pull.example"}}, "pull.example", media.Stream{}},
+		"the domain's app before it":        {[]NewRule{{Domain: "pull.example"}, {Domain: "pull.example", App: "live"}}, "pull.example", media.Stream{}},
+		"the domain in capitals":            {[]NewRule{{}, {Domain: "pull.example"}}, "Pull.Example", media.Stream{}},
+		"the default vhost's":               {[]NewRule{{}, {Vhost: media.DefaultVhost}}, "pull.example", media.Stream{}},
+		"the default vhost's app":           {[]NewRule{{App: "live"}, {Vhost: media.DefaultVhost}, {Vhost: media.DefaultVhost, App: "live"}}, "pull.example", media.Stream{}},
+		"the vhost's of the host's name":    {[]NewRule{{}, {Vhost: "pull.example"}}, "pull.example", media.Stream{Vhost: "pull.example"}},
+		"that before the default vhost's":   {[]NewRule{{Vhost: media.DefaultVhost}, {Vhost: "pull.example"}}, "pull.example", media.Stream{Vhost: "pull.example"}},
+		"the domain's before the vhost's":   {[]NewRule{{Vhost: "pull.example"}, {Domain: "pull.example"}}, "pull.example", media.Stream{Vhost: "pull.example"}},
+		"a host's that is not configured":   {[]NewRule{{}, {Domain: "edge.example"}}, "edge.example", media.Stream{}},
+		"an address' is the configured one": {[]NewRule{{}, {Domain: "pull.example"}}, "pull.example", media.Stream{Vhost: "127.0.0.1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			for _, r := range c.rules {
+				r.Scene = media.Play
+				b.rule(t, r)
+			}
+			e := play("x", b.SignQuery(media.Play, c.host, stream("x"), "/live/x", start))
+			if c.told.Vhost != "" {
+				e.Stream.Vhost = c.told.Vhost
+			}
+			e.Host = strings.ToLower(c.host)
+			b.reason(t, e, media.Allowed)
+			last := c.rules[len(c.rules)-1]
+			if got, ok := b.ruleToSign(media.Play, strings.ToLower(c.host), stream("x")); !ok || got.domain != last.Domain || got.vhost != last.Vhost {
+				t.Errorf("signed under %+v, want %+v", got, last)
+			}
+		})
+	}
+}
+
+func TestNothingIsSignedWhereNoSignatureIsAskedFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if q := b.SignQuery(media.Play, "pull.example", stream("x"), "/live/x", start); q != "" {
+		t.Errorf("without a rule: %q", q)
+	}
+	r := b.rule(t, NewRule{Scene: media.Play, Disabled: true})
+	if q := b.SignQuery(media.Play, "pull.example", stream("x"), "/live/x", start); q != "" {
+		t.Errorf("under a rule that is off: %q", q)
+	}
+	if _, err := b.SetRuleEnabled(t.Context(), r.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if q := b.SignQuery(media.Publish, "pull.example", stream("x"), "/live/x", start); q != "" {
+		t.Errorf("for a scene without rule: %q", q)
+	}
+	if q := b.SignQuery(media.Play, "pull.example", stream("x"), "/live/x", start); q == "" {
+		t.Error("under a rule that is on: nothing")
+	}
+}

@@ -1,0 +1,378 @@
+package access
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/internal/dbtest"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/seal"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 20 * time.Second
+
+func change(table, key string) pg.Change { return pg.Change{Table: table, Key: key} }
+
+// room makes a room row.
+func (b *bundle) room(t testing.TB, id string) {
+	t.Helper()
+	b.exec(t, `INSERT INTO rooms (id, app, title, anchor_id, chat_id, im_servers, created_at, updated_at)
+		VALUES ($1, 'live', 't', 'alice', $1, '{}', now(), now())`, id)
+}
+
+// follower tells when a change has been applied.
+type follower struct {
+	*bundle
+	applied chan pg.Change
+}
+
+func (f follower) Apply(ctx context.Context, d pg.DB, c pg.Change) error {
+	err := f.bundle.Apply(ctx, d, c)
+	f.applied <- c
+	return err
+}
+
+// await returns once a change of this table has been applied.
+func (f follower) await(t *testing.T, table string) {
+	t.Helper()
+	for {
+		select {
+		case c := <-f.applied:
+			if c.Table == table {
+				return
+			}
+		case <-time.After(patience):
+			t.Fatalf("no change of %s arrived", table)
+		}
+	}
+}
+
+// follow starts another process that follows the database.
+func (b *bundle) follow(t *testing.T) follower {
+	t.Helper()
+	f := follower{b.another(t), make(chan pg.Change, 1000)}
+	ctx, cancel := context.WithCancel(t.Context())
+	feed := pg.NewFeed(b.pool, dbtest.Log(t), f)
+	if err := feed.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cancel(); <-feed.Done() })
+	return f
+}
+
+func TestOtherProcessesFollowRulesAndKeys(t *testing.T) {
+	t.Parallel()
+	here := setup(t)
+	there := here.follow(t)
+	here.rule(t, NewRule{Scene: media.Play})
+	there.await(t, "signing_keys")
+	there.reason(t, play("x", here.signed(t)), media.Allowed)
+	here.reason(t, play("x", there.signed(t)), media.Allowed)
+
+	r := here.rule(t, NewRule{Domain: "pull.example", Scene: media.Play})
+	there.await(t, "signing_keys")
+	old := here.signed(t)
+	there.reason(t, play("x", old), media.Allowed)
+	if _, err := here.AddKey(t.Context(), r.ID, "", true); err != nil {
+		t.Fatal(err)
+	}
+	there.await(t, "signing_keys") // once for the key that retired and the new one
+	there.reason(t, play("x", old), media.Allowed)
+	there.reason(t, play("x", here.signed(t)), media.Allowed)
+	if err := here.SetKeyState(t.Context(), r.ID, r.Keys[0].ID, KeyRevoked); err != nil {
+		t.Fatal(err)
+	}
+	there.await(t, "signing_keys")
+	there.reason(t, play("x", old), media.SignatureMismatch)
+
+	if _, err := here.SetRuleEnabled(t.Context(), r.ID, false); err != nil {
+		t.Fatal(err)
+	}
+	there.await(t, "auth_rules")
+	told := play("x", "")
+	told.Stream.Vhost = "pull.example"
+	there.reason(t, told, media.OpenPolicy)
+	if err := here.DeleteRule(t.Context(), r.ID); err != nil {
+		t.Fatal(err)
+	}
+	there.await(t, "auth_rules")
+	there.reason(t, told, media.NoCredential)
+}
+
+func TestNotingAKeysUseAnnouncesNothing(t *testing.T) {
+	t.Parallel()
+	here := setup(t)
+	there := here.follow(t)
+	here.rule(t, NewRule{Scene: media.Play})
+	there.await(t, "signing_keys")
+	here.reason(t, play("x", here.signed(t)), media.Allowed)
+	if err := here.FlushKeyUse(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	here.account(t, "alice", 0) // announced after whatever the flush announces
+	there.await(t, "accounts")
+	if len(there.applied) != 0 {
+		t.Errorf("change %v", <-there.applied)
+	}
+}
+
+func TestOtherProcessesFollowTokensAndTheirAccounts(t *testing.T) {
+	t.Parallel()
+	here := setup(t)
+	there := here.follow(t)
+	alice := here.account(t, "alice", 0)
+	lt := here.token(t, alice, "x")
+	there.await(t, "live_tokens")
+	before := there.spy.statements.Load()
+	there.reason(t, publish("x", "token="+lt.Token), media.Allowed)
+	if there.spy.statements.Load() != before {
+		t.Error("the feed had brought it, and it was looked up all the same")
+	}
+	here.exec(t, "UPDATE accounts SET disabled_at = now()")
+	there.await(t, "accounts")
+	there.reason(t, publish("x", "token="+lt.Token), media.TokenRevoked)
+	here.exec(t, "UPDATE accounts SET disabled_at = NULL")
+	there.await(t, "accounts")
+	there.reason(t, publish("x", "token="+lt.Token), media.Allowed)
+	if err := here.DestroyToken(t.Context(), alice, lt.Token); err != nil {
+		t.Fatal(err)
+	}
+	there.await(t, "live_tokens")
+	there.reason(t, publish("x", "token="+lt.Token), media.TokenRevoked)
+
+	// A purge brings the row's deletion.
+	here.clock.advance(revokedKept + time.Second)
+	if err := here.PurgeTokens(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	there.await(t, "live_tokens")
+	there.reason(t, publish("x", "token="+lt.Token), media.TokenUnknown)
+	if n := len(there.view.tokens) + len(there.view.pairs); n != 0 {
+		t.Errorf("%d entries stay in memory", n)
+	}
+}
+
+func TestOtherProcessesFollowTheEndOfRooms(t *testing.T) {
+	t.Parallel()
+	here := setup(t)
+	there := here.follow(t)
+	here.room(t, "stopped")
+	here.room(t, "deleted")
+	here.room(t, "open")
+	for _, id := range []string{"stopped", "deleted", "open"} {
+		there.reason(t, publish(id, ""), media.NoCredential)
+	}
+	here.exec(t, "UPDATE rooms SET status = 1 WHERE id = 'open'") // costs no notification
+	here.exec(t, "UPDATE rooms SET status = 2 WHERE id = 'stopped'")
+	there.await(t, "rooms")
+	if len(there.applied) != 0 {
+		t.Errorf("also announced: %v", <-there.applied)
+	}
+	there.reason(t, publish("stopped", ""), media.RoomEnded)
+	here.exec(t, "UPDATE rooms SET deleted_at = now() WHERE id = 'deleted'")
+	there.await(t, "rooms")
+	there.reason(t, publish("deleted", ""), media.RoomEnded)
+	there.reason(t, publish("open", ""), media.NoCredential)
+}
+
+func TestReloadReplacesTheWholeView(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	alice := b.account(t, "alice", 0)
+	gone := b.rule(t, NewRule{Domain: "gone.example", Scene: media.Play, Disabled: true})
+	kept := b.rule(t, NewRule{Scene: media.Play})
+	lost, live, revoked := b.token(t, alice, "lost"), b.token(t, alice, "live"), b.token(t, alice, "revoked")
+	if err := b.DestroyToken(t.Context(), alice, revoked.Token); err != nil {
+		t.Fatal(err)
+	}
+	b.room(t, "ended")
+	b.exec(t, "UPDATE rooms SET status = 2")
+	b.RoomClosed("never-was")
+	b.exec(t, "DELETE FROM auth_rules WHERE id = $1", gone.ID)
+	b.exec(t, "DELETE FROM live_tokens WHERE stream = 'lost'")
+
+	for _, s := range []*bundle{b, b.another(t)} {
+		if err := s.Reload(t.Context(), b.pool); err != nil {
+			t.Fatal(err)
+		}
+		if len(s.view.rules) != 1 || len(s.view.byID) != 1 || s.view.byID[kept.ID] != (ruleKey{scene: media.Play}) {
+			t.Errorf("rules %v", s.view.byID)
+		}
+		if len(s.view.pairs) != 2 || len(s.view.tokens) != 4 {
+			t.Errorf("%d pairs, %d tokens", len(s.view.pairs), len(s.view.tokens))
+		}
+		s.reason(t, publish("live", "token="+live.Token), media.Allowed)
+		s.reason(t, publish("lost", "token="+lost.Token), media.TokenUnknown)
+		s.reason(t, publish("revoked", "token="+revoked.Token), media.TokenRevoked)
+		s.reason(t, publish("ended", ""), media.RoomEnded)
+		s.reason(t, publish("never-was", ""), media.NoCredential)
+		s.reason(t, play("x", b.signed(t)), media.Allowed)
+	}
+}
+
+func TestFailedReloadKeepsTheView(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	lt := b.token(t, b.account(t, "alice", 0), "x")
+	b.rule(t, NewRule{Scene: media.Play})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Reload(ctx, b.pool); err == nil {
+		t.Fatal("no error")
+	}
+	b.reason(t, publish("x", "token="+lt.Token), media.Allowed)
+
+	box, err := seal.New(make([]byte, seal.KeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Box = box
+	if err := b.Reload(t.Context(), b.pool); err == nil {
+		t.Error("keys were opened with another master key")
+	}
+	b.reason(t, publish("x", "token="+lt.Token), media.Allowed)
+	b.reason(t, play("x", b.signed(t)), media.Allowed)
+}
+
+// What a call changed is in the view when it returns, although reloads that
+// read the rows before it may still be under way.
+func TestReloadsNeverHideWhatThisProcessChanged(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	alice := b.account(t, "alice", 0)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if err := b.Reload(t.Context(), b.pool); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	for range 30 {
+		lt := b.token(t, alice, "x")
+		if d := b.decide(start, publish("x", "token="+lt.Token), false); d.Reason != media.Allowed {
+			t.Errorf("after its creation: %s", d.Reason)
+		}
+		if err := b.DestroyToken(t.Context(), alice, lt.Token); err != nil {
+			t.Fatal(err)
+		}
+		if d := b.decide(start, publish("x", "token="+lt.Token), false); d.Reason != media.TokenRevoked {
+			t.Errorf("after its destruction: %s", d.Reason)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// probe is a database that tells when it is read.
+type probe struct {
+	pg.DB
+	read func()
+}
+
+func (p probe) Begin(ctx context.Context) (pgx.Tx, error) {
+	p.read()
+	return p.DB.Begin(ctx)
+}
+
+func (p probe) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	p.read()
+	return p.DB.Query(ctx, sql, args...)
+}
+
+func (p probe) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	p.read()
+	return p.DB.QueryRow(ctx, sql, args...)
+}
+
+// Between reading rows and putting them into the view nobody else may do so: an
+// older row would overwrite a newer one, and nothing would ever correct it.
+func TestRowsReachTheViewInTheOrderInWhichTheyAreRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	reads := 0
+	d := probe{b.pool, func() {
+		reads++
+		if b.applying.TryLock() {
+			b.applying.Unlock()
+			t.Error("rows are read while another reader may write older ones")
+		}
+	}}
+	if err := b.Reload(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range b.Tables() {
+		if err := b.Apply(t.Context(), d, change(table, "4711")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := 1 + len(b.Tables()); reads != want {
+		t.Errorf("%d reads were seen, want %d", reads, want)
+	}
+}
+
+func TestDecisionsAndChangesDoNotRace(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	alice := b.account(t, "alice", 0)
+	r := b.rule(t, NewRule{Scene: media.Play})
+	q := b.signed(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				b.reason(t, play("x", q), media.Allowed)
+				b.signed(t)
+				if d := b.ask(t, publish("x", "token=unknown")); d.Allow {
+					t.Error("admitted")
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 10 {
+			if _, err := b.AddKey(t.Context(), r.ID, "", true); err != nil {
+				t.Error(err)
+			}
+			b.token(t, alice, "x")
+			b.RoomClosed("ended")
+			if err := b.FlushKeyUse(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := b.Reload(t.Context(), b.pool); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Wait()
+}
+
+func TestChangesOfWhatIsGoneAreHarmless(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, table := range b.Tables() {
+		if err := b.Apply(t.Context(), b.pool, change(table, "4711")); err != nil {
+			t.Errorf("%s: %v", table, err)
+		}
+	}
+	for _, table := range []string{"auth_rules", "signing_keys", "live_tokens"} {
+		if err := b.Apply(t.Context(), b.pool, change(table, "no number")); err == nil {
+			t.Errorf("%s: a key that is no number passes", table)
+		}
+	}
+}

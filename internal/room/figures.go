@@ -1,0 +1,149 @@
+package room
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+// Metrics are counted from the play sessions of a room's streams.
+type Metrics struct {
+	Likes  int64
+	Online int64 // players connected now
+	PV     int64 // play sessions so far
+	UV     int64 // distinct players so far, by account or else by address
+}
+
+// Recording is a file of a room's stream that players can fetch.
+type Recording struct {
+	PlayURL   string
+	Duration  time.Duration // zero when the media server did not say
+	CreatedAt time.Time
+}
+
+// Detail is a room with everything that a caller gets to see of it.
+type Detail struct {
+	Room
+	Metrics    Metrics
+	Recordings []Recording // newest first; only for rooms that have ended
+	Links      Links
+}
+
+// Describe adds figures, recordings and URLs to rooms, with one query for all
+// of each, whatever their number.
+func (s *Service) Describe(ctx context.Context, caller string, rooms ...Room) ([]Detail, error) {
+	metrics, err := s.metrics(ctx, rooms)
+	if err != nil {
+		return nil, err
+	}
+	files, err := s.recordings(ctx, rooms)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	out := make([]Detail, len(rooms))
+	for i, r := range rooms {
+		out[i] = Detail{Room: r, Metrics: metrics[i], Recordings: files[r.ID], Links: s.LinksFor(r, caller, now)}
+	}
+	return out, nil
+}
+
+// Statistics returns the metrics of the room of a message group. Error:
+// NotFound.
+func (s *Service) Statistics(ctx context.Context, chatID string) (Metrics, error) {
+	row, err := s.q.RoomByChatID(ctx, s.DB, chatID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Metrics{}, errNotFound
+	}
+	if err != nil {
+		return Metrics{}, pg.Err(err, nil)
+	}
+	r, err := fromRow(row)
+	if err != nil {
+		return Metrics{}, err
+	}
+	m, err := s.metrics(ctx, []Room{r})
+	if err != nil {
+		return Metrics{}, err
+	}
+	return m[0], nil
+}
+
+type streamKey struct{ app, name string }
+
+// streamsOf lists the streams that make up a room: its own and, with
+// co-streaming, the anchor's mixed one.
+func (s *Service) streamsOf(r Room) []streamKey {
+	keys := []streamKey{{r.App, r.ID}}
+	if r.Mode == ModeLink {
+		keys = append(keys, streamKey{linkApp, s.linkStream(r)})
+	}
+	return keys
+}
+
+func (s *Service) metrics(ctx context.Context, rooms []Room) ([]Metrics, error) {
+	out := make([]Metrics, len(rooms))
+	index := map[streamKey]int{}
+	var p db.SessionCountsParams
+	for i, r := range rooms {
+		out[i].Likes = r.Likes
+		for _, k := range s.streamsOf(r) {
+			index[k] = i
+			p.Apps, p.Streams = append(p.Apps, k.app), append(p.Streams, k.name)
+		}
+	}
+	if len(rooms) == 0 {
+		return out, nil
+	}
+	rows, err := s.q.SessionCounts(ctx, s.DB, p)
+	if err != nil {
+		return nil, pg.Err(err, nil)
+	}
+	for _, row := range rows {
+		i, ok := index[streamKey{row.App, row.Stream}]
+		if !ok {
+			continue
+		}
+		out[i].PV, out[i].UV, out[i].Online = out[i].PV+row.Pv, out[i].UV+row.Uv, out[i].Online+row.Online
+	}
+	return out, nil
+}
+
+// maxRecordings bounds what is listed of one stream: its newest files.
+const maxRecordings = 20
+
+func (s *Service) recordings(ctx context.Context, rooms []Room) (map[string][]Recording, error) {
+	out, roomOf := map[string][]Recording{}, map[streamKey]string{}
+	var p db.RecordingsByStreamsParams
+	for _, r := range rooms {
+		if r.Status != Off {
+			continue
+		}
+		for _, k := range s.streamsOf(r) {
+			roomOf[k] = r.ID
+			p.Apps, p.Streams = append(p.Apps, k.app), append(p.Streams, k.name)
+		}
+	}
+	if len(roomOf) == 0 {
+		return out, nil
+	}
+	p.RowLimit = maxRecordings
+	rows, err := s.q.RecordingsByStreams(ctx, s.DB, p)
+	if err != nil {
+		return nil, pg.Err(err, nil)
+	}
+	for _, row := range rows {
+		url := s.Nodes.RecordURL(row.Node, row.File)
+		id, ok := roomOf[streamKey{row.App, row.Stream}]
+		if !ok || url == "" { // a node that does not serve its files
+			continue
+		}
+		out[id] = append(out[id], Recording{PlayURL: url, Duration: time.Duration(row.Duration * float64(time.Second)), CreatedAt: row.StartedAt})
+	}
+	return out, nil
+}
