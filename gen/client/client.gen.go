@@ -2488,8 +2488,8 @@ type ClientInterface interface {
 
 	// DeleteRoomWithBody Delete a room
 	//
-	// Deletes the room in any state together with its message group, and returns it as it was. From
-	// then on it is unknown.
+	// Ends the room in any state and deletes it together with its message group. The answer is its
+	// last state, with status 2; from then on it is unknown.
 	// Only the owner may do this.
 	//
 	// Takes any type of body and a specified content type.
@@ -2499,8 +2499,8 @@ type ClientInterface interface {
 
 	// DeleteRoom Delete a room
 	//
-	// Deletes the room in any state together with its message group, and returns it as it was. From
-	// then on it is unknown.
+	// Ends the room in any state and deletes it together with its message group. The answer is its
+	// last state, with status 2; from then on it is unknown.
 	// Only the owner may do this.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3318,8 +3318,8 @@ func (c *Client) CreateRoomV1(ctx context.Context, body CreateRoomV1JSONRequestB
 
 // DeleteRoomWithBody Delete a room
 //
-// Deletes the room in any state together with its message group, and returns it as it was. From
-// then on it is unknown.
+// Ends the room in any state and deletes it together with its message group. The answer is its
+// last state, with status 2; from then on it is unknown.
 // Only the owner may do this.
 //
 // Takes any type of body and a specified content type.
@@ -3339,8 +3339,8 @@ func (c *Client) DeleteRoomWithBody(ctx context.Context, contentType string, bod
 
 // DeleteRoom Delete a room
 //
-// Deletes the room in any state together with its message group, and returns it as it was. From
-// then on it is unknown.
+// Ends the room in any state and deletes it together with its message group. The answer is its
+// last state, with status 2; from then on it is unknown.
 // Only the owner may do this.
 //
 // Takes a body of the `application/json` content type.
@@ -6414,8 +6414,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteRoomWithBodyWithResponse Delete a room
 	//
-	// Deletes the room in any state together with its message group, and returns it as it was. From
-	// then on it is unknown.
+	// Ends the room in any state and deletes it together with its message group. The answer is its
+	// last state, with status 2; from then on it is unknown.
 	// Only the owner may do this.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6425,8 +6425,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteRoomWithResponse Delete a room
 	//
-	// Deletes the room in any state together with its message group, and returns it as it was. From
-	// then on it is unknown.
+	// Ends the room in any state and deletes it together with its message group. The answer is its
+	// last state, with status 2; from then on it is unknown.
 	// Only the owner may do this.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11289,8 +11289,8 @@ func (c *ClientWithResponses) CreateRoomV1WithResponse(ctx context.Context, body
 
 // DeleteRoomWithBodyWithResponse Delete a room
 //
-// Deletes the room in any state together with its message group, and returns it as it was. From
-// then on it is unknown.
+// Ends the room in any state and deletes it together with its message group. The answer is its
+// last state, with status 2; from then on it is unknown.
 // Only the owner may do this.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11306,8 +11306,8 @@ func (c *ClientWithResponses) DeleteRoomWithBodyWithResponse(ctx context.Context
 
 // DeleteRoomWithResponse Delete a room
 //
-// Deletes the room in any state together with its message group, and returns it as it was. From
-// then on it is unknown.
+// Ends the room in any state and deletes it together with its message group. The answer is its
+// last state, with status 2; from then on it is unknown.
 // Only the owner may do this.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
