@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+)
+
+// playPayload is what SRS posts when somebody wants to play.
+type playPayload struct {
+	ServerID  string `json:"server_id"`
+	ServiceID string `json:"service_id"`
+	Action    string `json:"action"`
+	ClientID  string `json:"client_id"`
+	IP        string `json:"ip"`
+	Vhost     string `json:"vhost"`
+	App       string `json:"app"`
+	Stream    string `json:"stream"`
+	TCURL     string `json:"tcUrl"`
+	Param     string `json:"param"`
+	PageURL   string `json:"pageUrl"`
+	StreamURL string `json:"stream_url"`
+	StreamID  string `json:"stream_id"`
+}
+
+// answerBare is the least that a callback can cost with net/http and
+// encoding/json: it decides nothing and remembers nothing.
+func answerBare(w http.ResponseWriter, r *http.Request) {
+	var p playPayload
+	if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
+		http.Error(w, "not JSON", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "0") // a caller that is gone cannot be told
+}
+
+// serveBare serves the bare handler, tells its address in one line, and ends
+// with stdin, which is when the process that started it ends.
+func serveBare(stdin io.Reader, stdout io.Writer) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(answerBare)}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	if _, err := fmt.Fprintln(stdout, l.Addr()); err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	_, err = io.Copy(io.Discard, stdin)
+	err = errors.Join(err, srv.Close())
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+// Command bench measures Stagedoor beside its bare counterparts and prints one
+// table:
+//
+//	make bench            # or: go run ./internal/bench
+//	make bench JSON=FILE  # also writes the table as JSON
+//
+// The server is the real program: built as for production, run as a process of
+// its own with default settings and a private PostgreSQL whose commits reach
+// the disk. Beside it runs the bare one, a net/http handler that decodes the
+// same JSON and answers "0". Both serve the same load from the same generator
+// in turn, round by round, so that whatever else the machine does hits both; a
+// figure is the median of its rounds. Ratios travel from machine to machine,
+// absolute numbers do not.
+//
+// A round fails the whole run at the first wrong answer, and the rows in the
+// database are counted afterwards: a figure is of callbacks that were admitted
+// and kept, or there is none. Nothing is left behind.
+//
+// Not measured here is a decision alone: no callback of today asks for one
+// that leaves no session over a connection that stays.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// bareArg makes the program the bare server instead, for its own use.
+const bareArg = "-bare"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is main without the process. Progress goes to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	if len(args) == 1 && args[0] == bareArg {
+		return serveBare(stdin, stdout)
+	}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	jsonFile := flags.String("json", "", "also write the table as JSON to `FILE`")
+	profile := flags.String("cpuprofile", "", "write a CPU profile of the server under callbacks to `FILE`; the figures suffer")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q", flags.Arg(0))
+	}
+	s := &suite{plan: standard(), progress: stderr, profile: *profile}
+	rows, err := s.run(ctx)
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	if err != nil {
+		return err
+	}
+	if err := writeTable(stdout, rows); err != nil || *jsonFile == "" {
+		return err
+	}
+	return writeJSON(*jsonFile, rows)
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// plan says how long is measured. A round is one turn of one side.
+type plan struct {
+	conns           int
+	callbackRounds  int
+	callbackRound   time.Duration
+	latencyRounds   int
+	latencyRound    time.Duration
+	roomRounds      int
+	roomRound       time.Duration // whole seconds: pgbench knows no others
+	signRounds      int
+	signRound       time.Duration
+	firstStarts     int
+	warmStarts      int
+	idle            time.Duration // after a start, before memory is read
+	profileDuration time.Duration
+}
+
+func standard() plan {
+	return plan{
+		conns:          64,
+		callbackRounds: 5, callbackRound: 2 * time.Second,
+		latencyRounds: 3, latencyRound: 3 * time.Second,
+		roomRounds: 3, roomRound: 3 * time.Second,
+		signRounds: 5, signRound: 100 * time.Millisecond,
+		firstStarts: 3, warmStarts: 5, idle: time.Second,
+		profileDuration: 10 * time.Second,
+	}
+}
+
+// suite is one run of all measurements.
+type suite struct {
+	plan     plan
+	progress io.Writer
+	profile  string // file for a CPU profile, or ""
+
+	dir    string // everything on disk
+	binary string
+}
+
+// run measures everything and returns the rows in the order of the table.
+func (s *suite) run(ctx context.Context) (_ []row, err error) {
+	if s.dir, err = workDir(); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
+	size, err := s.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	signing, err := s.signing()
+	if err != nil {
+		return nil, err
+	}
+	starting, err := s.starting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := s.loaded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(loaded, signing, starting, []row{size}), nil
+}
+
+func (s *suite) say(format string, args ...any) {
+	fmt.Fprintf(s.progress, format+"\n", args...)
+}
+
+// build makes the program as the Makefile does.
+func (s *suite) build(ctx context.Context) (row, error) {
+	s.say("building the server")
+	s.binary = filepath.Join(s.dir, "stagedoor")
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", s.binary,
+		"github.com/stagedoor-live/stagedoor/cmd/stagedoor")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return row{}, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	info, err := os.Stat(s.binary)
+	if err != nil {
+		return row{}, err
+	}
+	return figure("binary_size", float64(info.Size())/mebi, "MiB").aim(figureAtMost(40)), nil
+}
+
+const mebi = 1 << 20
+
+// workDir makes a directory on a disk: in memory, commits would cost nothing
+// and the figures would flatter.
+func workDir() (string, error) {
+	for _, parent := range []string{os.TempDir(), "/var/tmp"} {
+		if inMemory(parent) || !openToAll(parent) {
+			continue
+		}
+		dir, err := os.MkdirTemp(parent, "stagedoor-bench-")
+		if err != nil {
+			return "", err
+		}
+		// As root, PostgreSQL runs as somebody else, who must get in.
+		return dir, os.Chmod(dir, 0o711)
+	}
+	return "", errors.New("neither TMPDIR nor /var/tmp is a directory on a disk that everybody may enter")
+}
+
+func inMemory(dir string) bool {
+	const tmpfs, ramfs = 0x01021994, 0x858458f6
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(dir, &stat); err != nil {
+		return true
+	}
+	return stat.Type == tmpfs || stat.Type == ramfs
+}
+
+func openToAll(dir string) bool {
+	for {
+		info, err := os.Stat(dir)
+		if err != nil || info.Mode()&0o001 == 0 {
+			return false
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return true
+		}
+		dir = parent
+	}
+}
+
+// alternate measures both sides in turn and returns the median of each.
+func (s *suite) alternate(name string, rounds int, ours, base func() (float64, error)) (a, b float64, err error) {
+	var as, bs []float64
+	for range rounds {
+		x, err := ours()
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", name, err)
+		}
+		y, err := base()
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s, base: %w", name, err)
+		}
+		as, bs = append(as, x), append(bs, y)
+	}
+	s.say("%-20s ours %s, base %s", name, list(as), list(bs))
+	return median(as), median(bs), nil
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	middle := len(v) / 2
+	if len(v)%2 == 1 {
+		return v[middle]
+	}
+	return (v[middle-1] + v[middle]) / 2
+}
+
+func list(v []float64) string {
+	texts := make([]string, len(v))
+	for i, x := range v {
+		texts[i] = number(x)
+	}
+	return strings.Join(texts, " ")
+}
