@@ -71,7 +71,16 @@ func poolConfig(url string) (*pgxpool.Config, error) {
 	}
 	// After a failover an idle connection may lead nowhere without saying so.
 	config.PingTimeout = connectTimeout
+	config.AfterConnect = planAnew
 	return config, nil
+}
+
+// planAnew has every execution planned for the tables as they are. A plan that
+// is kept from when a table was small reads all of it when it has grown, until
+// the server happens to analyse it.
+func planAnew(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET plan_cache_mode = force_custom_plan")
+	return err
 }
 
 // connConfig parses url for one connection outside a pool.
