@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/config"
+	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
+	"github.com/stagedoor-live/stagedoor/internal/ledger"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/srs"
+	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/room"
+)
+
+// app is every service, wired. Commands use those they need.
+type app struct {
+	cfg      *config.Settings
+	log      *slog.Logger
+	store    *store
+	metrics  *metrics
+	accounts *account.Service
+	access   *access.Service
+	nodes    *node.Service
+	groups   *builtin.Provider
+	rooms    *room.Service
+	ledger   *ledger.Ledger
+	feed     *pg.Feed
+}
+
+// newApp opens the database and builds the services. Their views are empty
+// until load or feed.Start.
+func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app, err error) {
+	a := &app{cfg: cfg, log: log, metrics: newMetrics(prometheus.NewRegistry())}
+	if a.store, err = openStore(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			a.store.close(ctx)
+		}
+	}()
+	if err := a.build(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.ensureDefaults(ctx)
+}
+
+func (a *app) build(ctx context.Context) (err error) {
+	pool, box, now := a.store.pool, a.store.box, time.Now
+	a.accounts, err = account.New(ctx, account.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Issuer: "stagedoor",
+		OpenRegistration: a.cfg.OpenRegistration})
+	if err != nil {
+		return err
+	}
+	a.nodes = node.New(node.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader})
+	if a.groups, err = a.newGroups(ctx); err != nil {
+		return err
+	}
+	links, err := a.links(ctx)
+	if err != nil {
+		return err
+	}
+	owners := &streamOwners{}
+	a.access = access.New(access.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Owners: owners, App: a.cfg.App,
+		PublishHost: hostOf(a.cfg.PushDomain), PlayHost: hostOf(a.cfg.PullDomain), Policy: access.Policy(a.cfg.DefaultPolicy)})
+	a.rooms = room.New(room.Config{DB: pool, Now: now, Rand: rand.Reader, Log: a.log, Groups: a.groups, Signer: a.access, Nodes: a.nodes, Links: links})
+	owners.rooms = a.rooms
+	client := &http.Client{Timeout: 2 * time.Second}
+	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
+		Listers: map[string]media.Lister{
+			node.KindSRS:       srs.Client{HTTP: client},
+			node.KindNginxRTMP: nginxrtmp.Client{HTTP: client},
+		},
+		Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict})
+	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes)
+	return nil
+}
+
+// streamOwners breaks the circle between access, which asks whose stream a
+// name is, and rooms, which sign their URLs through access.
+type streamOwners struct{ rooms *room.Service }
+
+func (o *streamOwners) StreamOwner(ctx context.Context, app, stream string) (string, error) {
+	return o.rooms.StreamOwner(ctx, app, stream)
+}
+
+func (a *app) newGroups(ctx context.Context) (*builtin.Provider, error) {
+	p := &builtin.Provider{Now: time.Now, Rand: rand.Reader}
+	for _, v := range []struct {
+		to               *string
+		configured, name string
+		bytes            int
+	}{
+		{&p.AppID, a.cfg.IMAppID, "im_app_id", 8},
+		{&p.AppKey, a.cfg.IMAppKey.Reveal(), "im_app_key", 16},
+		{&p.AppSign, a.cfg.IMAppSign.Reveal(), "im_app_sign", 16},
+	} {
+		var err error
+		if *v.to, err = a.store.setting(ctx, v.configured, v.name, v.bytes); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (a *app) links(ctx context.Context) (room.LinkConfig, error) {
+	id, err := a.store.setting(ctx, a.cfg.RTCAppID, "rtc_app_id", 8)
+	if err != nil {
+		return room.LinkConfig{}, err
+	}
+	key, err := a.store.setting(ctx, a.cfg.RTCAppKey.Reveal(), "rtc_app_key", 16)
+	return room.LinkConfig{PushDomain: a.cfg.PushDomain, PullDomain: a.cfg.PullDomain, HTTPPullDomain: a.cfg.HTTPPullDomain,
+		App: a.cfg.App, HTTPScheme: a.cfg.PullScheme, RTS: a.cfg.RTSURLs, TTL: a.cfg.URLTTL, RTCAppID: id, RTCAppKey: key}, err
+}
+
+// ensureDefaults fills an empty database: the local node and the rules that
+// sign every URL.
+func (a *app) ensureDefaults(ctx context.Context) error {
+	if err := a.nodes.EnsureLocal(ctx); err != nil {
+		return err
+	}
+	return a.access.EnsureDefaults(ctx)
+}
+
+// load fills the views once, for commands that do not follow changes.
+func (a *app) load(ctx context.Context) error {
+	for _, f := range []pg.Follower{a.accounts, a.access, a.nodes} {
+		if err := f.Reload(ctx, a.store.pool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hostOf drops the port of a configured domain.
+func hostOf(domain string) string {
+	if host, _, err := net.SplitHostPort(domain); err == nil {
+		return strings.ToLower(host)
+	}
+	return strings.ToLower(domain)
+}

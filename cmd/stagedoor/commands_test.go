@@ -1,0 +1,207 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/dbtest"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
+)
+
+func TestSignPrintsURLsUnderTheRulesInForce(t *testing.T) {
+	t.Parallel()
+	i := install(t, "--push-domain", "push.example.com", "--pull-domain", "pull.example.com", "--pull-scheme", "https")
+	type signed struct{ Push, Play map[string]string }
+	got := decoded[signed](t, i, "", "sign", "studio", "--ttl", "1h")
+	for url, prefix := range map[string]string{
+		got.Push["rtmp"]: "rtmp://push.example.com/live/studio?sd=p2-",
+		got.Push["srt"]:  "srt://push.example.com/live/studio?sd=p2-",
+		got.Play["rtmp"]: "rtmp://pull.example.com/live/studio?sd=v2-",
+		got.Play["flv"]:  "https://pull.example.com/live/studio.flv?sd=v2-",
+		got.Play["hls"]:  "https://pull.example.com/live/studio.m3u8?sd=v2-",
+	} {
+		if !strings.HasPrefix(url, prefix) {
+			t.Errorf("%q, want %s…", url, prefix)
+		}
+	}
+	seconds, err := strconv.ParseInt(strings.Split(got.Push["rtmp"], "-")[1], 10, 64)
+	if left := time.Until(time.Unix(seconds, 0)); err != nil || left < 50*time.Minute || left > time.Hour {
+		t.Errorf("expires in %v, %v", left, err)
+	}
+
+	i.ok(t, "vendor-key-of-sixteen\n", "rule", "create", "--scene", "play", "--application", "vod", "--scheme", "aliyun_a", "--key-stdin")
+	got = decoded[signed](t, i, "", "sign", "film", "--application", "vod")
+	_, query, _ := strings.Cut(got.Play["flv"], "?")
+	scheme, _ := urlsign.Lookup("aliyun_a")
+	res := scheme.Verify(query, urlsign.Target{Scene: urlsign.Play, App: "vod", Stream: "film", Path: "/vod/film.flv"},
+		[]urlsign.Key{{ID: "k", Secret: []byte("vendor-key-of-sixteen")}}, urlsign.VerifyOptions{Now: time.Now()})
+	if res.Status != urlsign.Valid {
+		t.Errorf("%s: %v", got.Play["flv"], res.Status)
+	}
+	if text := i.ok(t, "", "sign", "studio"); !strings.Contains(text, "publish  rtmp://push.example.com/live/studio?sd=") {
+		t.Errorf("as text:\n%s", text)
+	}
+}
+
+func TestRulesAndTheirKeys(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	rules := decoded[[]ruleJSON](t, i, "", "rule", "list")
+	if len(rules) != 2 || rules[0].Strength != "strong" || !rules[0].Enabled || len(rules[0].Keys) != 1 || rules[0].Keys[0].State != "active" {
+		t.Fatalf("the rules of an empty database: %+v", rules)
+	}
+	created := decoded[ruleJSON](t, i, "", "rule", "create", "--scene", "play", "--domain", "Pull.Example.com", "--validity", "30m", "--disabled")
+	if created.Domain != "pull.example.com" || created.Validity != 1800 || created.Enabled || created.Scheme != "stagedoor" {
+		t.Errorf("created: %+v", created)
+	}
+	id := strconv.FormatInt(created.ID, 10)
+	if got := decoded[ruleJSON](t, i, "", "rule", "enable", id); !got.Enabled {
+		t.Errorf("enabled: %+v", got)
+	}
+	if got := decoded[ruleJSON](t, i, "", "rule", "disable", id); got.Enabled {
+		t.Errorf("disabled: %+v", got)
+	}
+
+	first := created.Keys[0].ID
+	next := decoded[keyJSON](t, i, "", "rule", "key", "add", id)
+	active := decoded[keyJSON](t, i, "a key of my own\n", "rule", "key", "add", id, "--activate", "--key-stdin")
+	if next.State != "next" || active.State != "active" {
+		t.Errorf("added: %+v, %+v", next, active)
+	}
+	i.ok(t, "", "rule", "key", "revoke", id, first)
+	i.ok(t, "", "rule", "key", "set", id, next.ID, "active")
+	states := map[string]string{}
+	for _, r := range decoded[[]ruleJSON](t, i, "", "rule", "list") {
+		for _, k := range r.Keys {
+			states[k.ID] = k.State
+		}
+	}
+	if states[first] != "revoked" || states[next.ID] != "active" || states[active.ID] != "retiring" {
+		t.Errorf("states: %v", states)
+	}
+	if text := i.ok(t, "", "rule", "list"); !strings.HasPrefix(text, "ID ") || !strings.Contains(text, first+":revoked") {
+		t.Errorf("as text:\n%s", text)
+	}
+
+	i.fails(t, exitFailed, "exists", "", "rule", "create", "--scene", "play", "--domain", "pull.example.com")
+	i.fails(t, exitUsage, "bytes", "short\n", "rule", "create", "--scene", "play", "--application", "x", "--key-stdin")
+	i.fails(t, exitFailed, "standard input", "", "rule", "create", "--scene", "play", "--application", "x", "--key-stdin")
+	i.ok(t, "", "rule", "delete", id)
+	i.fails(t, exitNotFound, "rule", "", "rule", "delete", id)
+	i.fails(t, exitNotFound, "rule", "", "rule", "enable", id)
+	i.fails(t, exitNotFound, "rule", "", "rule", "key", "add", id)
+	i.fails(t, exitNotFound, "key", "", "rule", "key", "revoke", "1", "nobody")
+}
+
+func TestNodesShowTheirSecretInTheLinesToPaste(t *testing.T) {
+	t.Parallel()
+	i := install(t, "--public-url", "https://door.example.com/")
+	edge := decoded[nodeJSON](t, i, "", "node", "create", "edge1", "--kind", "nginx-rtmp", "--source", "10.0.0.5", "--source", "10.1.0.0/16",
+		"--control-url", "http://10.0.0.5/stat")
+	if !edge.Secured || len(edge.Secret) < 20 || strings.Join(edge.Sources, " ") != "10.0.0.5/32 10.1.0.0/16" {
+		t.Errorf("created: %+v", edge)
+	}
+	line := "on_publish      https://door.example.com/callback/nginx-rtmp?secret=" + edge.Secret + ";"
+	if !strings.Contains(edge.Config, line) || strings.Contains(edge.Config, "on_update") {
+		t.Errorf("lines:\n%s", edge.Config)
+	}
+	if text := i.ok(t, "", "node", "config", "edge1"); strings.TrimSpace(text) != edge.Config {
+		t.Errorf("lines as text:\n%s", text)
+	}
+	rotated := decoded[nodeJSON](t, i, "", "node", "rotate", "edge1")
+	if rotated.Secret == edge.Secret || !strings.Contains(rotated.Config, rotated.Secret) {
+		t.Errorf("rotated: %+v", rotated)
+	}
+
+	i.ok(t, "basic\n", "node", "update", "edge1", "--kind", "srs", "--username", "operator", "--password", "--play-url", "https://cdn/{app}/{stream}.flv")
+	nodes := map[string]nodeJSON{}
+	for _, n := range decoded[[]nodeJSON](t, i, "", "node", "list") {
+		nodes[n.Name] = n
+	}
+	if n := nodes["edge1"]; n.Kind != "srs" || n.ControlURL != "http://10.0.0.5/stat" || len(n.Sources) != 2 || n.Secret != "" {
+		t.Errorf("updated: %+v", n)
+	}
+	if n := nodes["local"]; n.Secured || n.Name == "" {
+		t.Errorf("the local node: %+v", n)
+	}
+	if text := i.ok(t, "", "node", "config", "edge1"); !strings.Contains(text, "on_dvr       https://door.example.com/callback/on_dvr?secret=") {
+		t.Errorf("lines for SRS:\n%s", text)
+	}
+
+	i.fails(t, exitFailed, "exists", "", "node", "create", "edge1")
+	i.fails(t, exitUsage, "source", "", "node", "create", "edge2", "--source", "nonsense")
+	i.fails(t, exitUsage, "kind", "", "node", "create", "edge2", "--kind", "toaster")
+	i.ok(t, "", "node", "delete", "edge1")
+	for _, verb := range []string{"delete", "config", "rotate", "update"} {
+		i.fails(t, exitNotFound, "node", "", "node", verb, "edge1")
+	}
+}
+
+func TestAccountsAreManagedWithoutPasswordsOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.ok(t, "first horse battery\n", "user", "create", "alice", "--admin")
+	bob := decoded[accountJSON](t, i, "correct horse battery\n", "user", "create", "bob", "--email", "bob@example.com", "--full-name", "Bob B", "--level", "2")
+	if bob != (accountJSON{"bob", "bob@example.com", "Bob B", false, 2, false}) {
+		t.Errorf("created: %+v", bob)
+	}
+	if got := decoded[accountJSON](t, i, "", "user", "update", "bob", "--level", "3", "--admin"); got.PermissionLevel != 3 || !got.Admin {
+		t.Errorf("updated: %+v", got)
+	}
+	if got := decoded[accountJSON](t, i, "", "user", "update", "BOB", "--no-admin"); got.PermissionLevel != 3 || got.Admin {
+		t.Errorf("updated again: %+v", got)
+	}
+	i.ok(t, "another horse battery\n", "user", "password", "bob")
+	if got := decoded[accountJSON](t, i, "", "user", "disable", "bob"); !got.Disabled {
+		t.Errorf("disabled: %+v", got)
+	}
+	if got := decoded[accountJSON](t, i, "", "user", "enable", "bob"); got.Disabled {
+		t.Errorf("enabled: %+v", got)
+	}
+	if all := decoded[[]accountJSON](t, i, "", "user", "list"); len(all) != 2 || all[0].Username != "alice" || all[1].Username != "bob" {
+		t.Errorf("listed: %+v", all)
+	}
+	if text := i.ok(t, "", "user", "list"); !strings.HasPrefix(text, "USERNAME ") || !strings.Contains(text, "bob@example.com") {
+		t.Errorf("as text:\n%s", text)
+	}
+
+	i.fails(t, exitFailed, "already", "correct horse battery\n", "user", "create", "Bob")
+	i.fails(t, exitUsage, "password", "x\n", "user", "create", "carol")
+	i.fails(t, exitFailed, "standard input", "", "user", "create", "carol")
+	for _, verb := range []string{"disable", "enable", "update"} {
+		i.fails(t, exitNotFound, "", "", "user", verb, "nobody")
+	}
+	i.fails(t, exitNotFound, "", "another horse battery\n", "user", "password", "nobody")
+}
+
+func TestMigrationsGoUpAndDown(t *testing.T) {
+	t.Parallel()
+	i := installation{[]string{"--database-url", dbtest.EmptyURL(t), "--data-dir", t.TempDir()}}
+	type status struct {
+		Version, Latest uint
+		Dirty           bool
+	}
+	if got := decoded[status](t, i, "", "migrate", "status"); got.Version != 0 || got.Latest == 0 || got.Dirty {
+		t.Errorf("empty: %+v", got)
+	}
+	if got := decoded[status](t, i, "", "migrate", "up"); got.Version != got.Latest {
+		t.Errorf("up: %+v", got)
+	}
+	if got := decoded[status](t, i, "", "migrate", "down", "--yes"); got.Version+1 != got.Latest {
+		t.Errorf("down: %+v", got)
+	}
+	i.fails(t, exitUsage, "--yes", "", "migrate", "down")
+	// Any other command brings the schema up by itself.
+	i.ok(t, "", "rule", "list")
+}
+
+func TestADatabaseThatIsAwayIsSaidPlainly(t *testing.T) {
+	t.Parallel()
+	i := installation{[]string{"--database-url", "postgres://nobody:hunter2@127.0.0.1:1/none", "--data-dir", t.TempDir()}}
+	got := i.command(t, "", "rule", "list")
+	if got.code != exitFailed || !strings.Contains(got.stderr, "127.0.0.1") || strings.Contains(got.stderr, "hunter2") {
+		t.Errorf("code %d\n%s", got.code, got.stderr)
+	}
+}

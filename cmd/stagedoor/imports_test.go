@@ -1,0 +1,95 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/stagedoor-live/stagedoor/"
+
+// allowed says which of our packages a package may import, by prefix. What is
+// missing here may import nothing of ours but its own sub-packages.
+var allowed = map[string][]string{
+	"cmd":              {"gen", "internal", "schema"},
+	"gen/client":       {},
+	"internal/errs":    {},
+	"internal/urlsign": {},
+	"internal/media":   {},
+	"internal/config":  {},
+	"internal/seal":    {},
+
+	"internal/media/srs":       {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
+	"internal/media/nginxrtmp": {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
+	"internal/httpx":           {"internal/errs"},
+	"internal/pg":              {"gen/db", "schema", "internal/errs", "internal/seal"},
+
+	"internal/im":         {"internal/errs"},
+	"internal/im/builtin": {"internal/im", "internal/urlsign"},
+	"internal/account":    {"gen/db", "internal/pg", "internal/seal", "internal/errs"},
+	"internal/node":       {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media"},
+	"internal/access":     {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
+	"internal/room":       {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im"},
+	"internal/ledger":     {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
+
+	"internal/callback":            {"gen/callback", "internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/bearer":      {"internal/account", "internal/errs", "internal/httpx"},
+	"internal/dialect/liveauth":    {"gen/liveauth", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/appserver":   {"gen/appserver", "internal/dialect/bearer", "internal/account", "internal/room", "internal/im", "internal/errs", "internal/httpx"},
+	"internal/dialect/stagedoor":   {"gen/stagedoor", "internal/dialect/bearer", "internal/account", "internal/errs", "internal/httpx"},
+	"internal/dialect/ops":         {"gen/ops", "internal/account", "internal/errs", "internal/httpx"},
+	"internal/dbtest":              {"internal/pg", "internal/seal", "schema"},
+	"internal/dbtest/withpostgres": {"internal/pg", "internal/dbtest"},
+	"internal/spectest":            {},
+	"internal/media/mediatest":     {"internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/dialecttest": {"internal", "gen"},
+	"internal/bench":               {"internal", "gen", "schema"},
+	"internal/e2e":                 {"internal", "gen", "schema"},
+}
+
+func TestImportsFollowTheLayout(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`,
+		module+"cmd/...", module+"internal/...", module+"gen/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		pkg := strings.TrimPrefix(fields[0], module)
+		for _, imported := range fields[1:] {
+			path, ours := strings.CutPrefix(imported, module)
+			if ours && !mayImport(pkg, path) {
+				t.Errorf("%s imports %s", pkg, path)
+			}
+		}
+	}
+}
+
+func mayImport(pkg, path string) bool {
+	if within(path, pkg) {
+		return true
+	}
+	for _, prefix := range rulesOf(pkg) {
+		if within(path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// rulesOf finds the entry of a package or of its nearest parent.
+func rulesOf(pkg string) []string {
+	for {
+		if rules, ok := allowed[pkg]; ok {
+			return rules
+		}
+		i := strings.LastIndexByte(pkg, '/')
+		if i < 0 {
+			return nil
+		}
+		pkg = pkg[:i]
+	}
+}
+
+func within(path, prefix string) bool { return path == prefix || strings.HasPrefix(path, prefix+"/") }

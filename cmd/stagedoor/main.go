@@ -1,0 +1,122 @@
+// Command stagedoor is the door of a live-streaming platform: it decides who
+// may publish and who may play, runs the life of live rooms, and answers the
+// media servers that call back.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/stagedoor-live/stagedoor/internal/config"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// The exit codes, for scripts.
+const (
+	exitOK       = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitNotFound = 3
+)
+
+// cli is the command line. The settings are flags of every command, because
+// each works beside a running server with the same database.
+type cli struct {
+	config.Config
+	JSON bool `help:"Print JSON." name:"json"`
+
+	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve (default)."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database schema up or down."`
+	User    userCmd    `cmd:"" help:"Manage accounts."`
+	Rule    ruleCmd    `cmd:"" help:"Manage auth rules and their signing keys."`
+	Node    nodeCmd    `cmd:"" help:"Manage media servers."`
+	Sign    signCmd    `cmd:"" help:"Print signed URLs of a stream."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// env is what commands get besides their own flags.
+type env struct {
+	ctx    context.Context
+	cfg    *config.Settings
+	json   bool
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// exitPanic carries kong's wish to end (--help) out of its parser.
+type exitPanic int
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			c, ok := p.(exitPanic)
+			if !ok {
+				panic(p)
+			}
+			code = int(c)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("stagedoor"), kong.Description("The door of a live-streaming platform. Settings are flags or environment variables."),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exitPanic(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(stderr, "stagedoor:", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "stagedoor: %v\nRun stagedoor --help for usage.\n", err)
+		return exitUsage
+	}
+	settings, err := c.Config.Resolve()
+	if err != nil {
+		fmt.Fprintf(stderr, "stagedoor: the settings are not usable:\n%v\n", err)
+		return exitUsage
+	}
+	err = parsed.Run(&env{ctx: ctx, cfg: &settings, json: c.JSON, stdin: stdin, stdout: stdout, stderr: stderr})
+	return report(stderr, err)
+}
+
+func report(stderr io.Writer, err error) int {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return exitOK
+	}
+	fmt.Fprintln(stderr, "stagedoor:", message(err))
+	switch errs.KindOf(err) {
+	case errs.NotFound:
+		return exitNotFound
+	case errs.Invalid:
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// message shows a person the safe text of our own errors, and the cause where
+// something is broken: whoever runs a command may read the logs too.
+func message(err error) string {
+	var e *errs.Error
+	if !errors.As(err, &e) {
+		return err.Error()
+	}
+	broken := e.Kind == errs.Internal || e.Kind == errs.Unavailable || e.Kind == errs.BadGateway
+	if cause := errors.Unwrap(e); cause != nil && broken {
+		return e.Message + ": " + cause.Error()
+	}
+	return e.Message
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+// metrics are what Prometheus reads at /metrics.
+type metrics struct {
+	registry *prometheus.Registry
+	verdicts *prometheus.CounterVec
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(r *prometheus.Registry) *metrics {
+	m := &metrics{
+		registry: r,
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stagedoor_decisions_total",
+			Help: "Answers to media servers by scene, result (allow, deny) and reason.",
+		}, []string{"scene", "result", "reason"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "stagedoor_http_request_duration_seconds",
+			Help:    "Time to answer a request by method, route and status.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"method", "route", "status"}),
+	}
+	r.MustRegister(m.verdicts, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// observeVerdict counts decisions. Events that only inform are not decisions.
+func (m *metrics) observeVerdict(e media.Event, v media.Verdict) {
+	if e.Action != media.Publishing && e.Action != media.Playing && v.Allow {
+		return
+	}
+	result := "deny"
+	if v.Allow {
+		result = "allow"
+	}
+	m.verdicts.WithLabelValues(string(e.Scene()), result, string(v.Reason)).Inc()
+}
+
+// observeRequest measures a finished request. Methods of no known route are
+// folded, so that a stranger cannot grow the number of series.
+func (m *metrics) observeRequest(method, route string, status int, took time.Duration) {
+	if route == "" {
+		method, route = "other", "none"
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+type migrateCmd struct {
+	Up     migrateUpCmd     `cmd:"" help:"Apply what is missing. Serving does this too."`
+	Down   migrateDownCmd   `cmd:"" help:"Undo migrations. This deletes data."`
+	Status migrateStatusCmd `cmd:"" help:"Print the schema version."`
+}
+
+// withURL finds the database without touching its schema.
+func withURL(e *env, fn func(url string) error) error {
+	s := &store{}
+	defer s.close(e.ctx)
+	url, err := s.url(e.ctx, e.cfg, newLogger(quiet(e), e.stderr))
+	if err != nil {
+		return err
+	}
+	return fn(url)
+}
+
+type migrateUpCmd struct{}
+
+func (migrateUpCmd) Run(e *env) error {
+	return withURL(e, func(url string) error {
+		if err := pg.MigrateUp(e.ctx, url); err != nil {
+			return err
+		}
+		return printStatus(e, url)
+	})
+}
+
+type migrateDownCmd struct {
+	Steps int  `arg:"" default:"1" help:"How many."`
+	Yes   bool `help:"Confirm that data may be deleted." required:""`
+}
+
+func (c migrateDownCmd) Run(e *env) error {
+	return withURL(e, func(url string) error {
+		if err := pg.MigrateDown(e.ctx, url, c.Steps); err != nil {
+			return err
+		}
+		return printStatus(e, url)
+	})
+}
+
+type migrateStatusCmd struct{}
+
+func (migrateStatusCmd) Run(e *env) error {
+	return withURL(e, func(url string) error { return printStatus(e, url) })
+}
+
+func printStatus(e *env, url string) error {
+	version, dirty, latest, err := pg.MigrateStatus(e.ctx, url)
+	if err != nil {
+		return err
+	}
+	v := struct {
+		Version uint `json:"version"`
+		Latest  uint `json:"latest"`
+		Dirty   bool `json:"dirty"`
+	}{version, latest, dirty}
+	return e.print(v, "VERSION LATEST DIRTY", [][]string{{fmt.Sprint(version), fmt.Sprint(latest), fmt.Sprint(dirty)}})
+}
+
+type versionCmd struct{}
+
+// Run prints the version that the module system knows, "devel" for a build
+// from a working copy.
+func (versionCmd) Run(e *env) error {
+	version, goVersion := "devel", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		goVersion = info.GoVersion
+		if v := info.Main.Version; v != "" && v != "(devel)" {
+			version = v
+		}
+	}
+	v := struct {
+		Version string `json:"version"`
+		Go      string `json:"go"`
+	}{version, goVersion}
+	return e.print(v, "VERSION GO", [][]string{{version, goVersion}})
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/config"
+)
+
+// withApp runs a command against the database, with the views loaded once.
+func withApp(e *env, fn func(*app) error) error {
+	a, err := newApp(e.ctx, e.cfg, newLogger(quiet(e), e.stderr))
+	if err != nil {
+		return err
+	}
+	defer a.store.close(e.ctx)
+	if err := a.load(e.ctx); err != nil {
+		return err
+	}
+	return fn(a)
+}
+
+// print writes v as JSON, or the rows as a table.
+func (e *env) print(v any, header string, rows [][]string) error {
+	if e.json {
+		enc := json.NewEncoder(e.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	return w.Flush()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+func day(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.Format(time.RFC3339)
+}
+
+// quiet keeps a command's output free of what only a server needs to tell.
+func quiet(e *env) *config.Settings {
+	c := *e.cfg
+	if c.LogLevel == slog.LevelInfo {
+		c.LogLevel = slog.LevelWarn
+	}
+	return &c
+}

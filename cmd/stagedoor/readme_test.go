@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stagedoor-live/stagedoor/internal/config"
+)
+
+// settingsTable is the table of README.md, from the tags that --help shows.
+func settingsTable() (rows []string) {
+	rows = []string{"| variable | default | meaning |", "|---|---|---|"}
+	for f := range reflect.TypeFor[config.Config]().Fields() {
+		value := f.Tag.Get("default")
+		if value != "" {
+			value = "`" + value + "`"
+		}
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", f.Tag.Get("env"), value, f.Tag.Get("help")))
+	}
+	return rows
+}
+
+func TestReadmeListsEverySettingAsTheProgramHasIt(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := strings.Join(settingsTable(), "\n")
+	if !strings.Contains(string(readme), "\n"+table+"\n") {
+		t.Errorf("README.md does not have this table of settings:\n%s", table)
+	}
+}
+
+func TestEverySettingIsAFlagAndAVariableOfTheSameName(t *testing.T) {
+	t.Parallel()
+	for f := range reflect.TypeFor[config.Config]().Fields() {
+		name := strings.ToUpper(strings.ReplaceAll(f.Tag.Get("name"), "-", "_"))
+		if f.Tag.Get("env") != "STAGEDOOR_"+name || f.Tag.Get("help") == "" {
+			t.Errorf("%s: flag %q, variable %q, help %q", f.Name, f.Tag.Get("name"), f.Tag.Get("env"), f.Tag.Get("help"))
+		}
+	}
+}

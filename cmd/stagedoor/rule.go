@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+type ruleCmd struct {
+	List    ruleListCmd    `cmd:"" help:"List rules with their keys."`
+	Create  ruleCreateCmd  `cmd:"" help:"Create a rule with one active key."`
+	Enable  ruleEnableCmd  `cmd:"" help:"Ask for a signature again."`
+	Disable ruleDisableCmd `cmd:"" help:"Admit requests without credential; a bad one is still refused."`
+	Delete  ruleDeleteCmd  `cmd:"" help:"Delete a rule and its keys."`
+	Key     ruleKeyCmd     `cmd:"" help:"Manage the keys of a rule."`
+}
+
+type ruleJSON struct {
+	ID       int64     `json:"id"`
+	Domain   string    `json:"domain"`
+	Vhost    string    `json:"vhost"`
+	App      string    `json:"app"`
+	Scene    string    `json:"scene"`
+	Scheme   string    `json:"scheme"`
+	Strength string    `json:"strength"`
+	Enabled  bool      `json:"enabled"`
+	Validity int       `json:"validity_seconds"`
+	Keys     []keyJSON `json:"keys"`
+}
+
+type keyJSON struct {
+	ID        string     `json:"id"`
+	State     string     `json:"state"`
+	CreatedAt time.Time  `json:"created_at"`
+	LastUsed  *time.Time `json:"last_used_at"`
+}
+
+func toRuleJSON(r access.Rule) ruleJSON {
+	out := ruleJSON{ID: r.ID, Domain: r.Domain, Vhost: r.Vhost, App: r.App, Scene: string(r.Scene), Scheme: r.Scheme, Strength: r.Strength,
+		Enabled: r.Enabled, Validity: int(r.Validity / time.Second), Keys: []keyJSON{}}
+	for _, k := range r.Keys {
+		out.Keys = append(out.Keys, keyJSON{k.ID, string(k.State), k.CreatedAt, k.LastUsed})
+	}
+	return out
+}
+
+func printRules(e *env, v any, rules ...access.Rule) error {
+	var rows [][]string
+	for _, r := range rules {
+		keys := make([]string, len(r.Keys))
+		for i, k := range r.Keys {
+			keys[i] = k.ID + ":" + string(k.State)
+		}
+		rows = append(rows, []string{strconv.FormatInt(r.ID, 10), orDash(r.Domain), orDash(r.Vhost), orDash(r.App), string(r.Scene), r.Scheme,
+			r.Strength, strconv.FormatBool(r.Enabled), r.Validity.String(), strings.Join(keys, ",")})
+	}
+	return e.print(v, "ID DOMAIN VHOST APP SCENE SCHEME STRENGTH ENABLED VALIDITY KEYS", rows)
+}
+
+type ruleListCmd struct{}
+
+func (ruleListCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error {
+		rules, err := a.access.Rules(e.ctx)
+		if err != nil {
+			return err
+		}
+		out := make([]ruleJSON, len(rules))
+		for i, r := range rules {
+			out[i] = toRuleJSON(r)
+		}
+		return printRules(e, out, rules...)
+	})
+}
+
+type ruleCreateCmd struct {
+	Scene    string        `help:"publish or play." required:"" enum:"publish,play"`
+	Domain   string        `help:"Host name that clients use; empty for any."`
+	Vhost    string        `help:"Virtual host of the media server; empty for any."`
+	App      string        `name:"application" help:"Application; empty for any."`
+	Scheme   string        `help:"Signing scheme: stagedoor, or aliyun_a for compatibility (MD5)." default:"stagedoor"`
+	Validity time.Duration `help:"Added to the time in the URL when it is verified."`
+	Disabled bool          `help:"Create it switched off."`
+	KeyStdin bool          `help:"Read the first key from standard input instead of making a random one."`
+}
+
+func (c ruleCreateCmd) Run(e *env) error {
+	secret, err := e.keyFromStdin(c.KeyStdin)
+	if err != nil {
+		return err
+	}
+	return withApp(e, func(a *app) error {
+		r, err := a.access.CreateRule(e.ctx, access.NewRule{Domain: c.Domain, Vhost: c.Vhost, App: c.App, Scene: media.Scene(c.Scene),
+			Scheme: c.Scheme, Validity: c.Validity, Disabled: c.Disabled, Secret: secret})
+		if err != nil {
+			return err
+		}
+		return printRules(e, toRuleJSON(r), r)
+	})
+}
+
+func (e *env) keyFromStdin(wanted bool) (string, error) {
+	if !wanted {
+		return "", nil
+	}
+	line, err := bufio.NewReader(e.stdin).ReadString('\n')
+	if line == "" && err != nil {
+		return "", fmt.Errorf("no key on standard input: %w", err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}
+
+type ruleEnableCmd struct {
+	ID int64 `arg:""`
+}
+
+func (c ruleEnableCmd) Run(e *env) error { return e.switchRule(c.ID, true) }
+
+type ruleDisableCmd struct {
+	ID int64 `arg:""`
+}
+
+func (c ruleDisableCmd) Run(e *env) error { return e.switchRule(c.ID, false) }
+
+func (e *env) switchRule(id int64, on bool) error {
+	return withApp(e, func(a *app) error {
+		r, err := a.access.SetRuleEnabled(e.ctx, id, on)
+		if err != nil {
+			return err
+		}
+		return printRules(e, toRuleJSON(r), r)
+	})
+}
+
+type ruleDeleteCmd struct {
+	ID int64 `arg:""`
+}
+
+func (c ruleDeleteCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error { return a.access.DeleteRule(e.ctx, c.ID) })
+}
+
+type ruleKeyCmd struct {
+	Add    keyAddCmd    `cmd:"" help:"Add a key, in state next unless --activate."`
+	Set    keySetCmd    `cmd:"" help:"Move a key: next, active, retiring or revoked."`
+	Revoke keyRevokeCmd `cmd:"" help:"Revoke a key; its URLs are refused at once."`
+}
+
+type keyAddCmd struct {
+	Rule     int64 `arg:"" help:"Rule id."`
+	Activate bool  `help:"Sign with it at once; the active key retires."`
+	KeyStdin bool  `help:"Read the key from standard input instead of making a random one."`
+}
+
+func (c keyAddCmd) Run(e *env) error {
+	secret, err := e.keyFromStdin(c.KeyStdin)
+	if err != nil {
+		return err
+	}
+	return withApp(e, func(a *app) error {
+		k, err := a.access.AddKey(e.ctx, c.Rule, secret, c.Activate)
+		if err != nil {
+			return err
+		}
+		return e.print(keyJSON{k.ID, string(k.State), k.CreatedAt, k.LastUsed}, "KEY STATE", [][]string{{k.ID, string(k.State)}})
+	})
+}
+
+type keySetCmd struct {
+	Rule  int64  `arg:"" help:"Rule id."`
+	Key   string `arg:"" help:"Key id."`
+	State string `arg:"" enum:"next,active,retiring,revoked"`
+}
+
+func (c keySetCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error { return a.access.SetKeyState(e.ctx, c.Rule, c.Key, access.KeyState(c.State)) })
+}
+
+type keyRevokeCmd struct {
+	Rule int64  `arg:"" help:"Rule id."`
+	Key  string `arg:"" help:"Key id."`
+}
+
+func (c keyRevokeCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error { return a.access.SetKeyState(e.ctx, c.Rule, c.Key, access.KeyRevoked) })
+}

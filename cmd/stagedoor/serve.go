@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/cors"
+
+	"github.com/stagedoor-live/stagedoor/gen/spec"
+	"github.com/stagedoor-live/stagedoor/internal/callback"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/appserver"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/liveauth"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/ops"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/srs"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+type serveCmd struct{}
+
+// Run serves until the context ends, then drains: readiness turns false,
+// requests in flight finish, the ledger commits what it holds.
+func (serveCmd) Run(e *env) error {
+	log := newLogger(e.cfg, e.stderr)
+	a, err := newApp(e.ctx, e.cfg, log)
+	if err != nil {
+		return err
+	}
+	defer a.store.close(e.ctx)
+	listeners, err := a.listen()
+	if err != nil {
+		return err
+	}
+	choosePort(a.cfg, listeners[0].Addr())
+	password, first, err := a.accounts.EnsureAdmin(e.ctx, a.cfg.AdminUsername, a.cfg.AdminPassword.Reveal())
+	if err != nil {
+		return fmt.Errorf("first administrator: %w", err)
+	}
+	if first {
+		greet(e.stdout, a.cfg, listeners[0].Addr(), password)
+	}
+	return a.serve(e.ctx, listeners)
+}
+
+// serve runs everything that lives as long as the process.
+func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
+	// Background work outlives the listeners, so that requests in flight find
+	// it still there.
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer stopWork()
+	if err := a.feed.Start(work); err != nil {
+		return fmt.Errorf("load the view: %w", err)
+	}
+	background.Go(func() { a.ledger.Run(work) })
+	background.Go(func() { a.chores(work) })
+
+	draining := &drain{busy: map[net.Conn]struct{}{}}
+	handlers, err := a.handlers(draining, len(listeners) > 1)
+	if err != nil {
+		return err
+	}
+	servers, failed := []*http.Server{}, make(chan error, len(listeners))
+	for i, h := range handlers {
+		srv, err := a.server(draining.wrap(h), draining.watch)
+		if err != nil {
+			return err
+		}
+		servers = append(servers, srv)
+		go func() { failed <- serveOn(srv, listeners[i]) }()
+	}
+	a.announce(ctx, listeners)
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	a.log.InfoContext(ctx, "draining")
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
+	defer cancel()
+	return draining.finish(ending, servers, listeners, failed)
+}
+
+// announce tells the addresses that are in use, ports that the system chose
+// included.
+func (a *app) announce(ctx context.Context, listeners []net.Listener) {
+	attrs := []any{"address", listeners[0].Addr().String()}
+	if len(listeners) > 1 {
+		attrs = append(attrs, "ops_address", listeners[1].Addr().String())
+	}
+	a.log.InfoContext(ctx, "serving", attrs...)
+}
+
+func serveOn(srv *http.Server, l net.Listener) error {
+	var err error
+	if srv.TLSConfig != nil {
+		err = srv.ServeTLS(l, "", "")
+	} else {
+		err = srv.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// listen opens the main address and, where one is set, that of operations.
+func (a *app) listen() ([]net.Listener, error) {
+	main, err := listenOn(a.cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	if a.cfg.OpsListen == "" {
+		return []net.Listener{main}, nil
+	}
+	private, err := listenOn(a.cfg.OpsListen)
+	if err != nil {
+		return nil, errors.Join(err, main.Close())
+	}
+	return []net.Listener{main, private}, nil
+}
+
+func listenOn(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &lastCall{TCPListener: l.(*net.TCPListener)}, nil
+}
+
+func (a *app) server(h http.Handler, watch func(net.Conn, http.ConnState)) (*http.Server, error) {
+	tlsConfig, err := tlsFromFiles(a.cfg.TLSCert, a.cfg.TLSKey)
+	return &http.Server{
+		Handler:           h,
+		ConnState:         watch,
+		TLSConfig:         tlsConfig,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}, err
+}
+
+// handlers builds the main handler and, where operations have an address of
+// their own, theirs; metrics and health are then not on the main one.
+func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
+	rt := httpx.NewRouter()
+	(&stagedoor.Server{Accounts: a.accounts}).Register(rt)
+	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
+	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
+	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
+		Refused: func(context.Context, *http.Request) {
+			a.metrics.observeVerdict(media.Event{Action: media.Connecting}, media.Verdict{Reason: media.Unauthenticated})
+		}}.Register(rt)
+	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Log: a.log}
+	if err := o.Register(rt); err != nil || !split {
+		return []http.Handler{a.wrap(rt)}, err
+	}
+	private := httpx.NewRouter()
+	if err := o.Register(private); err != nil {
+		return nil, err
+	}
+	registerProfiles(private)
+	return []http.Handler{a.wrap(withoutOps(rt)), a.wrap(private)}, nil
+}
+
+func (a *app) wrap(rt httpx.Handler) http.Handler {
+	h := httpx.Config{Log: a.log, Now: time.Now, Rand: rand.Reader, Proxies: a.cfg.TrustedProxies, Observe: a.metrics.observeRequest}.Wrap(rt)
+	return a.allowOrigins(h)
+}
+
+// allowOrigins answers browsers of the configured origins, preflights without
+// a token included. Without any origin there are no CORS headers at all.
+func (a *app) allowOrigins(h http.Handler) http.Handler {
+	if len(a.cfg.CORSOrigins) == 0 {
+		return h
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: a.cfg.CORSOrigins,
+		AllowedMethods: []string{"POST", "GET", "PATCH", "DELETE", "OPTIONS"},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Accept", "Origin", "X-Live-Env"},
+		ExposedHeaders: []string{"X-Total-Count", "X-Request-Id"},
+		MaxAge:         43200,
+	}).Handler(h)
+}
+
+// playURL is where a stream is played: by the node's own template, or by the
+// configured domain.
+func (a *app) playURL(n media.Node, st media.Stream) string {
+	template := n.PlayURL
+	if template == "" {
+		template = a.cfg.PullScheme + "://" + a.cfg.HTTPPullDomain + "/{app}/{stream}.flv"
+	}
+	return strings.NewReplacer("{app}", st.App, "{stream}", st.Name, "{vhost}", st.Vhost).Replace(template)
+}
+
+// chores are what must happen now and then.
+func (a *app) chores(ctx context.Context) {
+	often, seldom := time.NewTicker(10*time.Second), time.NewTicker(time.Hour)
+	defer often.Stop()
+	defer seldom.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return
+		case <-often.C:
+			err = a.access.FlushKeyUse(ctx)
+		case <-seldom.C:
+			err = errors.Join(a.accounts.Purge(ctx), a.access.PurgeTokens(ctx))
+		}
+		if err != nil {
+			a.log.WarnContext(ctx, "chore failed", "error", err)
+		}
+	}
+}
+
+// ready says why the process should get no requests, or nil.
+func (a *app) ready(d *drain) func(context.Context) error {
+	return func(ctx context.Context) error {
+		switch {
+		case d.started():
+			return errs.New(errs.Unavailable, "draining", "shutting down")
+		case !a.feed.Ready():
+			return errs.New(errs.Unavailable, "view_incomplete", "rules, tokens and accounts are being read")
+		}
+		return pg.Err(a.store.pool.Ping(ctx), nil)
+	}
+}
+
+func registerProfiles(rt *httpx.Router) {
+	rt.HandleFunc("GET /debug/pprof/", pprof.Index)
+	rt.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	rt.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	rt.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	rt.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stagedoor-live/stagedoor/internal/config"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/seal"
+)
+
+// store is the open database with what is needed to read its secrets.
+type store struct {
+	pool    *pgxpool.Pool
+	box     *seal.Box
+	private *pg.Private // nil for a database of the operator's
+}
+
+// openStore opens the configured database, or the private one of the data
+// directory, and brings its schema up to date.
+func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *store, err error) {
+	s := &store{}
+	defer func() {
+		if err != nil {
+			s.close(ctx)
+		}
+	}()
+	if s.box, err = openBox(cfg); err != nil {
+		return nil, err
+	}
+	url, err := s.url(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := pg.MigrateUp(ctx, url); err != nil {
+		return nil, fmt.Errorf("migrate the database: %w", err)
+	}
+	if s.pool, err = pg.Open(ctx, url); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return s, nil
+}
+
+func (s *store) url(ctx context.Context, cfg *config.Settings, log *slog.Logger) (string, error) {
+	if cfg.DatabaseURL != "" {
+		return cfg.DatabaseURL.Reveal(), nil
+	}
+	var err error
+	if s.private, err = pg.StartPrivate(ctx, pg.PrivateConfig{Dir: cfg.DataDir, Log: log}); err != nil {
+		return "", fmt.Errorf("start the private PostgreSQL: %w", err)
+	}
+	return s.private.URL(), nil
+}
+
+// dataDirMode lets the user that PostgreSQL runs as pass through to its own
+// directory. Every file of ours in it is 0600.
+const dataDirMode = 0o711
+
+func openBox(cfg *config.Settings) (*seal.Box, error) {
+	var key []byte
+	var err error
+	if cfg.MasterKey != "" {
+		key, err = seal.ParseKey(cfg.MasterKey.Reveal())
+	} else if err = os.MkdirAll(cfg.DataDir, dataDirMode); err == nil {
+		key, err = seal.LoadOrCreateKey(cfg.DataDir, rand.Reader)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("master key: %w", err)
+	}
+	return seal.New(key)
+}
+
+// close gives everything back. The private server stops with its last user.
+func (s *store) close(ctx context.Context) {
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if s.private == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	if err := s.private.Stop(ctx); err != nil {
+		slog.Default().ErrorContext(ctx, "private PostgreSQL did not stop", "error", err)
+	}
+}
+
+// setting returns a configured value, or the one that the first start
+// generated and every process shares.
+func (s *store) setting(ctx context.Context, configured, name string, bytes int) (string, error) {
+	if configured != "" {
+		return configured, nil
+	}
+	v, err := pg.Setting(ctx, s.pool, s.box, name, time.Now(), func() ([]byte, error) {
+		b := make([]byte, bytes)
+		if _, err := rand.Read(b); err != nil {
+			return nil, err
+		}
+		return []byte(hex.EncodeToString(b)), nil
+	})
+	return string(v), err
+}

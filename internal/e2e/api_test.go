@@ -1,0 +1,162 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	api "github.com/stagedoor-live/stagedoor/gen/client"
+)
+
+// account is somebody who has logged in, with the public client.
+type account struct {
+	*api.ClientWithResponses
+	name string
+}
+
+// anonymous is the public client without a token. What it sends and gets is
+// held against openapi.yaml.
+func (s *server) anonymous(t *testing.T, opts ...api.ClientOption) *api.ClientWithResponses {
+	t.Helper()
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(transport.CloseIdleConnections)
+	opts = append(opts, api.WithHTTPClient(&http.Client{Transport: s.spec.Transport(transport), Timeout: patience}))
+	c, err := api.NewClientWithResponses(s.url, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// logIn returns the first administrator.
+func (s *server) logIn(t *testing.T) account {
+	t.Helper()
+	resp, err := s.anonymous(t).AppLoginV1WithResponse(t.Context(), api.LoginRequest{Username: "admin", Password: s.password})
+	if err != nil || resp.JSON200 == nil {
+		t.Fatalf("log in: %v, %s", err, body(resp))
+	}
+	bearer := func(_ context.Context, r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer "+resp.JSON200.Token)
+		return nil
+	}
+	return account{s.anonymous(t, api.WithRequestEditorFn(bearer)), "admin"}
+}
+
+// closing asks for a connection of its own.
+func closing(_ context.Context, r *http.Request) error {
+	r.Close = true
+	return nil
+}
+
+// body shows an unexpected answer; the response may be a nil pointer.
+func body(resp interface{ GetBody() []byte }) (text string) {
+	defer func() { _ = recover() }()
+	return string(bytes.TrimSpace(resp.GetBody()))
+}
+
+func (a account) createRoom(t *testing.T, title string) api.Room {
+	t.Helper()
+	resp, err := a.CreateRoomV2WithResponse(t.Context(), roomNamed(title, a.name))
+	if err != nil || resp.JSON200 == nil {
+		t.Fatalf("create a room: %v, %s", err, body(resp))
+	}
+	return *resp.JSON200
+}
+
+func roomNamed(title, anchor string) api.RoomCreateV2 {
+	return api.RoomCreateV2{Title: title, Anchor: anchor, IMServer: []api.IMServer{api.IMServerAliyunNew}}
+}
+
+func (a account) room(t *testing.T, id string) api.Room {
+	t.Helper()
+	resp, err := a.GetRoomWithResponse(t.Context(), api.RoomGetRequest{ID: id, UserID: a.name})
+	if err != nil || resp.JSON200 == nil {
+		t.Fatalf("get room %s: %v, %s", id, err, body(resp))
+	}
+	return *resp.JSON200
+}
+
+// awaitStatus waits until a room is in a state.
+func (a account) awaitStatus(t *testing.T, id string, want api.RoomStatus) {
+	t.Helper()
+	eventually(t, "room has status "+strconv.Itoa(int(want)), func() bool { return a.room(t, id).Status == want })
+}
+
+func (a account) stopRoom(t *testing.T, id string) {
+	t.Helper()
+	resp, err := a.StopRoomWithResponse(t.Context(), api.RoomRef{ID: id, UserID: a.name})
+	if err != nil || resp.JSON200 == nil || resp.JSON200.Status != 2 {
+		t.Fatalf("stop room %s: %v, %s", id, err, body(resp))
+	}
+}
+
+// stream returns what /streams/list says of a stream, or nil.
+func (a account) stream(t *testing.T, name string) *api.ResponseStream {
+	t.Helper()
+	resp, err := a.ListStreamsWithResponse(t.Context())
+	if err != nil || resp.JSON200 == nil {
+		t.Fatalf("list streams: %v, %s", err, body(resp))
+	}
+	for _, s := range resp.JSON200.Streams {
+		if s.Name == name || strings.HasSuffix(s.Name, "/"+name) {
+			return &s
+		}
+	}
+	return nil
+}
+
+func (a account) createToken(t *testing.T, stream string) api.LiveToken {
+	t.Helper()
+	resp, err := a.CreateLiveTokenWithResponse(t.Context(), &api.CreateLiveTokenParams{Stream: stream})
+	if err != nil || resp.JSON200 == nil {
+		t.Fatalf("create a live token: %v, %s", err, body(resp))
+	}
+	return *resp.JSON200
+}
+
+func (a account) destroyToken(t *testing.T, token string) {
+	t.Helper()
+	resp, err := a.DestroyLiveTokenWithResponse(t.Context(), &api.DestroyLiveTokenParams{Token: token})
+	if err != nil || resp.StatusCode() != http.StatusOK {
+		t.Fatalf("destroy a live token: %v, %s", err, body(resp))
+	}
+}
+
+// decisions reads a counter of /metrics.
+func (s *server) decisions(t *testing.T, scene, result, reason string) int {
+	t.Helper()
+	resp, err := s.anonymous(t).MetricsWithResponse(t.Context())
+	if err != nil || resp.StatusCode() != http.StatusOK {
+		t.Fatalf("metrics: %v, %s", err, body(resp))
+	}
+	line := `stagedoor_decisions_total{reason="` + reason + `",result="` + result + `",scene="` + scene + `"} `
+	_, rest, found := strings.Cut(string(resp.Body), "\n"+line)
+	if !found {
+		return 0
+	}
+	text, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s%s", line, text)
+	}
+	return n
+}
+
+// refuses demands that a client is thrown out, and that log and metrics tell
+// why, once.
+func (s *server) refuses(t *testing.T, scene, stream, reason string, attempt func() *client) {
+	t.Helper()
+	match := refusal(stream, reason)
+	counted, logged := s.decisions(t, scene, "deny", reason), s.log.count(match)
+	attempt().mustBeRefused(t)
+	eventually(t, reason+" in the log", func() bool { return s.log.count(match) > logged })
+	if n := s.log.count(match) - logged; n != 1 {
+		t.Errorf("%d lines in the log say %s", n, reason)
+	}
+	if n := s.decisions(t, scene, "deny", reason) - counted; n != 1 {
+		t.Errorf("metrics count %d times %s", n, reason)
+	}
+}
