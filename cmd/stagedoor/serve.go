@@ -210,22 +210,30 @@ func (a *app) playURL(n media.Node, st media.Stream) string {
 	return strings.NewReplacer("{app}", st.App, "{stream}", st.Name, "{vhost}", st.Vhost).Replace(template)
 }
 
-// chores are what must happen now and then.
+// chores are what must happen now and then. Key use that is not written down
+// yet is written at the end.
 func (a *app) chores(ctx context.Context) {
 	often, seldom := time.NewTicker(10*time.Second), time.NewTicker(time.Hour)
 	defer often.Stop()
 	defer seldom.Stop()
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			a.chore(ctx, a.access.FlushKeyUse)
 			return
 		case <-often.C:
-			err = a.access.FlushKeyUse(ctx)
+			a.chore(ctx, a.access.FlushKeyUse)
 		case <-seldom.C:
-			err = errors.Join(a.accounts.Purge(ctx), a.access.PurgeTokens(ctx))
+			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.ledger.Purge)
 		}
-		if err != nil {
+	}
+}
+
+func (a *app) chore(ctx context.Context, work ...func(context.Context) error) {
+	for _, do := range work {
+		if err := do(ctx); err != nil {
 			a.log.WarnContext(ctx, "chore failed", "error", err)
 		}
 	}
