@@ -143,6 +143,7 @@ const (
 	RefusalReasonCallbackUnauthenticated RefusalReason = "callback_unauthenticated"
 	RefusalReasonCredentialConflict      RefusalReason = "credential_conflict"
 	RefusalReasonInvalidStream           RefusalReason = "invalid_stream"
+	RefusalReasonKeyRevoked              RefusalReason = "key_revoked"
 	RefusalReasonNoCredential            RefusalReason = "no_credential"
 	RefusalReasonNoRight                 RefusalReason = "no_right"
 	RefusalReasonRoomEnded               RefusalReason = "room_ended"
@@ -168,6 +169,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonCredentialConflict:
 		return true
 	case RefusalReasonInvalidStream:
+		return true
+	case RefusalReasonKeyRevoked:
 		return true
 	case RefusalReasonNoCredential:
 		return true
@@ -216,6 +219,7 @@ type CallbackRefusal struct {
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
+	// | `key_revoked` | the signature is right but its key was revoked |
 	// | `wrong_stream` | the credential is for another stream |
 	// | `wrong_scene` | a play credential at the publish door |
 	// | `wrong_address` | the credential is bound to another client address |
@@ -731,6 +735,7 @@ type NginxRTMPEventCall string
 // | `signature_malformed` | the signature cannot be read |
 // | `signature_mismatch` | the signature is wrong |
 // | `signature_expired` | the signature is right but too old |
+// | `key_revoked` | the signature is right but its key was revoked |
 // | `wrong_stream` | the credential is for another stream |
 // | `wrong_scene` | a play credential at the publish door |
 // | `wrong_address` | the credential is bound to another client address |

@@ -260,6 +260,7 @@ const (
 	RefusalReasonCallbackUnauthenticated RefusalReason = "callback_unauthenticated"
 	RefusalReasonCredentialConflict      RefusalReason = "credential_conflict"
 	RefusalReasonInvalidStream           RefusalReason = "invalid_stream"
+	RefusalReasonKeyRevoked              RefusalReason = "key_revoked"
 	RefusalReasonNoCredential            RefusalReason = "no_credential"
 	RefusalReasonNoRight                 RefusalReason = "no_right"
 	RefusalReasonRoomEnded               RefusalReason = "room_ended"
@@ -285,6 +286,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonCredentialConflict:
 		return true
 	case RefusalReasonInvalidStream:
+		return true
+	case RefusalReasonKeyRevoked:
 		return true
 	case RefusalReasonNoCredential:
 		return true
@@ -545,6 +548,7 @@ type CallbackRefusal struct {
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
+	// | `key_revoked` | the signature is right but its key was revoked |
 	// | `wrong_stream` | the credential is for another stream |
 	// | `wrong_scene` | a play credential at the publish door |
 	// | `wrong_address` | the credential is bound to another client address |
@@ -1508,6 +1512,7 @@ type PushURLInfo struct {
 // | `signature_malformed` | the signature cannot be read |
 // | `signature_mismatch` | the signature is wrong |
 // | `signature_expired` | the signature is right but too old |
+// | `key_revoked` | the signature is right but its key was revoked |
 // | `wrong_stream` | the credential is for another stream |
 // | `wrong_scene` | a play credential at the publish door |
 // | `wrong_address` | the credential is bound to another client address |

@@ -175,13 +175,18 @@ func bySignature(now time.Time, scene media.Scene, e media.Event, r *rule, reche
 	if r == nil || r.scheme == nil {
 		return Decision{}
 	}
-	res := r.scheme.Verify(e.Query, target(scene, e), r.verifyKeys, urlsign.VerifyOptions{Now: now, Validity: r.validity, IgnoreExpiry: recheck})
+	opts := urlsign.VerifyOptions{Now: now, Validity: r.validity, IgnoreExpiry: recheck}
+	res := r.scheme.Verify(e.Query, target(scene, e), r.verifyKeys, opts)
 	switch res.Status {
 	case urlsign.Absent:
 		return Decision{}
 	case urlsign.Valid:
 		return Decision{Allow: true, Reason: media.Allowed, keyID: r.keyIDs[res.KeyID],
 			Credential: Credential{Kind: BySignature, ID: r.idText + "/" + res.KeyID}}
+	case urlsign.Mismatch:
+		if len(r.revokedKeys) > 0 && r.scheme.Verify(e.Query, target(scene, e), r.revokedKeys, opts).Status == urlsign.Valid {
+			return deny(media.KeyRevoked)
+		}
 	}
 	return deny(statusReasons[res.Status])
 }

@@ -207,7 +207,7 @@ func TestEachKeyStateVerifiesButRevoked(t *testing.T) {
 	b := pure(t)
 	b.putRule(t, db.AuthRule{ID: 1, Scene: "play", Enabled: true}, key(1, "k1", "secret-next", KeyNext))
 	for state, want := range map[KeyState]media.Reason{
-		KeyNext: media.Allowed, KeyActive: media.Allowed, KeyRetiring: media.Allowed, KeyRevoked: media.SignatureMismatch,
+		KeyNext: media.Allowed, KeyActive: media.Allowed, KeyRetiring: media.Allowed, KeyRevoked: media.KeyRevoked,
 	} {
 		b.putRule(t, db.AuthRule{ID: 1, Scene: "play", Enabled: true}, key(1, "k1", "some-secret", state))
 		b.reason(t, play("x", sign(urlsign.Play, "some-secret", "x", urlsign.SignOptions{})), want)
@@ -238,7 +238,7 @@ func TestExpiryDoesNotEndASessionButRevocationDoes(t *testing.T) {
 		t.Errorf("the running session: %s", d.Reason)
 	}
 	b.putRule(t, db.AuthRule{ID: 1, Scene: "publish", Enabled: true}, key(11, "k1", "publish-secret", KeyRevoked))
-	if d := b.Recheck(later, update); d.Allow || d.Reason != media.SignatureMismatch {
+	if d := b.Recheck(later, update); d.Allow || d.Reason != media.KeyRevoked {
 		t.Errorf("after its key was revoked: %+v", d)
 	}
 	update.Query = "token=tokenPub"

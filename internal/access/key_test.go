@@ -74,7 +74,8 @@ func TestKeyRotationNeverRefusesAGoodURL(t *testing.T) {
 	b.reason(t, play("x", bySecond), media.Allowed)
 
 	b.setState(t, r.ID, first, KeyRevoked)
-	b.reason(t, play("x", byFirst), media.SignatureMismatch)
+	b.reason(t, play("x", byFirst), media.KeyRevoked)
+	b.reason(t, play("y", byFirst), media.SignatureMismatch)
 	b.reason(t, play("x", bySecond), media.Allowed)
 
 	third, err := b.AddKey(t.Context(), r.ID, "third-key-secret", true)
@@ -129,7 +130,7 @@ func TestRevokedKeyStaysRevoked(t *testing.T) {
 	if got := b.states(t, r.ID); got != "revoked active" {
 		t.Errorf("a failed activation retired the active key %s: %s", second.ID, got)
 	}
-	b.reason(t, play("x", q), media.SignatureMismatch)
+	b.reason(t, play("x", q), media.KeyRevoked)
 }
 
 func TestKeysAreChecked(t *testing.T) {

@@ -241,23 +241,27 @@ func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) 
 	}
 	r.scheme = scheme
 	for _, k := range keys {
-		if KeyState(k.State) == KeyRevoked {
-			continue
-		}
 		secret, err := s.Box.Open(k.SecretSealed, keyPurpose(row.ID, k.Kid))
 		if err != nil {
 			return nil, fmt.Errorf("rule %d key %s: %w", row.ID, k.Kid, err)
 		}
 		key := urlsign.Key{ID: k.Kid, Secret: secret}
 		r.keyIDs[k.Kid] = k.ID
-		if KeyState(k.State) == KeyActive {
-			r.signKey = &key
-			r.verifyKeys = append([]urlsign.Key{key}, r.verifyKeys...)
-			continue
-		}
-		r.verifyKeys = append(r.verifyKeys, key)
+		r.addKey(key, KeyState(k.State))
 	}
 	return r, nil
+}
+
+func (r *rule) addKey(key urlsign.Key, state KeyState) {
+	switch state {
+	case KeyRevoked:
+		r.revokedKeys = append(r.revokedKeys, key)
+	case KeyActive:
+		r.signKey = &key
+		r.verifyKeys = append([]urlsign.Key{key}, r.verifyKeys...)
+	default:
+		r.verifyKeys = append(r.verifyKeys, key)
+	}
 }
 
 func ruleFromRow(row db.AuthRule) Rule {

@@ -44,7 +44,9 @@ type rule struct {
 	validity   time.Duration
 	signKey    *urlsign.Key
 	verifyKeys []urlsign.Key
-	keyIDs     map[string]int64
+	// revokedKeys only tell a revoked URL from a forged one.
+	revokedKeys []urlsign.Key
+	keyIDs      map[string]int64
 }
 
 type tokenHash [sha256.Size]byte

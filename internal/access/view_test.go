@@ -89,7 +89,7 @@ func TestOtherProcessesFollowRulesAndKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	there.await(t, "signing_keys")
-	there.reason(t, play("x", old), media.SignatureMismatch)
+	there.reason(t, play("x", old), media.KeyRevoked)
 
 	if _, err := here.SetRuleEnabled(t.Context(), r.ID, false); err != nil {
 		t.Fatal(err)

@@ -122,12 +122,12 @@ func (s *story) revokesKey(t *testing.T) {
 	s.refuses(t, "publish", s.path(), "already_publishing", func() *client { return publish(t, before) })
 	say(t, "the old URL is still good: already_publishing, not a signature error")
 	s.cli(t, "rule", "key", "revoke", rule, old)
-	logged := s.log.count(refusal(s.path(), "signature_mismatch"))
+	logged := s.log.count(refusal(s.path(), "key_revoked"))
 	eventually(t, "the old URL is refused", func() bool {
 		publish(t, before).mustBeRefused(t)
-		return s.log.count(refusal(s.path(), "signature_mismatch")) > logged
+		return s.log.count(refusal(s.path(), "key_revoked")) > logged
 	})
-	say(t, "key %s revoked, the old URL: signature_mismatch", old)
+	say(t, "key %s revoked, the old URL: key_revoked", old)
 }
 
 type ruleJSON struct {

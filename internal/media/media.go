@@ -135,6 +135,7 @@ const (
 	SignatureMalformed     Reason = "signature_malformed"
 	SignatureMismatch      Reason = "signature_mismatch"
 	SignatureExpired       Reason = "signature_expired"
+	KeyRevoked             Reason = "key_revoked" // a right signature, of a key that is revoked
 	WrongStream            Reason = "wrong_stream"
 	WrongScene             Reason = "wrong_scene"   // a play credential at the publish door
 	WrongAddress           Reason = "wrong_address" // bound to another client address
