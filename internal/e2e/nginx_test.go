@@ -20,6 +20,8 @@ const rtmpModule = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
 type mediaServer struct {
 	rtmp, web string // host:port
 	release   func()
+	dir       string
+	proc      *process
 }
 
 // newMediaServer chooses the ports, so that the server can be told of them
@@ -39,13 +41,13 @@ func (m *mediaServer) start(t *testing.T, base string) {
 	if _, err := os.Stat(rtmpModule); err != nil {
 		t.Fatalf("nginx has no RTMP module (%v): 'make deps-test' installs what the tests need", err)
 	}
-	dir := t.TempDir()
-	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
+	m.dir = t.TempDir()
+	if err := os.Chmod(filepath.Dir(m.dir), 0o711); err != nil {
 		t.Fatal(err)
 	}
 	cred := unprivileged(t)
 	for _, name := range []string{"logs", "tmp", "rec"} {
-		sub := filepath.Join(dir, name)
+		sub := filepath.Join(m.dir, name)
 		if err := os.Mkdir(sub, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -56,19 +58,31 @@ func (m *mediaServer) start(t *testing.T, base string) {
 			t.Fatal(err)
 		}
 	}
-	conf := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(conf, []byte(m.config(dir, base)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(m.dir, "nginx.conf"), []byte(m.config(base)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	var printed lockedBuffer
-	cmd := exec.Command(need(t, "nginx"), "-p", dir, "-e", "stderr", "-c", conf)
-	cmd.Dir, cmd.Stderr = dir, &printed
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	m.release()
-	proc := launch(t, cmd, syscall.SIGKILL)
+	m.run(t, cred)
+}
+
+// crash ends nginx without a word to anybody and starts it again.
+func (m *mediaServer) crash(t *testing.T) {
+	t.Helper()
+	m.proc.signal(syscall.SIGKILL)
+	m.proc.wait(t)
+	m.run(t, unprivileged(t))
+}
+
+func (m *mediaServer) run(t *testing.T, cred *syscall.Credential) {
+	t.Helper()
+	var printed lockedBuffer
+	cmd := exec.Command(need(t, "nginx"), "-p", m.dir, "-e", "stderr", "-c", filepath.Join(m.dir, "nginx.conf"))
+	cmd.Dir, cmd.Stderr = m.dir, &printed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+	m.proc = launch(t, cmd, syscall.SIGKILL)
 	eventually(t, "nginx listens", func() bool {
-		if proc.ended() {
-			t.Fatalf("nginx ended: %v\n%s", proc.err, &printed)
+		if m.proc.ended() {
+			t.Fatalf("nginx ended: %v\n%s", m.proc.err, &printed)
 		}
 		conn, err := net.Dial("tcp", m.rtmp)
 		if err != nil {
@@ -81,6 +95,22 @@ func (m *mediaServer) start(t *testing.T, base string) {
 // accepted says how many RTMP connections there have been.
 func (m *mediaServer) accepted(t *testing.T) int {
 	t.Helper()
+	page := m.stat(t)
+	n, err := strconv.Atoi(firstMatch(page, `<naccepted>(\d+)</naccepted>`))
+	if err != nil {
+		t.Fatalf("%v in %s", err, page)
+	}
+	return n
+}
+
+// publishes says whether a stream has a publisher that was let in.
+func (m *mediaServer) publishes(t *testing.T, stream string) bool {
+	t.Helper()
+	return firstMatch(m.stat(t), `(?s)<stream>\s*(<name>`+stream+`</name>.*?<publishing/>)`) != ""
+}
+
+func (m *mediaServer) stat(t *testing.T) string {
+	t.Helper()
 	resp, err := http.Get(m.statURL())
 	if err != nil {
 		t.Fatal(err)
@@ -90,11 +120,7 @@ func (m *mediaServer) accepted(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := strconv.Atoi(firstMatch(string(page), `<naccepted>(\d+)</naccepted>`))
-	if err != nil {
-		t.Fatalf("%v in %s", err, page)
-	}
-	return n
+	return string(page)
 }
 
 // unprivileged is whom root runs nginx as; nil for everybody else.
@@ -115,7 +141,7 @@ func unprivileged(t *testing.T) *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-func (m *mediaServer) config(dir, base string) string {
+func (m *mediaServer) config(base string) string {
 	hook := base + "/callback/nginx-rtmp"
 	return fmt.Sprintf(`load_module %[1]s;
 worker_processes 1; daemon off; master_process off; pid logs/nginx.pid; error_log logs/error.log;
@@ -144,5 +170,5 @@ http {
     location /rec/ { alias %[4]s/rec/; }
   }
 }
-`, rtmpModule, m.rtmp, hook, dir, m.web)
+`, rtmpModule, m.rtmp, hook, m.dir, m.web)
 }

@@ -1,0 +1,281 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+// Commits are shared: while one is under way, the events that arrive wait and
+// go together into the next. An idle ledger commits a lone event at once, a
+// busy one hundreds, without any timer.
+const (
+	queueLength = 4096
+	maxBatch    = 512
+	retryPause  = 50 * time.Millisecond
+	// stuckPatience bounds an attempt with an op that has waited for somebody
+	// else's lock before: the others shall not wait for it as long again.
+	stuckPatience = 100 * time.Millisecond
+)
+
+// op is one change on its way into a commit.
+type op struct {
+	e   media.Event
+	d   access.Decision
+	end *db.Session // end this session instead of handling e
+	now time.Time
+
+	deadline time.Time
+	done     chan struct{}
+	// settled is taken by whoever is first: the committer that answers, or the
+	// waiter that gives up. Who comes second knows what the other did.
+	settled atomic.Bool
+
+	verdict media.Verdict
+	err     error
+	holder  db.Session // AlreadyPublishing: who does
+
+	// What only the committer uses.
+	answered    bool // the waiter was told of the commit
+	maybe       bool // an attempt may have been committed
+	stuck       bool // an attempt waited for a lock in vain
+	late        bool // written after its caller was refused; see aftermath.go
+	undo        bool // take back what e opened; see aftermath.go
+	onlyProcess bool // earlier processes of the server have nothing open any more
+}
+
+// asks says whether a client is waiting at the door for this op.
+func (o *op) asks() bool { return o.end == nil && o.e.Action.Asks() }
+
+// record puts an op into the next commit and waits until it is durable.
+func (l *Ledger) record(ctx context.Context, o *op) (media.Verdict, error) {
+	o.done = make(chan struct{})
+	o.deadline, _ = ctx.Deadline()
+	if !l.enqueue(o) {
+		l.keep(o)
+		return media.Verdict{}, errUnavailable.With(errFull)
+	}
+	select {
+	case <-o.done:
+		return o.verdict, o.err
+	case <-ctx.Done():
+	}
+	if o.settled.CompareAndSwap(false, true) {
+		return media.Verdict{}, errUnavailable.With(ctx.Err())
+	}
+	<-o.done
+	return o.verdict, o.err
+}
+
+var errFull = errors.New("the queue is full or closed")
+
+// enqueue refuses when the queue is full or the ledger closes: an honest
+// refusal at once is better than one after the media server's timeout.
+func (l *Ledger) enqueue(o *op) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.closing {
+		return false
+	}
+	select {
+	case l.queue <- o:
+		return true
+	default:
+		return false
+	}
+}
+
+// Run commits until ctx ends, then what is still queued.
+func (l *Ledger) Run(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.closing = true
+		close(l.queue)
+	})
+	defer stop()
+	ctx = context.WithoutCancel(ctx)
+	for {
+		select {
+		case first, ok := <-l.queue:
+			if !ok {
+				l.settleAll(ctx)
+				return
+			}
+			l.commit(ctx, l.gather(first))
+		case <-l.aftermath.turn():
+		}
+		l.settleSome(ctx)
+	}
+}
+
+func (l *Ledger) gather(first *op) []*op {
+	batch := []*op{first}
+	for len(batch) < maxBatch {
+		select {
+		case o, ok := <-l.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, o)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit makes a batch durable. While the database is away it tries again
+// until the last op's time is over; when one op spoils the batch or waits for
+// somebody else's lock, each goes alone.
+func (l *Ledger) commit(ctx context.Context, batch []*op) {
+	for {
+		batch = l.expire(batch, time.Now())
+		if len(batch) == 0 {
+			return
+		}
+		err := l.try(ctx, batch, l.patience(batch))
+		switch {
+		case err == nil:
+			l.finish(batch)
+			return
+		case errs.KindOf(err) == errs.Unavailable && !errors.Is(err, errStuck):
+			time.Sleep(retryPause)
+		case len(batch) == 1:
+			l.fallBehind(batch[0], err)
+			return
+		default:
+			for _, o := range batch {
+				l.commit(ctx, []*op{o})
+			}
+			return
+		}
+	}
+}
+
+// fallBehind refuses an op that cannot be stored. One that only waits for
+// somebody else's lock lets the others pass and tries again after them.
+func (l *Ledger) fallBehind(o *op, err error) {
+	o.stuck = errors.Is(err, errStuck)
+	if !o.stuck || !l.enqueue(o) {
+		l.refuse(o, err)
+	}
+}
+
+// expire refuses the ops whose time is over and returns the others. Deadlines
+// are the runtime's, so this is real time and not the domain's clock. Who asked
+// and has gone away need not be written at all.
+func (l *Ledger) expire(batch []*op, now time.Time) []*op {
+	alive := batch[:0]
+	for _, o := range batch {
+		if now.Before(o.deadline) && !(o.asks() && o.settled.Load()) {
+			alive = append(alive, o)
+			continue
+		}
+		l.refuse(o, errUnavailable.With(context.DeadlineExceeded))
+	}
+	return alive
+}
+
+// refuse answers an op that is not known to be committed.
+func (l *Ledger) refuse(o *op, err error) {
+	if o.settled.CompareAndSwap(false, true) {
+		o.err = err
+	}
+	close(o.done)
+	switch {
+	case o.asks() && o.maybe:
+		l.takeBack(o)
+	case errs.KindOf(err) == errs.Unavailable:
+		l.keep(o)
+	}
+}
+
+// patience is how long one attempt may take. It ends well before the ops do, so
+// that a lock that somebody holds on one stream does not refuse all others.
+func (l *Ledger) patience(batch []*op) time.Duration {
+	for _, o := range batch {
+		if o.stuck {
+			return stuckPatience
+		}
+	}
+	return l.Timeout / 4
+}
+
+// errStuck marks an attempt that reached the database and waited there in vain,
+// which is somebody else's lock or a server that hangs.
+var errStuck = errors.New("waited in vain")
+
+// try writes a batch in one transaction. After a commit whose answer was lost
+// nobody knows what happened: such a batch is written again, and comes to the
+// same.
+func (l *Ledger) try(ctx context.Context, batch []*op, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := pg.InTx(ctx, l.DB, func(tx pgx.Tx) error {
+		if err := l.apply(ctx, tx, batch); err != nil {
+			return stuckOr(err)
+		}
+		for _, o := range batch {
+			o.maybe = true
+		}
+		return nil
+	})
+	return pg.Err(err, nil)
+}
+
+func stuckOr(err error) error {
+	const lockNotAvailable, queryCanceled = "55P03", "57014"
+	var pgErr *pgconn.PgError
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &pgErr) && (pgErr.Code == lockNotAvailable || pgErr.Code == queryCanceled) {
+		return errUnavailable.With(fmt.Errorf("%w: %w", errStuck, err))
+	}
+	return err
+}
+
+// finish answers a committed batch. A session that was opened for somebody who
+// no longer waits was refused by silence, so it is taken back, unless the same
+// callback came twice and one of them was answered.
+func (l *Ledger) finish(batch []*op) {
+	var unheard []*op
+	for _, o := range batch {
+		o.answered = o.settled.CompareAndSwap(false, true)
+		close(o.done)
+		l.noteProcess(o)
+		if !o.answered && o.asks() && o.verdict.Allow {
+			unheard = append(unheard, o)
+		}
+	}
+	if len(unheard) == 0 && l.aftermath.empty() {
+		return
+	}
+	admitted := admitted(batch)
+	l.aftermath.forgive(admitted)
+	for _, o := range unheard {
+		if !admitted[o.key()] {
+			l.takeBack(o)
+		}
+	}
+}
+
+// admitted returns whose start was answered with yes.
+func admitted(batch []*op) map[opKey]bool {
+	keys := map[opKey]bool{}
+	for _, o := range batch {
+		if o.answered && o.asks() && o.verdict.Allow {
+			keys[o.key()] = true
+		}
+	}
+	return keys
+}

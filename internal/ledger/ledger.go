@@ -1,0 +1,169 @@
+// Package ledger records what media servers report: which client publishes or
+// plays which stream on which node, and the files they leave.
+//
+// Media servers repeat, reorder and lose callbacks, and reuse names and ids.
+// So a session is keyed by (node, server process, client), never by a stream
+// name alone, and every order of the same callbacks leads to the same state.
+// An event that changes state is committed before it is answered; many events
+// share one commit (batch.go, apply.go). What could not be answered in time and
+// must be put right all the same is put right later (aftermath.go).
+package ledger
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+// decider answers from memory.
+type decider interface {
+	Decide(ctx context.Context, now time.Time, e media.Event) access.Decision
+	Recheck(now time.Time, e media.Event) access.Decision
+}
+
+// rooms follow their streams within the ledger's transaction.
+type rooms interface {
+	Lock(ctx context.Context, tx pgx.Tx, st media.Stream) (id string, ended bool, err error)
+	WentLive(ctx context.Context, tx pgx.Tx, id string, now time.Time) error
+	LeftAir(ctx context.Context, tx pgx.Tx, id string, now time.Time) error
+}
+
+// nodes are the media servers that are configured now.
+type nodes interface {
+	Get(name string) (media.Node, bool)
+	Known() []media.Node
+}
+
+// Config lists what a Ledger depends on.
+type Config struct {
+	DB     pg.DB
+	Now    func() time.Time
+	Log    *slog.Logger
+	Access decider
+	Rooms  rooms
+	Nodes  nodes
+	// Listers tell, by kind of node, what runs there.
+	Listers map[string]media.Lister
+	// Timeout is how long an event may take, its wait for the commit included.
+	// It should be shorter than any media server waits.
+	Timeout time.Duration
+	// Observe is told every verdict; for counting. It must not block.
+	Observe func(media.Event, media.Verdict)
+}
+
+// Ledger records and answers events.
+type Ledger struct {
+	Config
+	q     *db.Queries
+	queue chan *op
+
+	mu      sync.RWMutex
+	closing bool
+
+	aftermath aftermath
+	// processes is which process of a server published last. Only the committer
+	// uses it.
+	processes map[string]string
+
+	stats statsCache
+}
+
+// New returns a Ledger; it answers once Run runs.
+func New(c Config) *Ledger {
+	return &Ledger{Config: c, q: db.New(), queue: make(chan *op, queueLength), processes: map[string]string{}}
+}
+
+var errUnavailable = errs.New(errs.Unavailable, string(media.TemporarilyUnavailable), "try again in a moment")
+
+// Handle answers one event of an authenticated node. A refusal is a verdict;
+// an error means that we could not tell or could not record it, and the caller
+// refuses then. Errors: Unavailable, Internal.
+func (l *Ledger) Handle(ctx context.Context, e media.Event) (media.Verdict, error) {
+	e = clean(e)
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	v, err := l.handle(ctx, e)
+	if err != nil {
+		v = media.Verdict{Reason: media.TemporarilyUnavailable}
+	}
+	l.report(ctx, e, v, err)
+	return v, err
+}
+
+func (l *Ledger) handle(ctx context.Context, e media.Event) (media.Verdict, error) {
+	// The server's own pulls and pushes are let through and not recorded:
+	// denying one cuts off players that were already admitted.
+	if e.Relay {
+		return media.Verdict{Allow: true, Reason: media.ServerRelay}, nil
+	}
+	now := l.Now()
+	switch e.Action {
+	case media.Publishing, media.Playing:
+		return l.admit(ctx, e, now)
+	case media.Updated:
+		return l.recheck(ctx, e, now), nil
+	case media.Unpublished, media.Stopped, media.Disconnected, media.Recorded:
+		return l.record(ctx, &op{e: e, now: now})
+	}
+	return media.Verdict{Allow: true, Reason: media.Allowed}, nil
+}
+
+// admit decides, records and answers.
+func (l *Ledger) admit(ctx context.Context, e media.Event, now time.Time) (media.Verdict, error) {
+	d := l.Access.Decide(ctx, now, e)
+	if !d.Allow {
+		return media.Verdict{Reason: d.Reason}, nil
+	}
+	o := &op{e: e, d: d, now: now}
+	v, err := l.record(ctx, o)
+	if err != nil || v.Reason != media.AlreadyPublishing || !l.holderGone(ctx, o.holder, now) {
+		return v, err
+	}
+	// The publisher on record is a ghost: end it, then ask once more.
+	if _, err := l.record(ctx, &op{end: &o.holder, now: now}); err != nil {
+		return media.Verdict{}, err
+	}
+	return l.record(ctx, &op{e: e, d: d, now: now})
+}
+
+// recheck decides about a session that is running, whether it is on record or
+// not: an update may overtake its own start. A refusal ends the session, so a
+// token that memory does not know is looked up first, as it may be newer than
+// memory, and where nobody can tell the session goes on.
+func (l *Ledger) recheck(ctx context.Context, e media.Event, now time.Time) media.Verdict {
+	d := l.Access.Recheck(now, e)
+	if d.Reason == media.TokenUnknown {
+		d = l.Access.Decide(ctx, now, e)
+	}
+	return media.Verdict{Allow: d.Allow || d.Reason == media.TemporarilyUnavailable, Reason: d.Reason}
+}
+
+// report counts a verdict and writes one line for each refusal; a failure is
+// logged by the adapter that gets the error. The client's query never appears:
+// it holds credentials.
+func (l *Ledger) report(ctx context.Context, e media.Event, v media.Verdict, err error) {
+	if l.Observe != nil {
+		l.Observe(e, v)
+	}
+	if v.Allow || err != nil {
+		return
+	}
+	l.Log.InfoContext(ctx, "refused", "action", string(e.Action), "node", e.Node, "stream", e.Stream.String(), "client_id", e.ClientID,
+		"client_address", e.Address, "reason", string(v.Reason))
+}
+
+// Purge forgets ends that waited in vain for their start: those of refused
+// clients. Error: Unavailable.
+func (l *Ledger) Purge(ctx context.Context) error {
+	_, err := l.q.SessionsPurge(ctx, l.DB, l.Now().Add(-2*remembered))
+	return pg.Err(err, nil)
+}

@@ -1,0 +1,146 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+// openPublisher opens a session and puts the stream's room on air, unless the
+// room has ended or somebody else publishes.
+func (l *Ledger) openPublisher(ctx context.Context, tx pgx.Tx, o *op) error {
+	room, ended, err := l.Rooms.Lock(ctx, tx, o.e.Stream)
+	if err != nil {
+		return err
+	}
+	if ended {
+		o.verdict = media.Verdict{Reason: media.RoomEnded}
+		return nil
+	}
+	if err := l.supersede(ctx, tx, o); err != nil {
+		return err
+	}
+	o.verdict.Reason = o.d.Reason
+	over, err := l.q.SessionCompletePublish(ctx, tx, completing(o))
+	if err != nil || over > 0 { // its end came first
+		return err
+	}
+	opened, err := l.openOrExplain(ctx, tx, o)
+	if err != nil || !opened || room == "" {
+		return err
+	}
+	return l.Rooms.WentLive(ctx, tx, room, o.now)
+}
+
+// openOrExplain inserts the session. If the stream has a publisher on record,
+// that one is this very client (a repetition), a leftover of the server's
+// earlier life, or somebody else.
+func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bool, err error) {
+	// Another process may end the publisher on record between two statements.
+	for range 3 {
+		_, err = l.q.SessionOpenPublish(ctx, tx, opening(o))
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return err == nil, err
+		}
+		holder, err := l.q.SessionPublisher(ctx, tx, db.SessionPublisherParams{Vhost: o.e.Stream.Vhost, App: o.e.Stream.App, Stream: o.e.Stream.Name})
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			continue
+		case err != nil:
+			return false, err
+		case sameClient(holder, o.e):
+			o.verdict.Reason = media.Duplicate
+			return false, nil
+		case !l.restarted(holder, o.e):
+			o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, holder
+			return false, nil
+		}
+		if _, err := l.q.SessionEndByID(ctx, tx, db.SessionEndByIDParams{ID: holder.ID, EndedAt: o.now, EndReason: "server_restarted"}); err != nil {
+			return false, err
+		}
+	}
+	return false, errUnavailable
+}
+
+// supersede ends what earlier processes of the same server left open, and takes
+// the rooms of its publishers off air.
+func (l *Ledger) supersede(ctx context.Context, tx pgx.Tx, o *op) error {
+	if err := l.endProcess(ctx, tx, o); err != nil || o.e.Serial == 0 {
+		return err
+	}
+	return l.endNumber(ctx, tx, o)
+}
+
+// endAtOnce is how many sessions of an earlier process one publisher ends: all
+// publishers, by far, and as many players as a commit can carry along.
+const endAtOnce = 2000
+
+// endProcess looks through all open sessions of a node, so only while the
+// process is not known to be the server's only one.
+func (l *Ledger) endProcess(ctx context.Context, tx pgx.Tx, o *op) error {
+	e, server := o.e, serverOf(o.e.ServerID)
+	if server == "" || l.processes[e.Node+" "+server] == e.ServerID {
+		return nil
+	}
+	ended, err := l.q.SessionsEndProcess(ctx, tx, db.SessionsEndProcessParams{EndedAt: o.now, Node: e.Node, Instance: server, ServerID: e.ServerID, RowLimit: endAtOnce})
+	if err != nil {
+		return err
+	}
+	o.onlyProcess = len(ended) < endAtOnce
+	for _, s := range ended {
+		if err := l.leaveAir(ctx, tx, s.Scene, media.Stream{Vhost: s.Vhost, App: s.App, Name: s.Stream}, o.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endNumber ends what the same connection number did before it was given to
+// this connection.
+func (l *Ledger) endNumber(ctx context.Context, tx pgx.Tx, o *op) error {
+	e := o.e
+	ended, err := l.q.SessionsEndNumber(ctx, tx, db.SessionsEndNumberParams{EndedAt: o.now, Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID,
+		Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	if err != nil {
+		return err
+	}
+	for _, s := range ended {
+		if err := l.leaveAir(ctx, tx, s.Scene, media.Stream{Vhost: s.Vhost, App: s.App, Name: s.Stream}, o.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxProcesses bounds what is remembered of servers; beyond it is learnt anew.
+const maxProcesses = 1024
+
+// noteProcess remembers, once that is committed, that no earlier process of a
+// server has anything open.
+func (l *Ledger) noteProcess(o *op) {
+	if !o.onlyProcess {
+		return
+	}
+	if len(l.processes) >= maxProcesses {
+		clear(l.processes)
+	}
+	l.processes[o.e.Node+" "+serverOf(o.e.ServerID)] = o.e.ServerID
+}
+
+func opening(o *op) db.SessionOpenPublishParams {
+	e := o.e
+	return db.SessionOpenPublishParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Serial: e.Serial, Vhost: e.Stream.Vhost,
+		App: e.Stream.App, Stream: e.Stream.Name, Address: e.Address, Protocol: e.Protocol, CredentialKind: string(o.d.Credential.Kind),
+		CredentialID: o.d.Credential.ID, Subject: o.d.Credential.Subject, StartedAt: o.now}
+}
+
+func completing(o *op) db.SessionCompletePublishParams {
+	e := o.e
+	return db.SessionCompletePublishParams{StartedAt: o.now, Since: o.now.Add(-remembered), Serial: e.Serial, Address: e.Address, Protocol: e.Protocol,
+		CredentialKind: string(o.d.Credential.Kind), CredentialID: o.d.Credential.ID, Subject: o.d.Credential.Subject,
+		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name}
+}

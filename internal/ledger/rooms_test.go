@@ -1,0 +1,228 @@
+package ledger
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/room"
+)
+
+func TestARoomIsOnAirWhileItsStreamIsPublished(t *testing.T) {
+	t.Parallel()
+	for server, connect := range servers {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			r := b.room(t, room.ModePlain)
+			c := connect(stream(r.ID))
+			b.wantStatus(t, r.ID, room.Prepare)
+			b.allow(t, connect(stream(r.ID)).play())
+			b.wantStatus(t, r.ID, room.Prepare)
+			b.allow(t, c.publish())
+			b.wantStatus(t, r.ID, room.On)
+			b.allow(t, c.unpublish())
+			b.wantStatus(t, r.ID, room.Prepare)
+			after, err := b.rooms.Get(t.Context(), r.ID)
+			if err != nil || after.StartedAt == nil || after.StoppedAt != nil {
+				t.Errorf("got %+v, %v", after, err)
+			}
+		})
+	}
+}
+
+func TestAKilledEncoderTakesItsRoomOffAirByTheEndOfItsConnection(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.room(t, room.ModePlain)
+	c := onNginx(stream(r.ID))
+	b.allow(t, c.publish(), c.close())
+	b.wantStatus(t, r.ID, room.Prepare)
+}
+
+// Whoever reports the end of a session that has ended before says nothing new:
+// the anchor may have started the room again since.
+func TestLateEndsDoNotTakeARoomOffAirThatItsAnchorStarted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.room(t, room.ModePlain)
+	c := onSRS(stream(r.ID))
+	b.allow(t, c.publish(), c.unpublish())
+	if _, err := b.rooms.Start(t.Context(), anchor, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.allow(t, c.unpublish(), c.close(), c.close())
+	b.wantStatus(t, r.ID, room.On)
+}
+
+func TestOnlyVhostsOfTheRoomCount(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.room(t, room.ModePlain)
+	on := func(vhost string) client { return onSRS(media.Stream{Vhost: vhost, App: app, Name: r.ID}) }
+	stranger, plain, byName := on("other.example.com"), on(media.DefaultVhost), on(pushHost)
+	b.allow(t, stranger.publish())
+	b.wantStatus(t, r.ID, room.Prepare)
+	b.allow(t, plain.publish())
+	b.wantStatus(t, r.ID, room.On)
+	b.allow(t, byName.publish(), plain.unpublish())
+	b.wantStatus(t, r.ID, room.On)
+	b.allow(t, byName.unpublish())
+	b.wantStatus(t, r.ID, room.Prepare) // though the stranger publishes on
+	b.allow(t, stranger.unpublish())
+	b.wantOpen(t)
+}
+
+func TestStreamsOfOtherApplicationsAreNoRooms(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.room(t, room.ModePlain)
+	b.allow(t, onSRS(media.Stream{Vhost: media.DefaultVhost, App: "vod", Name: r.ID}).publish())
+	b.wantStatus(t, r.ID, room.Prepare)
+}
+
+func TestOnlyTheAnchorsCameraPutsACoStreamingRoomOnAir(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.room(t, room.ModeLink)
+	camera := func(meeting, user string) client {
+		return onSRS(stream(rtcAppID + "_" + meeting + "_" + user + "_camera"))
+	}
+	for _, c := range []client{
+		camera(r.MeetingID, "bob"),
+		camera("11111111-2222-4333-8444-555555555555", anchor),
+		onSRS(stream("otherapp_" + r.MeetingID + "_" + anchor + "_camera")),
+		onSRS(stream(rtcAppID + "_" + r.MeetingID + "_" + anchor + "_screen")),
+		onSRS(stream(rtcAppID + "_" + r.MeetingID + "_camera")),
+	} {
+		b.allow(t, c.publish())
+		b.wantStatus(t, r.ID, room.Prepare)
+		b.allow(t, c.unpublish())
+	}
+	own, guest := camera(r.MeetingID, anchor), camera(r.MeetingID, "carol")
+	b.allow(t, own.publish(), guest.publish())
+	b.wantStatus(t, r.ID, room.On)
+	b.allow(t, guest.unpublish())
+	b.wantStatus(t, r.ID, room.On)
+	b.allow(t, own.unpublish())
+	b.wantStatus(t, r.ID, room.Prepare)
+	if _, err := b.rooms.Stop(t.Context(), anchor, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.refuse(t, camera(r.MeetingID, anchor).publish(), media.RoomEnded)
+}
+
+func TestAnEndedRoomRefusesItsPublisherAndStaysEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.room(t, room.ModePlain)
+	c := onSRS(stream(r.ID))
+	b.allow(t, c.publish())
+	if _, err := b.rooms.Stop(t.Context(), anchor, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.refuse(t, onSRS(stream(r.ID)).publish(), media.RoomEnded)
+	b.refuse(t, c.publish(), media.RoomEnded)
+	b.allow(t, c.unpublish(), c.close())
+	b.wantStatus(t, r.ID, room.Off)
+	b.wantOpen(t)
+}
+
+// The view in memory of another process learns of the end a moment later.
+func TestAnEndedOrDeletedRoomRefusesEvenWhenMemoryDoesNotKnowYet(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	elsewhere := *b.rooms
+	elsewhere.Signer = otherProcess{elsewhere.Signer}
+	stopped, deleted := b.room(t, room.ModePlain), b.room(t, room.ModePlain)
+	if _, err := elsewhere.Stop(t.Context(), anchor, stopped.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := elsewhere.Delete(t.Context(), anchor, deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{stopped.ID, deleted.ID} {
+		b.refuse(t, onSRS(stream(id)).publish(), media.RoomEnded)
+	}
+	b.wantOpen(t)
+}
+
+// Stop and publish race; whoever was told second must be right.
+func TestNobodyPublishesToARoomOnceItsEndWasAcknowledged(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	elsewhere := *b.rooms
+	elsewhere.Signer = otherProcess{elsewhere.Signer}
+	const rooms, publishers = 40, 4
+	var wg sync.WaitGroup
+	for range rooms {
+		r := b.room(t, room.ModePlain)
+		var stopped atomic.Bool
+		wg.Go(func() {
+			if _, err := elsewhere.Stop(t.Context(), anchor, r.ID); err != nil {
+				t.Error(err)
+			}
+			stopped.Store(true)
+		})
+		for range publishers {
+			wg.Go(func() {
+				for range 5 {
+					c := onSRS(stream(r.ID))
+					tooLate := stopped.Load()
+					v, err := b.Handle(t.Context(), c.publish())
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if v.Allow && tooLate {
+						t.Errorf("publish was admitted after the room had ended")
+					}
+					if v.Allow {
+						b.allow(t, c.unpublish())
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if n := b.count(t, "SELECT count(*) FROM rooms WHERE status <> 2"); n != 0 {
+		t.Errorf("%d rooms came back after their end", n)
+	}
+	b.wantOpen(t)
+}
+
+// otherProcess keeps the decision from learning of a room's end.
+type otherProcess struct{ signer }
+
+type signer = interface {
+	SignQuery(scene media.Scene, host string, st media.Stream, path string, expires time.Time) string
+	RoomClosed(id string)
+}
+
+func (otherProcess) RoomClosed(string) {}
+
+func TestRoomsGoOnAndOffAirUnderLoadAndEndWhereTheirStreamsDo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var wg sync.WaitGroup
+	ids := make([]string, 20)
+	for i := range ids {
+		ids[i] = b.room(t, room.ModePlain).ID
+		wg.Go(func() {
+			for range 10 {
+				c := onNginx(stream(ids[i]))
+				b.allow(t, c.publish(), c.unpublish())
+			}
+			if i%2 == 0 {
+				b.allow(t, onNginx(stream(ids[i])).publish())
+			}
+		})
+	}
+	wg.Wait()
+	for i, id := range ids {
+		t.Run(fmt.Sprint(i), func(t *testing.T) { b.wantStatus(t, id, room.Status(1-i%2)) })
+	}
+}

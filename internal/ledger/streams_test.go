@@ -1,0 +1,208 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/node"
+)
+
+func TestStreamsAreWhatIsBeingPublishedInOrder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	if live, err := b.Streams(t.Context()); err != nil || len(live) != 0 {
+		t.Fatalf("got %+v, %v", live, err)
+	}
+	on := func(vhost, app, name string) client {
+		return onSRS(media.Stream{Vhost: vhost, App: app, Name: name})
+	}
+	gone := on(media.DefaultVhost, "live", "gone")
+	b.allow(t, on(media.DefaultVhost, "live", "b").publish(), on(media.DefaultVhost, "live", "a").publish(),
+		on(media.DefaultVhost, "aaa", "z").publish(), gone.publish(), gone.unpublish(),
+		onNginx(stream("a")).play(), onSRS(stream("a")).play(), on("v.example.com", "live", "a").play(),
+		onSRS(stream("watched-by-nobody-yet")).play())
+	left := onSRS(stream("a"))
+	b.allow(t, left.play(), left.leave())
+	live, err := b.Streams(t.Context())
+	if err != nil || len(live) != 3 {
+		t.Fatalf("got %+v, %v", live, err)
+	}
+	for i, want := range []string{"aaa/z 1", "live/a 3", "live/b 1"} {
+		if got := fmt.Sprint(live[i].Stream, " ", live[i].Clients); got != want {
+			t.Errorf("stream %d is %s, want %s", i, got, want)
+		}
+		if live[i].Node.Name != srsNode || live[i].Node.Kind != node.KindSRS || live[i].StartedAt.IsZero() {
+			t.Errorf("stream %d: %+v", i, live[i])
+		}
+	}
+}
+
+func TestStreamsCarryWhatTheirNodeTells(t *testing.T) {
+	t.Parallel()
+	b := setup(t, realListers)
+	b.pages(t, nginxNode, node.KindNginxRTMP, stat(capturedStat(t)))
+	b.allow(t, onNginx(stream("room1")).publish(), onNginx(stream("room2")).publish(),
+		onNginx(media.Stream{Vhost: "other", App: app, Name: "room1"}).at(localNode).publish())
+	live, err := b.Streams(t.Context())
+	if err != nil || len(live) != 3 {
+		t.Fatalf("got %+v, %v", live, err)
+	}
+	if s := live[0]; s.Clients != 2 || s.Video.Codec != "H264" || s.Audio.SampleRate != 44100 || s.Uptime != 4936*time.Millisecond {
+		t.Errorf("room1: %+v", s)
+	}
+	for _, s := range live[1:] {
+		if s.Clients != 1 || s.Video != (media.Video{}) || s.Uptime != 0 {
+			t.Errorf("what the page does not list: %+v", s)
+		}
+	}
+}
+
+func TestANodeThatDoesNotAnswerLeavesTheListWhole(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withLister(node.KindSRS, lister(func(context.Context, media.Node) ([]media.LiveStream, error) {
+		return nil, errors.New("no answer")
+	})))
+	b.allow(t, onSRS(stream("a")).publish(), onSRS(stream("b")).publish())
+	live, err := b.Streams(t.Context())
+	if err != nil || len(live) != 2 || live[0].Clients != 1 {
+		t.Errorf("got %+v, %v", live, err)
+	}
+}
+
+func TestManyReadersCostANodeOneRequest(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	b := setup(t, withLister(node.KindSRS, lister(func(context.Context, media.Node) ([]media.LiveStream, error) {
+		return []media.LiveStream{{Stream: stream("a"), Clients: int(asked.Add(1))}}, nil
+	})))
+	b.allow(t, onSRS(stream("a")).publish())
+	var wg sync.WaitGroup
+	for range 30 {
+		wg.Go(func() {
+			if live, err := b.Streams(t.Context()); err != nil || live[0].Clients != 1 {
+				t.Errorf("got %+v, %v", live, err)
+			}
+		})
+	}
+	wg.Wait()
+	b.clock.advance(statsFresh)
+	if live, err := b.Streams(t.Context()); err != nil || live[0].Clients != 2 {
+		t.Errorf("a moment later: %+v, %v", live, err)
+	}
+}
+
+// The answer of a slow node is fresh when it comes, not when it was asked for.
+func TestASlowNodeIsNotAskedByEachReaderInTurn(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	b := setup(t)
+	b.Listers = map[string]media.Lister{node.KindSRS: lister(func(context.Context, media.Node) ([]media.LiveStream, error) {
+		asked.Add(1)
+		b.clock.advance(2 * statsFresh)
+		return nil, nil
+	})}
+	b.allow(t, onSRS(stream("a")).publish())
+	for range 5 {
+		if _, err := b.Streams(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestAReaderThatGoesAwayLeavesNoHalfAnswerToTheOthers(t *testing.T) {
+	t.Parallel()
+	b := setup(t, withLister(node.KindSRS, lister(func(ctx context.Context, _ media.Node) ([]media.LiveStream, error) {
+		return []media.LiveStream{{Stream: stream("a"), Clients: 9}}, ctx.Err()
+	})))
+	b.allow(t, onSRS(stream("a")).publish())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b.Ledger.ask(ctx)
+	if live, err := b.Streams(t.Context()); err != nil || live[0].Clients != 9 {
+		t.Errorf("got %+v, %v", live, err)
+	}
+}
+
+func TestStreamsReportADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.Streams(ctx); err == nil {
+		t.Error("no error")
+	}
+}
+
+// A scan of all sessions that ever were would hold up the commit that everybody
+// shares.
+func TestNothingScansAllSessions(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	statements := map[string][]any{}
+	spy := &spyDB{exec: func(sql string, args []any) error {
+		mu.Lock()
+		defer mu.Unlock()
+		statements[sql] = args
+		return nil
+	}}
+	b := setup(t, spy.on())
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, started_at, ended_at)
+		SELECT 'edge-srs', 'vid-1/pid-1', 'p' || n, 0, CASE WHEN n % 50 = 0 THEN 'publish' ELSE 'play' END, '__defaultVhost__', 'live', 's' || n % 900, $1,
+			CASE WHEN n % 20 > 0 THEN $1::timestamptz END
+		FROM generate_series(1, 60000) n ON CONFLICT DO NOTHING`, b.clock.Now())
+	if err == nil {
+		_, err = b.pool.Exec(t.Context(), "ANALYZE sessions")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, d := onSRS(stream("x")), onNginx(stream("y"))
+	b.allow(t, c.publish(), c.publish(), c.play(), c.recorded("/f", ""), c.leave(), c.unpublish(), c.close(), c.unpublish(), d.publish(), d.close(),
+		c.streaming(stream("z")).unpublish(), c.streaming(stream("z")).publish())
+	b.putAside(&op{e: c.publish(), now: b.clock.Now(), undo: true})
+	b.allow(t, onSRS(stream("w")).play())
+	eventually(t, "nothing is left to do", b.aftermath.empty)
+	mu.Lock()
+	defer mu.Unlock()
+	for sql, args := range statements {
+		b.wantIndexed(t, sql, args)
+	}
+	if len(statements) < 12 {
+		t.Errorf("only %d statements were seen", len(statements))
+	}
+}
+
+func (b *bench) wantIndexed(t *testing.T, sql string, args []any) {
+	t.Helper()
+	rows, err := b.pool.Query(t.Context(), "EXPLAIN "+sql, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	for _, line := range plan {
+		if strings.Contains(line, "Seq Scan on sessions") {
+			t.Errorf("%s\n%v", sql, plan)
+		}
+	}
+}
