@@ -70,8 +70,8 @@ func (s story) String() string {
 // tell lets a story happen, in a room of its own, and compares answers and room.
 func (b *bench) tell(t *testing.T, s story, r room.Room) error {
 	want := s.expect()
-	for _, e := range s.events {
-		v, err := b.Handle(t.Context(), e)
+	for i, e := range s.events {
+		v, err := b.processFor(i).Handle(t.Context(), e)
 		if err != nil {
 			return err
 		}
@@ -84,6 +84,15 @@ func (b *bench) tell(t *testing.T, s story, r room.Room) error {
 		return fmt.Errorf("room is in state %d: %v", after.Status, err)
 	}
 	return nil
+}
+
+// processFor spreads the events of a story over two processes, where there are
+// two.
+func (b *bench) processFor(i int) *Ledger {
+	if b.elsewhere != nil && i%2 == 1 {
+		return b.elsewhere
+	}
+	return b.Ledger
 }
 
 // check compares the sessions that a story left.
@@ -241,6 +250,22 @@ func TestTwoConnectionsEndTheSameInEveryOrderWithLossesAndRepetitions(t *testing
 				})
 			})
 		}
+	}
+}
+
+func TestCallbacksOfOneConnectionMayReachDifferentProcesses(t *testing.T) {
+	t.Parallel()
+	for server, connect := range servers {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.elsewhere = setupOn(t, b.pool, b.sameClock).Ledger
+			all := orders(6)
+			b.tellAll(t, len(all)/2, func(i int, st media.Stream) story {
+				old, fresh := connect(st), connect(st)
+				return story{[]client{old, fresh}, arrange(append(publisherOf(old), publisherOf(fresh)...), all[2*i])}
+			})
+		})
 	}
 }
 

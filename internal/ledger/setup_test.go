@@ -3,14 +3,11 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
@@ -64,6 +61,8 @@ type bench struct {
 	told   *verdicts
 	stop   context.CancelFunc
 	ended  chan struct{}
+	// elsewhere is another process on the same database, where there is one.
+	elsewhere *Ledger
 }
 
 type option func(*bench)
@@ -144,6 +143,9 @@ func (b *bench) shutdown() {
 	<-b.ended
 }
 
+// sameClock is an option for another process on the same database.
+func (b *bench) sameClock(other *bench) { other.clock, other.Now = b.clock, b.clock.Now }
+
 // nobody owns streams.
 type nobody struct{}
 
@@ -168,61 +170,6 @@ func (v *verdicts) of(r media.Reason) int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.count[r]
-}
-
-// client is a connection to a media server, and makes its callbacks.
-type client struct {
-	node, server, id string
-	serial           int64
-	stream           media.Stream
-}
-
-var serials atomic.Int64
-
-func stream(name string) media.Stream {
-	return media.Stream{Vhost: media.DefaultVhost, App: app, Name: name}
-}
-
-// onSRS returns a new connection to an SRS server, which names its process.
-func onSRS(st media.Stream) client {
-	return client{node: srsNode, server: "vid-1/pid-1", id: fmt.Sprintf("c%07d", serials.Add(1)), stream: st}
-}
-
-// onNginx returns a new connection to nginx, which counts connections.
-func onNginx(st media.Stream) client {
-	return client{node: nginxNode, stream: st}.number(serials.Add(1))
-}
-
-func (c client) number(n int64) client {
-	c.serial, c.id = n, fmt.Sprint(n)
-	return c
-}
-
-func (c client) at(node string) client            { c.node = node; return c }
-func (c client) process(server string) client     { c.server = server; return c }
-func (c client) called(id string) client          { c.id = id; return c }
-func (c client) streaming(st media.Stream) client { c.stream = st; return c }
-
-func (c client) event(a media.Action) media.Event {
-	return media.Event{Action: a, Node: c.node, ServerID: c.server, ClientID: c.id, Serial: c.serial, Stream: c.stream, Address: "192.0.2.7", Protocol: "rtmp"}
-}
-
-func (c client) publish() media.Event   { return c.event(media.Publishing) }
-func (c client) unpublish() media.Event { return c.event(media.Unpublished) }
-func (c client) play() media.Event      { return c.event(media.Playing) }
-func (c client) leave() media.Event     { return c.event(media.Stopped) }
-
-// close is the end of the connection, which names no stream.
-func (c client) close() media.Event {
-	e := c.event(media.Disconnected)
-	e.Stream.Name = ""
-	return e
-}
-
-func (c client) recorded(file, dir string) media.Event {
-	e := c.event(media.Recorded)
-	e.File, e.Dir = file, dir
-	return e
 }
 
 // must handles an event and returns the reason of its verdict.
@@ -327,90 +274,3 @@ func eventually(t testing.TB, what string, done func() bool) {
 		}
 	}
 }
-
-// spyDB is the ledger's way to the database with a spy on it.
-type spyDB struct {
-	pg.DB
-	begun, committed atomic.Int64
-	// exec may fail a statement, commit a commit, begin a transaction. Nil means
-	// to go on.
-	begin  func() error
-	exec   func(sql string, args []any) error
-	commit func(ctx context.Context, tx pgx.Tx) (done bool, err error)
-}
-
-// on is an option that puts the spy between the ledger and its database.
-func (s *spyDB) on() option {
-	return withDB(func(real pg.DB) pg.DB { s.DB = real; return s })
-}
-
-func (s *spyDB) Begin(ctx context.Context) (pgx.Tx, error) {
-	s.begun.Add(1)
-	if s.begin != nil {
-		if err := s.begin(); err != nil {
-			return nil, err
-		}
-	}
-	tx, err := s.DB.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &spyTx{Tx: tx, spy: s}, nil
-}
-
-type spyTx struct {
-	pgx.Tx
-	spy  *spyDB
-	gone bool // taken over by the commit hook
-}
-
-func (t *spyTx) check(sql string, args []any) error {
-	if t.spy.exec == nil {
-		return nil
-	}
-	return t.spy.exec(sql, args)
-}
-
-func (t *spyTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	if err := t.check(sql, args); err != nil {
-		return pgconn.CommandTag{}, err
-	}
-	return t.Tx.Exec(ctx, sql, args...)
-}
-
-func (t *spyTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	if err := t.check(sql, args); err != nil {
-		return nil, err
-	}
-	return t.Tx.Query(ctx, sql, args...)
-}
-
-func (t *spyTx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	if err := t.check(sql, args); err != nil {
-		return failedRow{err}
-	}
-	return t.Tx.QueryRow(ctx, sql, args...)
-}
-
-func (t *spyTx) Commit(ctx context.Context) error {
-	if t.spy.commit != nil {
-		done, err := t.spy.commit(ctx, t.Tx)
-		t.gone = done
-		if done || err != nil {
-			return err
-		}
-	}
-	t.spy.committed.Add(1)
-	return t.Tx.Commit(ctx)
-}
-
-func (t *spyTx) Rollback(ctx context.Context) error {
-	if t.gone {
-		return nil
-	}
-	return t.Tx.Rollback(ctx)
-}
-
-type failedRow struct{ err error }
-
-func (r failedRow) Scan(...any) error { return r.err }
