@@ -15,9 +15,9 @@ type migrateCmd struct {
 
 // withURL finds the database without touching its schema.
 func withURL(e *env, fn func(url string) error) error {
-	s := &store{}
+	s := &store{log: newLogger(quiet(e), e.stderr)}
 	defer s.close(e.ctx)
-	url, err := s.url(e.ctx, e.cfg, newLogger(quiet(e), e.stderr))
+	url, err := s.url(e.ctx, e.cfg)
 	if err != nil {
 		return err
 	}

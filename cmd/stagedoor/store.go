@@ -21,12 +21,13 @@ type store struct {
 	pool    *pgxpool.Pool
 	box     *seal.Box
 	private *pg.Private // nil for a database of the operator's
+	log     *slog.Logger
 }
 
 // openStore opens the configured database, or the private one of the data
 // directory, and brings its schema up to date.
 func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *store, err error) {
-	s := &store{}
+	s := &store{log: log}
 	defer func() {
 		if err != nil {
 			s.close(ctx)
@@ -35,7 +36,7 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	if s.box, err = openBox(cfg); err != nil {
 		return nil, err
 	}
-	url, err := s.url(ctx, cfg, log)
+	url, err := s.url(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +49,12 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	return s, nil
 }
 
-func (s *store) url(ctx context.Context, cfg *config.Settings, log *slog.Logger) (string, error) {
+func (s *store) url(ctx context.Context, cfg *config.Settings) (string, error) {
 	if cfg.DatabaseURL != "" {
 		return cfg.DatabaseURL.Reveal(), nil
 	}
 	var err error
-	if s.private, err = pg.StartPrivate(ctx, pg.PrivateConfig{Dir: cfg.DataDir, Log: log}); err != nil {
+	if s.private, err = pg.StartPrivate(ctx, pg.PrivateConfig{Dir: cfg.DataDir, Log: s.log}); err != nil {
 		return "", fmt.Errorf("start the private PostgreSQL: %w", err)
 	}
 	return s.private.URL(), nil
@@ -88,7 +89,7 @@ func (s *store) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	if err := s.private.Stop(ctx); err != nil {
-		slog.Default().ErrorContext(ctx, "private PostgreSQL did not stop", "error", err)
+		s.log.ErrorContext(ctx, "private PostgreSQL did not stop", "error", err)
 	}
 }
 
