@@ -139,7 +139,7 @@ func TestARefusedStartThatIsCommittedLaterIsTakenBack(t *testing.T) {
 				<-ctx.Done()
 				return true, ctx.Err()
 			}
-			b := setup(t, spy.on(), withTimeout(500*time.Millisecond))
+			b := setup(t, spy.on(), withTimeout(3*time.Second))
 			r := b.room(t, room.ModePlain)
 			if _, err := b.Handle(t.Context(), start(onSRS(stream(r.ID)))); errs.KindOf(err) != errs.Unavailable {
 				t.Errorf("got %v", err)
@@ -158,28 +158,16 @@ func TestARefusedStartThatIsCommittedLaterIsTakenBack(t *testing.T) {
 
 func TestAStartThatIsAdmittedTheSecondTimeIsNotTakenBack(t *testing.T) {
 	t.Parallel()
-	spy := losing(1)
-	var away atomic.Bool
-	away.Store(true)
-	spy.begin = func() error {
-		if spy.begun.Load() > 1 && away.Load() {
-			return errLost
-		}
-		return nil
-	}
-	b := setup(t, spy.on(), withTimeout(2*time.Second))
+	b := setup(t)
 	r := b.room(t, room.ModePlain)
 	c := onSRS(stream(r.ID))
-	first := b.ask(t.Context(), c.publish())
-	if got := <-first; errs.KindOf(got.err) != errs.Unavailable {
-		t.Errorf("got %+v", got)
-	}
-	second := b.ask(t.Context(), c.publish())
-	away.Store(false)
-	if got := <-second; got.err != nil || !got.Allow {
-		t.Fatalf("got %+v", got)
-	}
-	eventually(t, "nothing is left to do", b.aftermath.empty)
-	b.wantOpen(t, c)
+	b.allow(t, c.publish())
+	b.aftermath.mu.Lock()
+	b.aftermath.next = time.Now().Add(time.Hour)
+	b.aftermath.mu.Unlock()
+	b.putAside(&op{e: c.publish(), now: *b.open(t)[0].StartedAt, undo: true})
+	b.putAside(&op{e: c.play(), now: b.clock.Now(), undo: true})
+	b.allow(t, c.play(), c.publish())
+	eventually(t, "nothing is to be taken back any more", b.aftermath.empty)
 	b.wantStatus(t, r.ID, room.On)
 }

@@ -14,11 +14,18 @@ import (
 
 func TestWhoGivesUpBeforeTheCommitIsNotWritten(t *testing.T) {
 	t.Parallel()
-	b, _, g := heldAtBegin(t)
+	b, spy, g := heldAtBegin(t)
+	c := onSRS(stream("s"))
+	spy.exec = func(sql string, args []any) error {
+		if holds(args, c.id) {
+			t.Errorf("written: %s", sql)
+		}
+		return nil
+	}
 	held := b.ask(t.Context(), onSRS(stream("held")).play())
 	<-g.reached
 	ctx, cancel := context.WithCancel(t.Context())
-	impatient := b.ask(ctx, onSRS(stream("s")).publish())
+	impatient := b.ask(ctx, c.publish())
 	b.wantQueued(t, 1)
 	cancel()
 	if got := <-impatient; errs.KindOf(got.err) != errs.Unavailable || got.Allow {

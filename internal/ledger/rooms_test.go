@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -192,6 +193,67 @@ func TestNobodyPublishesToARoomOnceItsEndWasAcknowledged(t *testing.T) {
 		t.Errorf("%d rooms came back after their end", n)
 	}
 	b.wantOpen(t)
+}
+
+func TestAStopWaitsForThePublisherThatCameFirst(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	spy := &spyDB{exec: func(sql string, _ []any) error {
+		if strings.Contains(sql, "name: SessionOpenPublish") { // the room was looked at before
+			g.pass()
+		}
+		return nil
+	}}
+	b := setup(t, spy.on())
+	t.Cleanup(g.open)
+	r := b.room(t, room.ModePlain)
+	published := b.ask(t.Context(), onSRS(stream(r.ID)).publish())
+	<-g.reached
+	stopped := make(chan error, 1)
+	go func() {
+		_, err := b.rooms.Stop(t.Context(), anchor, r.ID)
+		stopped <- err
+	}()
+	eventually(t, "the stop waits", func() bool { return len(stopped) > 0 || b.waiting(t) > 0 })
+	if len(stopped) > 0 {
+		t.Error("the room ended while it was being put on air")
+	}
+	g.open()
+	if got := <-published; got.err != nil || !got.Allow {
+		t.Errorf("publisher got %+v", got)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	b.wantStatus(t, r.ID, room.Off)
+}
+
+func TestAPublisherWaitsForTheStopThatCameFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.room(t, room.ModePlain)
+	tx, err := b.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "UPDATE rooms SET status = 2, stopped_at = now() WHERE id = $1", r.ID); err != nil {
+		t.Fatal(err)
+	}
+	published := b.ask(t.Context(), onSRS(stream(r.ID)).publish())
+	eventually(t, "the publisher waits", func() bool { return b.waiting(t) > 0 })
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-published; got.err != nil || got.Allow || got.Reason != media.RoomEnded {
+		t.Errorf("publisher got %+v", got)
+	}
+	b.wantOpen(t)
+}
+
+// waiting counts the statements that wait for a lock of somebody else.
+func (b *bench) waiting(t *testing.T) int {
+	t.Helper()
+	return b.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 }
 
 // otherProcess keeps the decision from learning of a room's end.
