@@ -195,7 +195,7 @@ CREATE TABLE sessions (
     bytes_out       bigint      NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX sessions_open_client ON sessions (node, server_id, client_id, scene, vhost, app, stream) WHERE ended_at IS NULL;
-CREATE UNIQUE INDEX sessions_open_publisher ON sessions (vhost, app, stream) WHERE scene = 'publish' AND ended_at IS NULL;
+CREATE UNIQUE INDEX sessions_open_publisher ON sessions (stream, app, vhost) WHERE scene = 'publish' AND ended_at IS NULL;
 CREATE INDEX sessions_ended_client ON sessions (node, client_id, ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX sessions_play_stream ON sessions (app, stream) WHERE scene = 'play';
 CREATE INDEX sessions_open_credential ON sessions (credential_kind, credential_id) WHERE ended_at IS NULL;

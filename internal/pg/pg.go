@@ -71,15 +71,16 @@ func poolConfig(url string) (*pgxpool.Config, error) {
 	}
 	// After a failover an idle connection may lead nowhere without saying so.
 	config.PingTimeout = connectTimeout
-	config.AfterConnect = planAnew
+	config.AfterConnect = prepare
 	return config, nil
 }
 
-// planAnew has every execution planned for the tables as they are. A plan that
-// is kept from when a table was small reads all of it when it has grown, until
-// the server happens to analyse it.
-func planAnew(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SET plan_cache_mode = force_custom_plan")
+// prepare has every execution planned for the tables as they are: a plan that is
+// kept from when a table was small reads all of it when it has grown, until the
+// server happens to analyse it. And it keeps a host that dies within a
+// transaction from holding its locks until the network gives up.
+func prepare(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET plan_cache_mode = force_custom_plan; SET idle_in_transaction_session_timeout = '1min'")
 	return err
 }
 
