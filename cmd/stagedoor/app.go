@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,7 +72,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	}
 	owners := &streamOwners{}
 	a.access = access.New(access.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Owners: owners, App: a.cfg.App,
-		PublishHost: hostOf(a.cfg.PushDomain), PlayHost: hostOf(a.cfg.PullDomain), Policy: access.Policy(a.cfg.DefaultPolicy)})
+		PublishHost: media.HostOf(a.cfg.PushDomain), PlayHost: media.HostOf(a.cfg.PullDomain), Policy: access.Policy(a.cfg.DefaultPolicy)})
 	a.rooms = room.New(room.Config{DB: pool, Now: now, Rand: rand.Reader, Log: a.log, Groups: a.groups, Signer: a.access, Nodes: a.nodes, Links: links})
 	owners.rooms = a.rooms
 	client := &http.Client{Timeout: 2 * time.Second}
@@ -142,12 +140,4 @@ func (a *app) load(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// hostOf drops the port of a configured domain.
-func hostOf(domain string) string {
-	if host, _, err := net.SplitHostPort(domain); err == nil {
-		return strings.ToLower(host)
-	}
-	return strings.ToLower(domain)
 }

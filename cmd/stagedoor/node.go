@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 )
@@ -63,9 +63,9 @@ func (f nodeFlags) apply(e *env, st *node.Settings) error {
 		st.Sources = nil
 	}
 	for _, text := range f.Source {
-		p, err := parsePrefix(text)
+		p, err := config.ParsePrefix(text)
 		if err != nil {
-			return err
+			return errs.InvalidField("source", fmt.Sprintf("source %q is neither an address nor a CIDR", text))
 		}
 		st.Sources = append(st.Sources, p)
 	}
@@ -74,17 +74,6 @@ func (f nodeFlags) apply(e *env, st *node.Settings) error {
 		st.Password, err = e.readPassword()
 	}
 	return err
-}
-
-func parsePrefix(text string) (netip.Prefix, error) {
-	if a, err := netip.ParseAddr(text); err == nil {
-		return netip.PrefixFrom(a, a.BitLen()), nil
-	}
-	p, err := netip.ParsePrefix(text)
-	if err != nil {
-		return netip.Prefix{}, errs.InvalidField("source", fmt.Sprintf("source %q is neither an address nor a CIDR", text))
-	}
-	return p, nil
 }
 
 type nodeListCmd struct{}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
 )
@@ -45,13 +44,6 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
-}
-
-func day(t *time.Time) string {
-	if t == nil {
-		return "-"
-	}
-	return t.Format(time.RFC3339)
 }
 
 // quiet keeps a command's output free of what only a server needs to tell.

@@ -239,7 +239,7 @@ func (r *resolver) choice(variable, value string, allowed ...string) string {
 
 func (r *resolver) network(s *Settings) {
 	for _, text := range items(s.Config.TrustedProxies) {
-		prefix, err := parsePrefix(text)
+		prefix, err := ParsePrefix(text)
 		if err != nil {
 			r.problem("TRUSTED_PROXIES", "%q is not an address or a network such as 10.0.0.0/8", text)
 			continue
@@ -266,9 +266,9 @@ func items(list []string) []string {
 	return kept
 }
 
-// parsePrefix reads a network or a single address. Both come back in the form
+// ParsePrefix reads a network or a single address. Both come back in the form
 // that an unmapped address matches.
-func parsePrefix(text string) (netip.Prefix, error) {
+func ParsePrefix(text string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(text); err == nil {
 		ip = ip.Unmap().WithZone("")
 		return netip.PrefixFrom(ip, ip.BitLen()), nil

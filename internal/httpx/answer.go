@@ -69,6 +69,15 @@ func WithinBudget(budget time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
+// NoStore keeps answers out of caches; nearly every one holds a secret, or
+// belongs to one caller.
+func NoStore(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
 var errNotObject = errors.New("the body is not one JSON object in UTF-8")
 
 // WholeObject refuses bodies that the generated decoders would let pass: text

@@ -101,3 +101,15 @@ func TestNodeTravelsInTheContextAndIsZeroOtherwise(t *testing.T) {
 		t.Errorf("a bare context carries %+v", got)
 	}
 }
+
+func TestHostOfDropsPortBracketsAndCase(t *testing.T) {
+	t.Parallel()
+	for authority, want := range map[string]string{
+		"Push.Example.com": "push.example.com", "push.example.com:1935": "push.example.com", "127.0.0.1:1935": "127.0.0.1",
+		"[2001:DB8::1]": "2001:db8::1", "[2001:db8::1]:1935": "2001:db8::1", "2001:db8::1": "2001:db8::1", "": "",
+	} {
+		if got := HostOf(authority); got != want {
+			t.Errorf("%q: %q, want %q", authority, got, want)
+		}
+	}
+}

@@ -18,12 +18,20 @@ func URLHost(raw string) string {
 		rest = rest[:i]
 	}
 	rest = rest[strings.LastIndexByte(rest, '@')+1:]
-	host, _, err := net.SplitHostPort(rest)
-	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(rest, "["), "]")
-	}
+	host := withoutPort(rest)
 	if host == DefaultVhost {
 		return ""
 	}
 	return strings.ToLower(host)
+}
+
+// HostOf returns the host of "host", "host:port" or "[address]:port": lower
+// case, without port and brackets.
+func HostOf(authority string) string { return strings.ToLower(withoutPort(authority)) }
+
+func withoutPort(authority string) string {
+	if host, _, err := net.SplitHostPort(authority); err == nil {
+		return host
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(authority, "["), "]")
 }

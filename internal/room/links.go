@@ -1,7 +1,6 @@
 package room
 
 import (
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -91,7 +90,7 @@ func (s *Service) pullURLs(st media.Stream, expires time.Time) PullURLs {
 // signed returns path and query of a stream's URL in one format.
 func (s *Service) signed(scene media.Scene, domain string, st media.Stream, ext string, expires time.Time) string {
 	path := st.Path() + ext
-	if q := s.Signer.SignQuery(scene, hostOf(domain), st, path, expires); q != "" {
+	if q := s.Signer.SignQuery(scene, media.HostOf(domain), st, path, expires); q != "" {
 		return path + "?" + q
 	}
 	return path
@@ -136,12 +135,4 @@ func (s *Service) parseLinkStream(name string) (meeting, user string, ok bool) {
 func (s *Service) StreamLinks(app, stream string, expires time.Time) Links {
 	st := media.Stream{App: app, Name: stream}
 	return Links{Push: s.pushURLs(st, expires), Pull: s.pullURLs(st, expires)}
-}
-
-// hostOf drops the port of a configured domain: rules know host names.
-func hostOf(domain string) string {
-	if host, _, err := net.SplitHostPort(domain); err == nil {
-		domain = host
-	}
-	return strings.ToLower(strings.Trim(domain, "[]"))
 }

@@ -188,7 +188,7 @@ func TestHostIsADomainWithoutItsPort(t *testing.T) {
 		"push.example": "push.example", "Push.Example:1935": "push.example", "127.0.0.1": "127.0.0.1", "127.0.0.1:1935": "127.0.0.1",
 		"[::1]:1935": "::1", "[::1]": "::1", "::1": "::1", "[2001:DB8::1]:80": "2001:db8::1", "": "",
 	} {
-		if got := hostOf(in); got != want {
+		if got := media.HostOf(in); got != want {
 			t.Errorf("host of %q is %q, want %q", in, got, want)
 		}
 	}

@@ -31,7 +31,7 @@ func (s *Service) StreamOwner(ctx context.Context, app, stream string) (string, 
 // is no room's, and ended for a room that takes no publisher any more. Only
 // the anchor's own stream of a co-streaming room counts.
 func (s *Service) Lock(ctx context.Context, tx pgx.Tx, st media.Stream) (id string, ended bool, err error) {
-	if st.Vhost != "" && st.Vhost != media.DefaultVhost && st.Vhost != hostOf(s.Links.PushDomain) {
+	if st.Vhost != "" && st.Vhost != media.DefaultVhost && st.Vhost != media.HostOf(s.Links.PushDomain) {
 		return "", false, nil
 	}
 	if meeting, user, ok := s.parseLinkStream(st.Name); ok && st.App == linkApp {

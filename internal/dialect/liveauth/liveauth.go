@@ -66,7 +66,7 @@ func (s *Server) Register(rt *httpx.Router) {
 			s.checkBody,
 			bearer.Middleware(s.Accounts, gen.BearerAuthScopes, s.writeError),
 			secureIfSigned,
-			noStore,
+			httpx.NoStore,
 			httpx.WithinBudget(budget),
 		},
 		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, gen.BearerAuthScopes, s.writeError),
@@ -102,12 +102,3 @@ func secureIfSigned(next http.Handler) http.Handler {
 // budget is what one request may take: a database that swallows packets costs
 // an honest refusal and not a hanging client.
 const budget = 10 * time.Second
-
-// noStore keeps secrets out of caches; nearly every answer has one, or belongs
-// to one caller.
-func noStore(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
-}

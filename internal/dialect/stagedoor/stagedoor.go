@@ -45,7 +45,7 @@ func (s *Server) Register(rt *httpx.Router) {
 			httpx.WholeObject(s.writeError),
 			s.adminsOnly,
 			bearer.Middleware(s.Accounts, gen.BearerAuthScopes, s.writeError),
-			noStore,
+			httpx.NoStore,
 			httpx.WithinBudget(budget),
 		},
 		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, gen.BearerAuthScopes, s.writeError),
@@ -68,13 +68,6 @@ func (s *Server) adminsOnly(next http.Handler) http.Handler {
 // budget is what one request may take: a database that swallows packets costs
 // an honest refusal and not a hanging client.
 const budget = 10 * time.Second
-
-func noStore(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
-}
 
 // Logout ends the caller's token.
 func (s *Server) Logout(ctx context.Context, _ gen.LogoutRequestObject) (gen.LogoutResponseObject, error) {
