@@ -69,10 +69,14 @@ func (p *proxy) serve() {
 func (p *proxy) carry(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial(p.network, p.target)
-	if err != nil || !p.admit(client, server) {
+	if err != nil {
 		return
 	}
+	// Also of a refused client: it would take one of the server's few places.
 	defer server.Close()
+	if !p.admit(client, server) {
+		return
+	}
 	go p.copy(client, server)
 	p.copy(server, client)
 }
