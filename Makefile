@@ -22,7 +22,7 @@ build: ## build bin/stagedoor
 
 .PHONY: test
 test: deps-test ## run every test with the race detector, against real programs
-	@$(POSTGRES) go test -race -timeout 9m $(PACKAGES)
+	@STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules $(POSTGRES) go test -race -timeout 9m $(PACKAGES)
 
 .PHONY: demo
 demo: deps-test ## watch a real encoder, media server and player go through the main job
@@ -77,5 +77,11 @@ deps-run:
 	@$(if $(or $(STAGEDOOR_DATABASE_URL),$(HAVE_POSTGRES)),:,echo "installing PostgreSQL"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq postgresql >/dev/null)
 
 .PHONY: deps-test
-deps-test: deps-run
+deps-test: deps-run $(CACHE)/typescript/.installed
 	@$(if $(HAVE_MEDIA),:,echo "installing nginx-rtmp and ffmpeg"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq nginx-light libnginx-mod-rtmp ffmpeg >/dev/null)
+
+$(CACHE)/typescript/.installed: $(wildcard internal/e2e/typescript/package*.json)
+	@mkdir -p $(CACHE)/typescript
+	@cp internal/e2e/typescript/package.json internal/e2e/typescript/package-lock.json internal/e2e/typescript/.npmrc $(CACHE)/typescript
+	@npm ci --silent --no-fund --no-audit --prefix $(CACHE)/typescript
+	@touch $@

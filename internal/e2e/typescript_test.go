@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// nodeModulesEnv tells where make deps-test has installed the generators and
+// the compiler that typescript/package-lock.json names.
+const nodeModulesEnv = "STAGEDOOR_E2E_NODE_MODULES"
+
+// workbench is a directory with the sources of typescript/ and the installed
+// modules beside them.
+type workbench struct{ dir, modules, spec string }
+
+func newWorkbench(t *testing.T) workbench {
+	t.Helper()
+	modules := os.Getenv(nodeModulesEnv)
+	if modules == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		modules = filepath.Join(cache, "stagedoor", "typescript", "node_modules")
+	}
+	if _, err := os.Stat(modules); err != nil {
+		t.Fatalf("%v: run make deps-test first", err)
+	}
+	spec, err := filepath.Abs("../../openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workbench{t.TempDir(), modules, spec}
+	if err := os.CopyFS(w.dir, os.DirFS("typescript")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(w.dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// npx runs an installed program and returns all that it wrote.
+func (w workbench) npx(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	return w.run(t, filepath.Join(w.modules, ".bin", program), args...)
+}
+
+func (w workbench) run(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = w.dir
+	cmd.Env = append(os.Environ(), "NO_COLOR=1", "CI=1", "DO_NOT_TRACK=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(program), strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func TestATypeScriptClientOfTheSpecRunsARoom(t *testing.T) {
+	t.Parallel()
+	w := newWorkbench(t)
+	w.npx(t, "openapi-typescript", w.spec, "-o", "schema.d.ts")
+	w.npx(t, "tsc", "-p", ".")
+	s := newServer(t, nil)
+	out := w.run(t, "node", "out/rooms.js", s.url, "admin", s.password)
+	if !strings.HasPrefix(out, "ok ") {
+		t.Errorf("rooms.js says %q", out)
+	}
+}
+
+var complaint = regexp.MustCompile(`(?i)warn|error|deprecat|not supported|duplicat|conflict|skipp`)
+
+// Other generators read the document in their own ways: what one of them
+// stumbles over, its users get as a broken client.
+func TestOtherGeneratorsReadTheSpecWithoutAWarning(t *testing.T) {
+	t.Parallel()
+	for program, args := range map[string][]string{
+		"openapi-ts":             {"-i", "SPEC", "-o", "hey-api"},
+		"swagger-typescript-api": {"generate", "-p", "SPEC", "-o", "swagger-typescript-api"},
+		"oazapfts":               {"SPEC", "oazapfts.ts"},
+	} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkbench(t)
+			for i, a := range args {
+				args[i] = strings.Replace(a, "SPEC", w.spec, 1)
+			}
+			out := w.npx(t, program, args...)
+			// The name of the test is part of the path that they print.
+			if bad := complaint.FindString(strings.ReplaceAll(out, w.dir, "")); bad != "" {
+				t.Errorf("%s says %q:\n%s", program, bad, out)
+			}
+		})
+	}
+}
