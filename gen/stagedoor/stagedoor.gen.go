@@ -163,7 +163,7 @@ type callbackSecretContextKey string
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
 	// Limit The most accounts that one page may hold.
-	Limit int32 `form:"limit,omitempty" json:"limit,omitempty"`
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`

@@ -44,9 +44,9 @@ func (s *Server) ListAccounts(ctx context.Context, req gen.ListAccountsRequestOb
 }
 
 func page(p gen.ListAccountsParams) (limit int, after string, err error) {
-	limit = int(p.Limit)
-	if limit == 0 {
-		limit = defaultLimit
+	limit = defaultLimit
+	if p.Limit != nil {
+		limit = int(*p.Limit)
 	}
 	if limit < 1 || limit > maxLimit {
 		return 0, "", errLimit

@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	api "github.com/stagedoor-live/stagedoor/gen/client"
+)
+
+// walk calls operations one after the other, as a client generated from the
+// spec does; each must succeed.
+type walk struct {
+	*server
+	admin account
+}
+
+// TestTheGeneratedClientWalksEveryOperation fails as well when an operation is
+// added to the spec and not here.
+func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	w := walk{s, s.logIn(t)}
+	w.operations(t)
+	w.users(t)
+	w.accounts(t)
+	room := w.room(t)
+	w.callbacks(t, room)
+	w.ends(t, room)
+	if missed := s.spec.Uncovered(); len(missed) > 0 {
+		t.Errorf("never called: %s", strings.Join(missed, ", "))
+	}
+}
+
+// good takes the result of a call and fails the test unless it is a 200.
+func good[R interface{ StatusCode() int }](t *testing.T) func(R, error) R {
+	return func(resp R, err error) R {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%T: %v", resp, err)
+		}
+		if resp.StatusCode() != http.StatusOK {
+			t.Fatalf("%T: status %d, %s", resp, resp.StatusCode(), body(any(resp).(interface{ GetBody() []byte })))
+		}
+		return resp
+	}
+}
+
+func (w walk) operations(t *testing.T) {
+	ctx, c := t.Context(), w.anonymous(t)
+	good[*api.HealthzResponse](t)(c.HealthzWithResponse(ctx))
+	good[*api.ReadyzResponse](t)(c.ReadyzWithResponse(ctx))
+	good[*api.MetricsResponse](t)(c.MetricsWithResponse(ctx))
+	good[*api.OpenapiYAMLResponse](t)(c.OpenapiYAMLWithResponse(ctx))
+	good[*api.OpenapiJSONResponse](t)(c.OpenapiJSONWithResponse(ctx))
+	good[*api.JWKSResponse](t)(c.JWKSWithResponse(ctx))
+}
+
+// users is live_auth.
+func (w walk) users(t *testing.T) {
+	ctx, c := t.Context(), w.anonymous(t)
+	good[*api.LoginForAccessTokenResponse](t)(c.LoginForAccessTokenWithFormdataBodyWithResponse(ctx,
+		api.PasswordGrant{Username: "admin", Password: w.password}))
+	good[*api.CreateUserResponse](t)(w.admin.CreateUserWithResponse(ctx,
+		api.UserCreate{Username: "walker", Password: "a long way to go", Email: "walker@example.com", FullName: "Walker"}))
+	good[*api.ReadUsersMeResponse](t)(w.admin.ReadUsersMeWithResponse(ctx))
+	good[*api.CreateLiveTokenResponse](t)(w.admin.CreateLiveTokenWithResponse(ctx, &api.CreateLiveTokenParams{Stream: "spare"}))
+	tokens := *good[*api.ListLiveTokensResponse](t)(w.admin.ListLiveTokensWithResponse(ctx)).JSON200
+	good[*api.DestroyLiveTokenResponse](t)(w.admin.DestroyLiveTokenWithResponse(ctx, &api.DestroyLiveTokenParams{Token: tokens[0].Token}))
+	good[*api.ListStreamsResponse](t)(w.admin.ListStreamsWithResponse(ctx))
+}
+
+// accounts is our own addition.
+func (w walk) accounts(t *testing.T) {
+	ctx, name := t.Context(), "Walker, the second"
+	good[*api.ListAccountsResponse](t)(w.admin.ListAccountsWithResponse(ctx, &api.ListAccountsParams{}))
+	good[*api.UpdateAccountResponse](t)(w.admin.UpdateAccountWithResponse(ctx, "walker", api.AccountUpdate{FullName: &name}))
+	got := good[*api.GetAccountResponse](t)(w.admin.GetAccountWithResponse(ctx, "walker")).JSON200
+	if got.FullName != name {
+		t.Errorf("the account is called %q", got.FullName)
+	}
+}
+
+// room is the AppServer up to a room on air.
+func (w walk) room(t *testing.T) api.Room {
+	ctx, me := t.Context(), w.admin.name
+	good[*api.AppLoginResponse](t)(w.anonymous(t).AppLoginWithResponse(ctx, api.LoginRequest{Username: me, Password: w.password}))
+	good[*api.IssueTokenV1Response](t)(w.admin.IssueTokenV1WithResponse(ctx,
+		api.IMTokenV1Request{DeviceID: "d1", DeviceType: api.DeviceTypeWeb, UserID: me}))
+	good[*api.IssueTokenV2Response](t)(w.admin.IssueTokenV2WithResponse(ctx,
+		api.IMTokenV2Request{DeviceID: "d1", DeviceType: api.DeviceTypeWeb, UserID: me, IMServer: []api.IMServer{api.IMServerAliyunNew}}))
+	good[*api.CreateRoomV1Response](t)(w.admin.CreateRoomV1WithResponse(ctx, api.RoomCreateV1{Title: "first", Anchor: me}))
+	room := *good[*api.CreateRoomV2Response](t)(w.admin.CreateRoomV2WithResponse(ctx,
+		api.RoomCreateV2{Title: "second", Anchor: me, Mode: 1, IMServer: []api.IMServer{api.IMServerAliyunNew}})).JSON200
+	ref := api.RoomRef{ID: room.ID, UserID: me}
+	good[*api.ListRoomsResponse](t)(w.admin.ListRoomsWithResponse(ctx, api.RoomListRequest{UserID: me}))
+	good[*api.GetRoomResponse](t)(w.admin.GetRoomWithResponse(ctx, api.RoomGetRequest{ID: room.ID, UserID: me}))
+	good[*api.UpdateRoomResponse](t)(w.admin.UpdateRoomWithResponse(ctx, api.RoomUpdate{ID: room.ID, Title: "the second"}))
+	good[*api.UpdateMeetingInfoResponse](t)(w.admin.UpdateMeetingInfoWithResponse(ctx,
+		api.MeetingUpdate{ID: room.ID, Members: []api.MeetingMemberInput{{UserID: me, CameraOpened: true}}}))
+	good[*api.GetMeetingInfoResponse](t)(w.admin.GetMeetingInfoWithResponse(ctx, api.MeetingGetRequest{ID: room.ID}))
+	good[*api.SendLikeMessageResponse](t)(w.admin.SendLikeMessageWithResponse(ctx,
+		api.LikeRequest{ChatroomID: room.ChatID, UserID: me, LikeCount: 3}))
+	good[*api.GetStatisticsResponse](t)(w.admin.GetStatisticsWithResponse(ctx, api.StatisticsRequest{ChatroomID: room.ChatID}))
+	good[*api.StartRoomResponse](t)(w.admin.StartRoomWithResponse(ctx, ref))
+	good[*api.PauseRoomResponse](t)(w.admin.PauseRoomWithResponse(ctx, ref))
+	return room
+}
+
+// callbacks is what a media server says of one publisher and one player.
+func (w walk) callbacks(t *testing.T, room api.Room) {
+	ctx, c := t.Context(), w.anonymous(t)
+	_, query, _ := strings.Cut(room.PushURLInfo.RTMPURL, "?")
+	const vhost, ip = "__defaultVhost__", "192.0.2.10"
+	id := json.RawMessage(`"w1"`)
+	event := api.LiveStreamCallback{Action: "on_publish", App: "live", ClientID: id, IP: ip, Vhost: vhost, Stream: room.ID, Param: "?" + query}
+	good[*api.SRSOnConnectResponse](t)(c.SRSOnConnectWithResponse(ctx, api.ConnectCallback{Action: "on_connect", App: "live", ClientID: id, IP: ip, Vhost: vhost}))
+	good[*api.SRSOnPublishResponse](t)(c.SRSOnPublishWithResponse(ctx, event))
+	good[*api.SRSOnHLSResponse](t)(c.SRSOnHLSWithResponse(ctx, api.HLSCallback{Action: "on_hls", App: "live", ClientID: id, IP: ip, Vhost: vhost,
+		Stream: room.ID, Cwd: "/srv", File: "a.ts"}))
+	good[*api.SRSOnDVRResponse](t)(c.SRSOnDVRWithResponse(ctx, api.DVRCallback{Action: "on_dvr", App: "live", ClientID: id, IP: ip, Vhost: vhost,
+		Stream: room.ID, Cwd: "/srv", File: "a.flv"}))
+	event.Action = "on_unpublish"
+	good[*api.SRSOnUnpublishResponse](t)(c.SRSOnUnpublishWithResponse(ctx, event))
+	_, event.Param, _ = strings.Cut(room.PullURLInfo.RTMPURL, "?")
+	event.Action = "on_play"
+	good[*api.SRSOnPlayResponse](t)(c.SRSOnPlayWithResponse(ctx, event))
+	event.Action = "on_stop"
+	good[*api.SRSOnStopResponse](t)(c.SRSOnStopWithResponse(ctx, event))
+	good[*api.SRSOnCloseResponse](t)(c.SRSOnCloseWithResponse(ctx, api.CloseCallback{Action: "on_close", App: "live", ClientID: id, IP: ip, Vhost: vhost}))
+	// nginx-rtmp writes its fields in an order that tells them from the client's,
+	// which follow; a form that is encoded in another order is not its.
+	form := "app=live&flashver=&swfurl=&tcurl=&pageurl=&addr=" + ip + "&clientid=1&call=publish&name=" + room.ID + "&type=live&" + query
+	good[*api.NginxRTMPCallbackResponse](t)(c.NginxRTMPCallbackWithBodyWithResponse(ctx,
+		"application/x-www-form-urlencoded", strings.NewReader(form)))
+}
+
+func (w walk) ends(t *testing.T, room api.Room) {
+	ctx, ref := t.Context(), api.RoomRef{ID: room.ID, UserID: w.admin.name}
+	good[*api.StopRoomResponse](t)(w.admin.StopRoomWithResponse(ctx, ref))
+	good[*api.DeleteRoomResponse](t)(w.admin.DeleteRoomWithResponse(ctx, ref))
+	resp, err := w.admin.LogoutWithResponse(ctx)
+	if err != nil || resp.StatusCode() != http.StatusNoContent {
+		t.Errorf("log out: %v, %d", err, resp.StatusCode())
+	}
+}
