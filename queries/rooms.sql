@@ -57,6 +57,11 @@ UPDATE rooms SET meeting_info = @meeting_info, updated_at = @now
 WHERE id = @id AND mode = 1 AND deleted_at IS NULL
 RETURNING *;
 
+-- name: RoomSetMuted :one
+UPDATE rooms SET muted = @muted, updated_at = @now
+WHERE id = @id AND deleted_at IS NULL
+RETURNING *;
+
 -- name: RoomLike :one
 UPDATE rooms SET like_count = like_count + @likes WHERE chat_id = @chat_id AND deleted_at IS NULL
 RETURNING like_count;

@@ -12,6 +12,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/config"
+	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -31,7 +32,7 @@ type app struct {
 	accounts *account.Service
 	access   *access.Service
 	nodes    *node.Service
-	groups   *builtin.Provider
+	groups   im.Families
 	rooms    *room.Service
 	ledger   *ledger.Ledger
 	feed     *pg.Feed
@@ -94,7 +95,7 @@ func (o *streamOwners) StreamOwner(ctx context.Context, app, stream string) (str
 	return o.rooms.StreamOwner(ctx, app, stream)
 }
 
-func (a *app) newGroups(ctx context.Context) (*builtin.Provider, error) {
+func (a *app) newGroups(ctx context.Context) (im.Families, error) {
 	p := &builtin.Provider{Now: time.Now, Rand: rand.Reader}
 	for _, v := range []struct {
 		to               *string
@@ -107,10 +108,10 @@ func (a *app) newGroups(ctx context.Context) (*builtin.Provider, error) {
 	} {
 		var err error
 		if *v.to, err = a.store.setting(ctx, v.configured, v.name, v.bytes); err != nil {
-			return nil, err
+			return im.Families{}, err
 		}
 	}
-	return p, nil
+	return builtin.Families(p), nil
 }
 
 func (a *app) links(ctx context.Context) (room.LinkConfig, error) {

@@ -116,6 +116,8 @@ type Room struct {
 	StartedAt   *time.Time
 	StoppedAt   *time.Time
 	DeletedAt   *time.Time
+	Muted       bool
+	VodID       string
 }
 
 type Session struct {
@@ -155,6 +157,13 @@ type SigningKey struct {
 	CreatedAt    time.Time
 	ChangedAt    time.Time
 	LastUsedAt   *time.Time
+}
+
+type StrayGroup struct {
+	Server    string
+	GroupID   string
+	CreatedAt time.Time
+	TriedAt   time.Time
 }
 
 type TokenKey struct {

@@ -28,7 +28,7 @@ func (q *Queries) RoomAnchorOfStream(ctx context.Context, db DBTX, arg RoomAncho
 }
 
 const roomByChatID = `-- name: RoomByChatID :one
-SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at FROM rooms WHERE chat_id = $1 AND deleted_at IS NULL
+SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id FROM rooms WHERE chat_id = $1 AND deleted_at IS NULL
 `
 
 func (q *Queries) RoomByChatID(ctx context.Context, db DBTX, chatID string) (Room, error) {
@@ -55,12 +55,14 @@ func (q *Queries) RoomByChatID(ctx context.Context, db DBTX, chatID string) (Roo
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
 
 const roomByID = `-- name: RoomByID :one
-SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at FROM rooms WHERE id = $1 AND deleted_at IS NULL
+SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id FROM rooms WHERE id = $1 AND deleted_at IS NULL
 `
 
 func (q *Queries) RoomByID(ctx context.Context, db DBTX, id string) (Room, error) {
@@ -87,6 +89,8 @@ func (q *Queries) RoomByID(ctx context.Context, db DBTX, id string) (Room, error
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
@@ -125,7 +129,7 @@ func (q *Queries) RoomCount(ctx context.Context, db DBTX, arg RoomCountParams) (
 const roomDelete = `-- name: RoomDelete :one
 UPDATE rooms SET deleted_at = $1::timestamptz, updated_at = $1, status = 2, stopped_at = coalesce(stopped_at, $1)
 WHERE id = $2 AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomDeleteParams struct {
@@ -157,6 +161,8 @@ func (q *Queries) RoomDelete(ctx context.Context, db DBTX, arg RoomDeleteParams)
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
@@ -214,7 +220,7 @@ func (q *Queries) RoomForPublish(ctx context.Context, db DBTX, arg RoomForPublis
 const roomInsert = `-- name: RoomInsert :one
 INSERT INTO rooms (id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, mode, chat_id, meeting_id, im_servers, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomInsertParams struct {
@@ -271,6 +277,8 @@ func (q *Queries) RoomInsert(ctx context.Context, db DBTX, arg RoomInsertParams)
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
@@ -307,7 +315,7 @@ func (q *Queries) RoomLike(ctx context.Context, db DBTX, arg RoomLikeParams) (in
 }
 
 const roomPage = `-- name: RoomPage :many
-SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at FROM rooms
+SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id FROM rooms
 WHERE deleted_at IS NULL AND ($1::smallint IS NULL OR status = $1)
 ORDER BY created_at DESC, id DESC
 LIMIT $3 OFFSET $2
@@ -349,6 +357,8 @@ func (q *Queries) RoomPage(ctx context.Context, db DBTX, arg RoomPageParams) ([]
 			&i.StartedAt,
 			&i.StoppedAt,
 			&i.DeletedAt,
+			&i.Muted,
+			&i.VodID,
 		); err != nil {
 			return nil, err
 		}
@@ -363,7 +373,7 @@ func (q *Queries) RoomPage(ctx context.Context, db DBTX, arg RoomPageParams) ([]
 const roomPause = `-- name: RoomPause :one
 UPDATE rooms SET status = 0, updated_at = $1
 WHERE id = $2 AND status = 1 AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomPauseParams struct {
@@ -395,6 +405,8 @@ func (q *Queries) RoomPause(ctx context.Context, db DBTX, arg RoomPauseParams) (
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
@@ -402,7 +414,7 @@ func (q *Queries) RoomPause(ctx context.Context, db DBTX, arg RoomPauseParams) (
 const roomSetMeeting = `-- name: RoomSetMeeting :one
 UPDATE rooms SET meeting_info = $1, updated_at = $2
 WHERE id = $3 AND mode = 1 AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomSetMeetingParams struct {
@@ -435,6 +447,50 @@ func (q *Queries) RoomSetMeeting(ctx context.Context, db DBTX, arg RoomSetMeetin
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
+	)
+	return i, err
+}
+
+const roomSetMuted = `-- name: RoomSetMuted :one
+UPDATE rooms SET muted = $1, updated_at = $2
+WHERE id = $3 AND deleted_at IS NULL
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
+`
+
+type RoomSetMutedParams struct {
+	Muted bool
+	Now   time.Time
+	ID    string
+}
+
+func (q *Queries) RoomSetMuted(ctx context.Context, db DBTX, arg RoomSetMutedParams) (Room, error) {
+	row := db.QueryRow(ctx, roomSetMuted, arg.Muted, arg.Now, arg.ID)
+	var i Room
+	err := row.Scan(
+		&i.ID,
+		&i.App,
+		&i.Title,
+		&i.Notice,
+		&i.CoverURL,
+		&i.AnchorID,
+		&i.AnchorNick,
+		&i.Extends,
+		&i.Status,
+		&i.Mode,
+		&i.ChatID,
+		&i.MeetingID,
+		&i.MeetingInfo,
+		&i.IMServers,
+		&i.LikeCount,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.StartedAt,
+		&i.StoppedAt,
+		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
@@ -442,7 +498,7 @@ func (q *Queries) RoomSetMeeting(ctx context.Context, db DBTX, arg RoomSetMeetin
 const roomStart = `-- name: RoomStart :one
 UPDATE rooms SET status = 1, started_at = coalesce(started_at, $1::timestamptz), updated_at = $1
 WHERE id = $2 AND status = 0 AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomStartParams struct {
@@ -475,6 +531,8 @@ func (q *Queries) RoomStart(ctx context.Context, db DBTX, arg RoomStartParams) (
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
@@ -482,7 +540,7 @@ func (q *Queries) RoomStart(ctx context.Context, db DBTX, arg RoomStartParams) (
 const roomStop = `-- name: RoomStop :one
 UPDATE rooms SET status = 2, stopped_at = $1::timestamptz, updated_at = $1
 WHERE id = $2 AND status IN (0, 1) AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomStopParams struct {
@@ -514,6 +572,8 @@ func (q *Queries) RoomStop(ctx context.Context, db DBTX, arg RoomStopParams) (Ro
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }
@@ -525,7 +585,7 @@ UPDATE rooms SET
     extends = coalesce($3, extends),
     updated_at = $4
 WHERE id = $5 AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at
+RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomUpdateParams struct {
@@ -566,6 +626,8 @@ func (q *Queries) RoomUpdate(ctx context.Context, db DBTX, arg RoomUpdateParams)
 		&i.StartedAt,
 		&i.StoppedAt,
 		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
 	)
 	return i, err
 }

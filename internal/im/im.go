@@ -1,8 +1,10 @@
 // Package im provides message groups and the tokens with which clients join
 // them.
 //
-// A room has one group. Who carries its messages is a Provider's business: the
-// built-in one needs no cloud account, others speak to a vendor.
+// There are two families of clients, each with a message service of its own. A
+// room has one group in each family that it was created for. Who carries the
+// messages of a family is its provider's business: the built-in one needs no
+// cloud account, others speak to a vendor.
 package im
 
 import (
@@ -10,7 +12,7 @@ import (
 	"time"
 )
 
-// The two token families that clients of the AppServer dialect ask for.
+// The two families that clients of the AppServer dialect ask for.
 const (
 	ServerOld = "aliyun_old"
 	ServerNew = "aliyun_new"
@@ -39,12 +41,65 @@ type Device struct {
 	Type string // ios, android, web, pc
 }
 
-// Provider carries message groups.
+// Provider carries the groups of one family. What else it may be able to do
+// are the optional interfaces below.
 type Provider interface {
 	// CreateGroup makes a group. The id that the caller wants is used where the
 	// provider lets callers choose.
 	CreateGroup(ctx context.Context, creator, id string) (groupID string, err error)
-	DeleteGroup(ctx context.Context, groupID string) error
-	NewToken(ctx context.Context, userID string) (NewToken, error)
+}
+
+// Old is a provider of the older family.
+type Old interface {
+	Provider
 	OldToken(ctx context.Context, userID string, d Device) (OldToken, error)
+}
+
+// New is a provider of the newer family.
+type New interface {
+	Provider
+	NewToken(ctx context.Context, userID string) (NewToken, error)
+}
+
+// Deleter is a provider that can remove a group. Removing one that is not there
+// is no error.
+type Deleter interface {
+	DeleteGroup(ctx context.Context, groupID string) error
+}
+
+// Muter is a provider that silences a group itself. The creator may speak on
+// where the provider allows an exception.
+type Muter interface {
+	MuteGroup(ctx context.Context, groupID, creator string, muted bool) error
+}
+
+// MuteState says whether a user is silent in a group, and what makes it so.
+type MuteState struct {
+	Muted   bool
+	ByGroup bool // everybody is
+	ByUser  bool // this user is
+}
+
+// Families holds the provider of each family.
+type Families struct {
+	Old Old
+	New New
+}
+
+// Of returns the provider of a family by its name.
+func (f Families) Of(server string) Provider {
+	if server == ServerOld {
+		return f.Old
+	}
+	return f.New
+}
+
+// OldToken asks the provider of the older family.
+func (f Families) OldToken(ctx context.Context, userID string, d Device) (OldToken, error) {
+	return f.Old.OldToken(ctx, userID, d)
+}
+
+// NewToken asks the provider of the newer family.
+func (f Families) NewToken(ctx context.Context, userID string) (NewToken, error) {
+	return f.New.NewToken(ctx, userID)
 }

@@ -95,7 +95,7 @@ func setupOn(t testing.TB, pool *pgxpool.Pool, options ...option) *bench {
 		Owners: nobody{}, PublishHost: pushHost, PlayHost: "pull.example.com", Policy: access.OpenByDefault})
 	b.nodes = node.New(node.Config{DB: pool, Box: dbtest.Box(), Now: b.clock.Now, Rand: rand.Reader})
 	b.rooms = room.New(room.Config{DB: pool, Now: b.clock.Now, Rand: rand.Reader, Log: log, Signer: b.access, Nodes: b.nodes,
-		Groups: &builtin.Provider{Now: b.clock.Now, Rand: rand.Reader},
+		Groups: builtin.Families(&builtin.Provider{Now: b.clock.Now, Rand: rand.Reader}),
 		Links: room.LinkConfig{PushDomain: pushHost + ":1935", PullDomain: "pull.example.com", HTTPPullDomain: "pull.example.com",
 			App: app, HTTPScheme: "http", TTL: time.Hour, RTCAppID: rtcAppID, RTCAppKey: "key"}})
 	b.Ledger = New(Config{DB: pool, Now: b.clock.Now, Log: log, Access: b.access, Rooms: b.rooms, Nodes: b.nodes,

@@ -41,58 +41,39 @@ func (s *Service) Create(ctx context.Context, caller string, in Input) (Room, er
 			return Room{}, err
 		}
 	}
-	group, err := s.createGroup(ctx, caller, id)
+	servers := in.servers()
+	group, err := s.createGroups(ctx, caller, id, servers)
 	if err != nil {
 		return Room{}, err
 	}
 	p := in.params(group, s.Links.App, s.Now())
-	p.MeetingID = meeting
+	p.MeetingID, p.IMServers = meeting, servers
 	row, err := s.q.RoomInsert(ctx, s.DB, p)
 	if err != nil {
-		s.abandonGroup(ctx, group)
+		s.abandonGroups(ctx, group, servers)
 		return Room{}, pg.Err(err, nil)
 	}
 	return fromRow(row)
 }
 
-var errNoGroup = errs.New(errs.BadGateway, "im_unavailable", "the message service did not answer")
-
-// createGroup returns the id of a new message group, which becomes the room's.
-// It goes into URLs, so an id that would not pass them is refused.
-func (s *Service) createGroup(ctx context.Context, caller, id string) (string, error) {
-	group, err := s.Groups.CreateGroup(ctx, caller, id)
-	if err != nil {
-		return "", errNoGroup.With(err)
-	}
-	if !rtcID(group) {
-		s.abandonGroup(ctx, group)
-		return "", errNoGroup.With(fmt.Errorf("group id %q", group))
-	}
-	return group, nil
-}
-
-// abandonGroup removes the group of a room that could not be stored or is gone.
-// The request may be over, so its cancellation does not count.
-func (s *Service) abandonGroup(ctx context.Context, group string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := s.Groups.DeleteGroup(ctx, group); err != nil {
-		s.Log.WarnContext(ctx, "message group left behind", "group", group, "error", err)
-	}
-}
-
-func (in *Input) params(id, app string, now time.Time) db.RoomInsertParams {
+// servers lists the message services, each once, the older one first: its
+// provider chooses the id that all groups of the room then have.
+func (in *Input) servers() []string {
 	var servers []string
-	for _, v := range in.IMServers {
-		if !slices.Contains(servers, v) {
+	for _, v := range []string{im.ServerOld, im.ServerNew} {
+		if slices.Contains(in.IMServers, v) {
 			servers = append(servers, v)
 		}
 	}
 	if len(servers) == 0 {
 		servers = []string{im.ServerNew}
 	}
+	return servers
+}
+
+func (in *Input) params(id, app string, now time.Time) db.RoomInsertParams {
 	return db.RoomInsertParams{ID: id, App: app, Title: in.Title, Notice: in.Notice, CoverURL: in.CoverURL, AnchorID: in.Anchor,
-		AnchorNick: in.AnchorNick, Extends: in.Extends, Mode: int16(in.Mode), ChatID: id, IMServers: servers, Now: now}
+		AnchorNick: in.AnchorNick, Extends: in.Extends, Mode: int16(in.Mode), ChatID: id, Now: now}
 }
 
 // The limits of texts, in characters.

@@ -2,12 +2,10 @@ package room
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -30,7 +28,8 @@ type Recording struct {
 type Detail struct {
 	Room
 	Metrics    Metrics
-	Recordings []Recording // newest first; only for rooms that have ended
+	Recordings []Recording  // newest first; only for rooms that have ended
+	Mute       im.MuteState // of the caller
 	Links      Links
 }
 
@@ -48,7 +47,7 @@ func (s *Service) Describe(ctx context.Context, caller string, rooms ...Room) ([
 	now := s.Now()
 	out := make([]Detail, len(rooms))
 	for i, r := range rooms {
-		out[i] = Detail{Room: r, Metrics: metrics[i], Recordings: files[r.ID], Links: s.LinksFor(r, caller, now)}
+		out[i] = Detail{Room: r, Metrics: metrics[i], Recordings: files[r.ID], Mute: r.muteState(), Links: s.LinksFor(r, caller, now)}
 	}
 	return out, nil
 }
@@ -56,14 +55,7 @@ func (s *Service) Describe(ctx context.Context, caller string, rooms ...Room) ([
 // Statistics returns the metrics of the room of a message group. Error:
 // NotFound.
 func (s *Service) Statistics(ctx context.Context, chatID string) (Metrics, error) {
-	row, err := s.q.RoomByChatID(ctx, s.DB, chatID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Metrics{}, errNotFound
-	}
-	if err != nil {
-		return Metrics{}, pg.Err(err, nil)
-	}
-	r, err := fromRow(row)
+	r, err := s.byChat(ctx, chatID)
 	if err != nil {
 		return Metrics{}, err
 	}

@@ -98,8 +98,9 @@ func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
 		return Room{}, pg.Err(err, nil)
 	}
 	s.Signer.RoomClosed(id)
-	s.abandonGroup(ctx, row.ChatID)
-	return fromRow(row)
+	r, err := fromRow(row)
+	s.abandonGroups(ctx, row.ChatID, row.IMServers)
+	return r, err
 }
 
 // Changes are the texts of a room that may change; empty ones stay.

@@ -59,6 +59,7 @@ type Room struct {
 	MeetingID            string // "" unless Mode is ModeLink
 	Members              []Member
 	IMServers            []string
+	Muted                bool // everybody but the anchor is silent in the message groups
 	Likes                int64
 	CreatedAt, UpdatedAt time.Time
 	StartedAt, StoppedAt *time.Time
@@ -93,7 +94,7 @@ type Config struct {
 	Now    func() time.Time
 	Rand   io.Reader
 	Log    *slog.Logger
-	Groups im.Provider
+	Groups im.Families
 	Signer signer
 	Nodes  nodes
 	Links  LinkConfig
@@ -131,7 +132,7 @@ func (s *Service) Get(ctx context.Context, id string) (Room, error) {
 
 func fromRow(r db.Room) (Room, error) {
 	room := Room{ID: r.ID, App: r.App, Title: r.Title, Notice: r.Notice, CoverURL: r.CoverURL, AnchorID: r.AnchorID, AnchorNick: r.AnchorNick,
-		Extends: r.Extends, Status: Status(r.Status), Mode: int(r.Mode), ChatID: r.ChatID, IMServers: r.IMServers, Likes: r.LikeCount,
+		Extends: r.Extends, Status: Status(r.Status), Mode: int(r.Mode), ChatID: r.ChatID, IMServers: r.IMServers, Muted: r.Muted, Likes: r.LikeCount,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, StartedAt: r.StartedAt, StoppedAt: r.StoppedAt}
 	if r.MeetingID != nil {
 		room.MeetingID = *r.MeetingID

@@ -45,7 +45,7 @@ func setup(t testing.TB) *bundle {
 
 func setupOn(t testing.TB, pool *pgxpool.Pool) *bundle {
 	b := &bundle{pool: pool, clock: &clock{at: start}, groups: &groups{}, signer: &signs{}}
-	b.Service = New(Config{DB: pool, Now: b.clock.now, Rand: rand.Reader, Log: dbtest.Log(t), Groups: b.groups, Signer: b.signer, Nodes: files{},
+	b.Service = New(Config{DB: pool, Now: b.clock.now, Rand: rand.Reader, Log: dbtest.Log(t), Groups: im.Families{Old: b.groups, New: b.groups}, Signer: b.signer, Nodes: files{},
 		Links: LinkConfig{PushDomain: "Push.Example:1935", PullDomain: "pull.example", HTTPPullDomain: "web.example:8443", App: "live", HTTPScheme: "https",
 			RTS: true, TTL: time.Hour, RTCAppID: rtcAppID, RTCAppKey: rtcAppKey}})
 	return b
@@ -128,7 +128,8 @@ func wantErr(t testing.TB, err error, kind errs.Kind, reason string) {
 
 // groups is a provider that remembers what it was asked.
 type groups struct {
-	im.Provider
+	im.Old
+	im.New
 	mu      sync.Mutex
 	created []string
 	deleted []string
@@ -146,7 +147,9 @@ func (g *groups) CreateGroup(_ context.Context, creator, id string) (string, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.created = append(g.created, id)
+	if id != "" {
+		g.created = append(g.created, id)
+	}
 	return id, nil
 }
 
@@ -158,6 +161,21 @@ func (g *groups) DeleteGroup(ctx context.Context, id string) error {
 		return g.onDelete(ctx)
 	}
 	return ctx.Err()
+}
+
+// muter is a provider that silences groups itself.
+type muter struct {
+	*groups
+	calls  []string // "id creator true"
+	broken bool
+}
+
+func (m *muter) MuteGroup(_ context.Context, id, creator string, muted bool) error {
+	m.calls = append(m.calls, fmt.Sprintf("%s %s %t", id, creator, muted))
+	if m.broken {
+		return errBroken
+	}
+	return nil
 }
 
 // left lists the groups that are there.

@@ -13,6 +13,7 @@ import (
 
 	api "github.com/stagedoor-live/stagedoor/gen/appserver"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 )
 
@@ -64,14 +65,26 @@ func (s *Server) toRoom(d room.Detail) api.Room {
 		CreatedAt: s.formatTime(d.CreatedAt), UpdatedAt: s.formatTime(d.UpdatedAt),
 		StartedAt: s.formatOptional(d.StartedAt), StoppedAt: s.formatOptional(d.StoppedAt),
 		Metrics: &metrics, VODInfo: toVODInfo(d),
-		// The built-in message groups mute nobody.
-		UserStatus:  api.UserStatus{MuteSource: []string{}},
+		UserStatus:  toUserStatus(d.Mute),
 		PushURLInfo: toPushURLs(d.Links.Push), PullURLInfo: toPullURLs(d.Links.Pull), LinkInfo: toLinkInfo(d.Links.Link),
 	}
 }
 
 func toMetrics(m room.Metrics) api.RoomMetrics {
 	return api.RoomMetrics{LikeCount: clamp(m.Likes), OnlineCount: clamp(m.Online), Pv: clamp(m.PV), Uv: clamp(m.UV)}
+}
+
+// toUserStatus never leaves the list of sources nil: the web client looks into
+// it unchecked.
+func toUserStatus(m im.MuteState) api.UserStatus {
+	out := api.UserStatus{Mute: m.Muted, MuteSource: []string{}}
+	if m.ByGroup {
+		out.MuteSource = append(out.MuteSource, "group")
+	}
+	if m.ByUser {
+		out.MuteSource = append(out.MuteSource, "user")
+	}
+	return out
 }
 
 func toPushURLs(u *room.PushURLs) *api.PushURLInfo {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/im"
+	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 )
 
 // recordNodes serves every recording but those named "unserved".
@@ -28,7 +29,7 @@ func (recordNodes) RecordURL(_, file string) string {
 
 // groupsSpy is the built-in provider, until it is told to fail.
 type groupsSpy struct {
-	im.Provider
+	*builtin.Provider
 	failing  atomic.Bool
 	panicing atomic.Bool
 

@@ -19,6 +19,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -71,7 +72,7 @@ func setup(t *testing.T, options ...func(*bench)) *bench {
 	b.access = access.New(access.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(),
 		App: "live", PublishHost: "push.example.com", PlayHost: "pull.example.com", Policy: access.DenyByDefault})
 	b.groups = &groupsSpy{Provider: &builtin.Provider{AppID: "demoapp", AppKey: imAppKey, AppSign: "demosign", Now: b.clock.now, Rand: nonces}}
-	b.rooms = room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: ids, Log: log.Logger(), Groups: b.groups, Signer: b.access, Nodes: recordNodes{},
+	b.rooms = room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: ids, Log: log.Logger(), Groups: im.Families{Old: b.groups, New: b.groups}, Signer: b.access, Nodes: recordNodes{},
 		Links: room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", HTTPPullDomain: "pull.example.com", App: "live",
 			HTTPScheme: "https", TTL: linkTTL, RTCAppID: rtcAppID, RTCAppKey: rtcAppKey}})
 	b.app = &Server{Accounts: b.accounts, Rooms: b.rooms, Groups: b.groups}

@@ -88,7 +88,7 @@ func (b *bench) addServices(t *testing.T) {
 	b.access = access.New(access.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader, Log: log,
 		Owners: owners, App: "live", Policy: access.DenyByDefault})
 	b.rooms = room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: rand.Reader, Log: log, Signer: b.access,
-		Groups: &builtin.Provider{AppID: "app", AppKey: "key", AppSign: "sign", Now: b.clock.now, Rand: rand.Reader},
+		Groups: builtin.Families(&builtin.Provider{AppID: "app", AppKey: "key", AppSign: "sign", Now: b.clock.now, Rand: rand.Reader}),
 		Links:  room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", App: "live", TTL: time.Hour}})
 	owners.Service = b.rooms
 	b.ledger = ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log, Access: b.access, Rooms: b.rooms, Nodes: b.media,

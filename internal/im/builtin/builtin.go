@@ -23,7 +23,7 @@ import (
 // TokenTTL is how long tokens are good; the vendor advises a day.
 const TokenTTL = 24 * time.Hour
 
-// Provider implements im.Provider.
+// Provider implements im.Old and im.New.
 type Provider struct {
 	AppID   string
 	AppKey  string
@@ -32,7 +32,14 @@ type Provider struct {
 	Rand    io.Reader
 }
 
-var _ im.Provider = (*Provider)(nil)
+var (
+	_ im.Old     = (*Provider)(nil)
+	_ im.New     = (*Provider)(nil)
+	_ im.Deleter = (*Provider)(nil)
+)
+
+// Families lets the provider serve both families.
+func Families(p *Provider) im.Families { return im.Families{Old: p, New: p} }
 
 // CreateGroup takes the wanted id.
 func (p *Provider) CreateGroup(_ context.Context, _, id string) (string, error) { return id, nil }

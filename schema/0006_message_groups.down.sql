@@ -1,0 +1,2 @@
+DROP TABLE stray_groups;
+ALTER TABLE rooms DROP COLUMN vod_id, DROP COLUMN muted;
