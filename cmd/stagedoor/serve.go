@@ -226,7 +226,7 @@ func (a *app) chores(ctx context.Context) {
 		case <-often.C:
 			a.chore(ctx, a.access.FlushKeyUse)
 		case <-seldom.C:
-			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.ledger.Purge, a.rooms.SweepGroups)
+			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.rooms.SweepGroups)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 const ruleByID = `-- name: RuleByID :one
-SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at FROM auth_rules WHERE id = $1
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options FROM auth_rules WHERE id = $1
 `
 
 func (q *Queries) RuleByID(ctx context.Context, db DBTX, id int64) (AuthRule, error) {
@@ -28,6 +28,7 @@ func (q *Queries) RuleByID(ctx context.Context, db DBTX, id int64) (AuthRule, er
 		&i.ValidSeconds,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Options,
 	)
 	return i, err
 }
@@ -55,10 +56,95 @@ func (q *Queries) RuleDelete(ctx context.Context, db DBTX, id int64) (int64, err
 	return result.RowsAffected(), nil
 }
 
+const ruleEnable = `-- name: RuleEnable :one
+UPDATE auth_rules SET enabled = $1, updated_at = $2
+WHERE domain = $3 AND vhost = $4 AND app = $5 AND scene = $6
+RETURNING id
+`
+
+type RuleEnableParams struct {
+	Enabled bool
+	Now     time.Time
+	Domain  string
+	Vhost   string
+	App     string
+	Scene   string
+}
+
+func (q *Queries) RuleEnable(ctx context.Context, db DBTX, arg RuleEnableParams) (int64, error) {
+	row := db.QueryRow(ctx, ruleEnable,
+		arg.Enabled,
+		arg.Now,
+		arg.Domain,
+		arg.Vhost,
+		arg.App,
+		arg.Scene,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
+const ruleFind = `-- name: RuleFind :many
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options FROM auth_rules
+WHERE ($1::text IS NULL OR domain = $1)
+  AND ($2::text IS NULL OR vhost = $2)
+  AND ($3::text IS NULL OR app = $3)
+  AND ($4::text = '' OR scene = $4)
+ORDER BY domain, vhost, app, scene
+LIMIT $5
+`
+
+type RuleFindParams struct {
+	Domain   *string
+	Vhost    *string
+	App      *string
+	Scene    string
+	RowLimit int32
+}
+
+func (q *Queries) RuleFind(ctx context.Context, db DBTX, arg RuleFindParams) ([]AuthRule, error) {
+	rows, err := db.Query(ctx, ruleFind,
+		arg.Domain,
+		arg.Vhost,
+		arg.App,
+		arg.Scene,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuthRule{}
+	for rows.Next() {
+		var i AuthRule
+		if err := rows.Scan(
+			&i.ID,
+			&i.Domain,
+			&i.Vhost,
+			&i.App,
+			&i.Scene,
+			&i.Scheme,
+			&i.Enabled,
+			&i.ValidSeconds,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Options,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ruleInsert = `-- name: RuleInsert :one
-INSERT INTO auth_rules (domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
-RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at
+INSERT INTO auth_rules (domain, vhost, app, scene, scheme, options, enabled, valid_seconds, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
 `
 
 type RuleInsertParams struct {
@@ -67,6 +153,7 @@ type RuleInsertParams struct {
 	App          string
 	Scene        string
 	Scheme       string
+	Options      []byte
 	Enabled      bool
 	ValidSeconds int32
 	Now          time.Time
@@ -79,6 +166,7 @@ func (q *Queries) RuleInsert(ctx context.Context, db DBTX, arg RuleInsertParams)
 		arg.App,
 		arg.Scene,
 		arg.Scheme,
+		arg.Options,
 		arg.Enabled,
 		arg.ValidSeconds,
 		arg.Now,
@@ -95,6 +183,7 @@ func (q *Queries) RuleInsert(ctx context.Context, db DBTX, arg RuleInsertParams)
 		&i.ValidSeconds,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Options,
 	)
 	return i, err
 }
@@ -103,7 +192,7 @@ const ruleInsertDefault = `-- name: RuleInsertDefault :one
 INSERT INTO auth_rules (scene, scheme, created_at, updated_at)
 VALUES ($1, $2, $3, $3)
 ON CONFLICT DO NOTHING
-RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at
+RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
 `
 
 type RuleInsertDefaultParams struct {
@@ -126,12 +215,13 @@ func (q *Queries) RuleInsertDefault(ctx context.Context, db DBTX, arg RuleInsert
 		&i.ValidSeconds,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Options,
 	)
 	return i, err
 }
 
 const ruleList = `-- name: RuleList :many
-SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at FROM auth_rules ORDER BY id
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options FROM auth_rules ORDER BY id
 `
 
 func (q *Queries) RuleList(ctx context.Context, db DBTX) ([]AuthRule, error) {
@@ -154,6 +244,7 @@ func (q *Queries) RuleList(ctx context.Context, db DBTX) ([]AuthRule, error) {
 			&i.ValidSeconds,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Options,
 		); err != nil {
 			return nil, err
 		}
@@ -177,7 +268,7 @@ func (q *Queries) RuleLock(ctx context.Context, db DBTX, id int64) (int64, error
 }
 
 const ruleSetEnabled = `-- name: RuleSetEnabled :one
-UPDATE auth_rules SET enabled = $1, updated_at = $2 WHERE id = $3 RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at
+UPDATE auth_rules SET enabled = $1, updated_at = $2 WHERE id = $3 RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
 `
 
 type RuleSetEnabledParams struct {
@@ -200,6 +291,59 @@ func (q *Queries) RuleSetEnabled(ctx context.Context, db DBTX, arg RuleSetEnable
 		&i.ValidSeconds,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Options,
+	)
+	return i, err
+}
+
+const ruleWrite = `-- name: RuleWrite :one
+INSERT INTO auth_rules AS r (domain, vhost, app, scene, scheme, options, enabled, valid_seconds, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, coalesce($7::boolean, false), $8, $9, $9)
+ON CONFLICT (domain, vhost, app, scene) DO UPDATE
+SET scheme = EXCLUDED.scheme, options = EXCLUDED.options, enabled = coalesce($7::boolean, r.enabled),
+    valid_seconds = EXCLUDED.valid_seconds, updated_at = EXCLUDED.updated_at
+RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
+`
+
+type RuleWriteParams struct {
+	Domain       string
+	Vhost        string
+	App          string
+	Scene        string
+	Scheme       string
+	Options      []byte
+	Enabled      *bool
+	ValidSeconds int32
+	Now          time.Time
+}
+
+// The whole rule, whether it is there or not. What is not said about enabled
+// stays as it is; a new rule is off.
+func (q *Queries) RuleWrite(ctx context.Context, db DBTX, arg RuleWriteParams) (AuthRule, error) {
+	row := db.QueryRow(ctx, ruleWrite,
+		arg.Domain,
+		arg.Vhost,
+		arg.App,
+		arg.Scene,
+		arg.Scheme,
+		arg.Options,
+		arg.Enabled,
+		arg.ValidSeconds,
+		arg.Now,
+	)
+	var i AuthRule
+	err := row.Scan(
+		&i.ID,
+		&i.Domain,
+		&i.Vhost,
+		&i.App,
+		&i.Scene,
+		&i.Scheme,
+		&i.Enabled,
+		&i.ValidSeconds,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Options,
 	)
 	return i, err
 }

@@ -11,9 +11,9 @@ import (
 )
 
 const keyInsert = `-- name: KeyInsert :one
-INSERT INTO signing_keys (rule_id, kid, secret_sealed, state, created_at, changed_at)
-VALUES ($1, $2, $3, $4, $5, $5)
-RETURNING id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at
+INSERT INTO signing_keys (rule_id, kid, secret_sealed, state, scheme, options, position, created_at, changed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+RETURNING id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at, scheme, options, position
 `
 
 type KeyInsertParams struct {
@@ -21,6 +21,9 @@ type KeyInsertParams struct {
 	Kid          string
 	SecretSealed []byte
 	State        string
+	Scheme       string
+	Options      []byte
+	Position     int32
 	Now          time.Time
 }
 
@@ -30,6 +33,9 @@ func (q *Queries) KeyInsert(ctx context.Context, db DBTX, arg KeyInsertParams) (
 		arg.Kid,
 		arg.SecretSealed,
 		arg.State,
+		arg.Scheme,
+		arg.Options,
+		arg.Position,
 		arg.Now,
 	)
 	var i SigningKey
@@ -42,12 +48,43 @@ func (q *Queries) KeyInsert(ctx context.Context, db DBTX, arg KeyInsertParams) (
 		&i.CreatedAt,
 		&i.ChangedAt,
 		&i.LastUsedAt,
+		&i.Scheme,
+		&i.Options,
+		&i.Position,
 	)
 	return i, err
 }
 
+const keyKeep = `-- name: KeyKeep :exec
+UPDATE signing_keys SET state = $1, scheme = $2, options = $3, position = $4,
+    changed_at = CASE WHEN state = $1 THEN changed_at ELSE $5 END
+WHERE id = $6
+`
+
+type KeyKeepParams struct {
+	State    string
+	Scheme   string
+	Options  []byte
+	Position int32
+	Now      time.Time
+	ID       int64
+}
+
+// A key that stays when its rule is written anew.
+func (q *Queries) KeyKeep(ctx context.Context, db DBTX, arg KeyKeepParams) error {
+	_, err := db.Exec(ctx, keyKeep,
+		arg.State,
+		arg.Scheme,
+		arg.Options,
+		arg.Position,
+		arg.Now,
+		arg.ID,
+	)
+	return err
+}
+
 const keyList = `-- name: KeyList :many
-SELECT id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at FROM signing_keys ORDER BY rule_id, id
+SELECT id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at, scheme, options, position FROM signing_keys ORDER BY rule_id, position, id
 `
 
 func (q *Queries) KeyList(ctx context.Context, db DBTX) ([]SigningKey, error) {
@@ -68,6 +105,9 @@ func (q *Queries) KeyList(ctx context.Context, db DBTX) ([]SigningKey, error) {
 			&i.CreatedAt,
 			&i.ChangedAt,
 			&i.LastUsedAt,
+			&i.Scheme,
+			&i.Options,
+			&i.Position,
 		); err != nil {
 			return nil, err
 		}
@@ -120,7 +160,7 @@ func (q *Queries) KeySetState(ctx context.Context, db DBTX, arg KeySetStateParam
 }
 
 const keysByRule = `-- name: KeysByRule :many
-SELECT id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at FROM signing_keys WHERE rule_id = $1 ORDER BY id
+SELECT id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at, scheme, options, position FROM signing_keys WHERE rule_id = $1 ORDER BY position, id
 `
 
 func (q *Queries) KeysByRule(ctx context.Context, db DBTX, ruleID int64) ([]SigningKey, error) {
@@ -141,6 +181,9 @@ func (q *Queries) KeysByRule(ctx context.Context, db DBTX, ruleID int64) ([]Sign
 			&i.CreatedAt,
 			&i.ChangedAt,
 			&i.LastUsedAt,
+			&i.Scheme,
+			&i.Options,
+			&i.Position,
 		); err != nil {
 			return nil, err
 		}
@@ -150,6 +193,73 @@ func (q *Queries) KeysByRule(ctx context.Context, db DBTX, ruleID int64) ([]Sign
 		return nil, err
 	}
 	return items, nil
+}
+
+const keysByRules = `-- name: KeysByRules :many
+SELECT id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at, scheme, options, position FROM signing_keys WHERE rule_id = ANY($1::bigint[]) AND state <> 'revoked' ORDER BY rule_id, position, id
+`
+
+func (q *Queries) KeysByRules(ctx context.Context, db DBTX, ruleIds []int64) ([]SigningKey, error) {
+	rows, err := db.Query(ctx, keysByRules, ruleIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SigningKey{}
+	for rows.Next() {
+		var i SigningKey
+		if err := rows.Scan(
+			&i.ID,
+			&i.RuleID,
+			&i.Kid,
+			&i.SecretSealed,
+			&i.State,
+			&i.CreatedAt,
+			&i.ChangedAt,
+			&i.LastUsedAt,
+			&i.Scheme,
+			&i.Options,
+			&i.Position,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const keysForgetRevoked = `-- name: KeysForgetRevoked :exec
+DELETE FROM signing_keys WHERE id IN (
+    SELECT k.id FROM signing_keys k WHERE k.rule_id = $1 AND k.state = 'revoked'
+    ORDER BY k.changed_at DESC, k.id DESC OFFSET $2::int)
+`
+
+type KeysForgetRevokedParams struct {
+	RuleID int64
+	Kept   int32
+}
+
+// Only the last ones are worth telling from a forgery.
+func (q *Queries) KeysForgetRevoked(ctx context.Context, db DBTX, arg KeysForgetRevokedParams) error {
+	_, err := db.Exec(ctx, keysForgetRevoked, arg.RuleID, arg.Kept)
+	return err
+}
+
+const keysRevoke = `-- name: KeysRevoke :exec
+UPDATE signing_keys SET state = 'revoked', changed_at = $1 WHERE id = ANY($2::bigint[])
+`
+
+type KeysRevokeParams struct {
+	Now time.Time
+	Ids []int64
+}
+
+func (q *Queries) KeysRevoke(ctx context.Context, db DBTX, arg KeysRevokeParams) error {
+	_, err := db.Exec(ctx, keysRevoke, arg.Now, arg.Ids)
+	return err
 }
 
 const keysTouch = `-- name: KeysTouch :exec

@@ -55,6 +55,9 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool) Decision {
 	if e.Stream.Vhost == "" {
 		e.Stream.Vhost = media.DefaultVhost
 	}
+	if s.Banned(now, e.Host, e.Stream) {
+		return deny(media.StreamForbidden)
+	}
 	if scene == media.Publish && s.view.roomClosed(e.Stream.Name) && e.Stream.App == s.App {
 		return deny(media.RoomEnded)
 	}
@@ -63,7 +66,7 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool) Decision {
 	if byToken.Allow {
 		return byToken
 	}
-	bySignature := bySignature(now, scene, e, rule, recheck)
+	bySignature := s.bySignature(now, scene, e, rule, recheck)
 	if bySignature.Allow {
 		return bySignature
 	}
@@ -118,15 +121,24 @@ func validName(name string, slashes bool) bool {
 // clientHost is the host that a rule's domain is compared with. Servers report
 // an address, their default vhost or nothing for clients that used no name.
 func (s *Service) clientHost(scene media.Scene, host string) string {
-	if host != "" && host != media.DefaultVhost {
-		if _, err := netip.ParseAddr(host); err != nil {
-			return strings.ToLower(host)
-		}
+	if name := hostName(host); name != "" {
+		return name
 	}
 	if scene == media.Publish {
 		return s.PublishHost
 	}
 	return s.PlayHost
+}
+
+// hostName returns a host in lower case if it is a name, and "" otherwise.
+func hostName(host string) string {
+	if host == "" || host == media.DefaultVhost {
+		return ""
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return ""
+	}
+	return strings.ToLower(host)
 }
 
 // tokenOf reads the live token of a request. The alias of players counts only
@@ -171,29 +183,43 @@ var statusReasons = map[urlsign.Status]media.Reason{
 	urlsign.Repeated:     media.CredentialConflict,
 }
 
-func bySignature(now time.Time, scene media.Scene, e media.Event, r *rule, recheck bool) Decision {
-	if r == nil || r.scheme == nil {
+// bySignature looks for a signature under the rule in the request.
+func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r *rule, recheck bool) Decision {
+	if r == nil || len(r.groups) == 0 {
 		return Decision{}
 	}
 	opts := urlsign.VerifyOptions{Now: now, Validity: r.validity, IgnoreExpiry: recheck}
-	res := r.scheme.Verify(e.Query, target(scene, e), r.verifyKeys, opts)
+	t := target(scene, e)
+	t.Host = s.signedHost(r, scene, e.Host)
+	res := r.verify(e.Query, t, opts)
 	switch res.Status {
 	case urlsign.Absent:
 		return Decision{}
 	case urlsign.Valid:
-		return Decision{Allow: true, Reason: media.Allowed, keyID: r.keyIDs[res.KeyID],
+		return Decision{Allow: true, Reason: media.Allowed, keyID: r.keyID(res.KeyID),
 			Credential: Credential{Kind: BySignature, ID: r.idText + "/" + res.KeyID}}
-	case urlsign.Mismatch:
-		if len(r.revokedKeys) > 0 && r.scheme.Verify(e.Query, target(scene, e), r.revokedKeys, opts).Status == urlsign.Valid {
-			return deny(media.KeyRevoked)
-		}
+	}
+	if res.KeyID == "" && r.revoked(e.Query, t, opts) {
+		return deny(media.KeyRevoked)
 	}
 	return deny(statusReasons[res.Status])
 }
 
+// signedHost is the domain that a signature covers, where its scheme covers
+// one: the rule's own, since the rule was chosen by that name, and under a rule
+// of any domain the host that the client used, as far as its media server tells.
+// That is the client's word: a signature under such a rule ties a URL to the
+// name it was made for, not to a server. Signing and verifying both ask here.
+func (s *Service) signedHost(r *rule, scene media.Scene, host string) string {
+	if r.domain != "" {
+		return r.domain
+	}
+	return s.clientHost(scene, host)
+}
+
 func target(scene media.Scene, e media.Event) urlsign.Target {
 	addr, _ := netip.ParseAddr(e.Address)
-	return urlsign.Target{Scene: signScene(scene), App: e.Stream.App, Stream: e.Stream.Name, Path: pathOf(e), Host: e.Host, Addr: addr}
+	return urlsign.Target{Scene: signScene(scene), App: e.Stream.App, Stream: e.Stream.Name, Path: pathOf(e), Addr: addr}
 }
 
 // pathOf is the path of the URL that the client must have asked for, as far as

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +15,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 // KeyState is where a signing key stands between creation and revocation.
@@ -29,41 +31,56 @@ const (
 
 // Key is a signing key without its secret.
 type Key struct {
-	ID        string
-	State     KeyState
+	ID    string
+	State KeyState
+	// Scheme and Options are the key's own; an empty Scheme signs as the rule says.
+	Scheme    string
+	Options   urlsign.Options
 	CreatedAt time.Time
 	ChangedAt time.Time
 	LastUsed  *time.Time
 }
 
-// The bounds of a key that an operator brings along, in bytes. The lower one
-// admits what cloud vendors hand out.
-const minSecret, maxSecret = 8, 256
+// The bounds of a secret that an operator brings along, in bytes. The lower one
+// admits what cloud vendors hand out; Volcengine lets its customers choose one
+// of a single character.
+const minSecret, minVolcengineSecret, maxSecret = 8, 1, 256
 
-func validSecret(secret string) error {
-	if secret != "" && (len(secret) < minSecret || len(secret) > maxSecret) {
-		return errs.InvalidField("secret", "a key has 8 to 256 bytes")
+func validSecret(scheme, secret string) error {
+	shortest := minSecret
+	if strings.HasPrefix(scheme, "volcengine_") {
+		shortest = minVolcengineSecret
+	}
+	if secret != "" && (len(secret) < shortest || len(secret) > maxSecret) {
+		return errs.InvalidField("secret", fmt.Sprintf("a key has %d to %d bytes", shortest, maxSecret))
 	}
 	return nil
 }
 
+// maxKeys bounds the live keys of one rule, and the revoked ones that it
+// remembers: a request that no key has signed is tried with all of them.
+const maxKeys = 100
+
+var errTooManyKeys = errs.New(errs.Conflict, "too_many_keys", "a rule has at most 100 keys that are not revoked")
+
 // AddKey adds a key to a rule, in state next, or active at once when activate
-// is set; the key that was active retires then. Errors: Invalid, NotFound.
+// is set; the key that was active retires then. Errors: Invalid, NotFound,
+// Conflict.
 func (s *Service) AddKey(ctx context.Context, ruleID int64, secret string, activate bool) (Key, error) {
-	if err := validSecret(secret); err != nil {
-		return Key{}, err
-	}
-	now, state := s.Now(), KeyNext
+	now, k := s.Now(), newKey{secret: secret, state: KeyNext, position: maxKeys}
 	var row db.SigningKey
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := s.roomForKey(ctx, tx, ruleID, secret); err != nil {
+			return err
+		}
 		if activate {
-			state = KeyActive
+			k.state = KeyActive
 			if err := s.retireActive(ctx, tx, ruleID, now); err != nil {
 				return err
 			}
 		}
 		var err error
-		row, err = s.insertKey(ctx, tx, ruleID, secret, state, now)
+		row, err = s.insertKey(ctx, tx, ruleID, k, now)
 		return err
 	})
 	if err != nil {
@@ -71,6 +88,25 @@ func (s *Service) AddKey(ctx context.Context, ruleID int64, secret string, activ
 	}
 	_, err = s.refreshRule(ctx, ruleID)
 	return keyFromRow(row), err
+}
+
+// roomForKey says whether a rule can take one more key of this secret.
+func (s *Service) roomForKey(ctx context.Context, tx pgx.Tx, ruleID int64, secret string) error {
+	rule, err := s.q.RuleByID(ctx, tx, ruleID)
+	if noRows(err) {
+		return errRuleNotFound
+	}
+	if err != nil {
+		return err
+	}
+	if err := validSecret(rule.Scheme, secret); err != nil {
+		return err
+	}
+	live, err := s.q.KeysByRules(ctx, tx, []int64{ruleID})
+	if err == nil && len(live) >= maxKeys {
+		return errTooManyKeys
+	}
+	return err
 }
 
 // SetKeyState moves a key. Making one active retires the key that was; a
@@ -115,7 +151,16 @@ func (s *Service) retireActive(ctx context.Context, tx pgx.Tx, ruleID int64, now
 
 const kidAlphabet = "abcdefghijkmnpqrstuvwxyz23456789"
 
-func (s *Service) insertKey(ctx context.Context, d db.DBTX, ruleID int64, secret string, state KeyState, now time.Time) (db.SigningKey, error) {
+// newKey is the input of insertKey.
+type newKey struct {
+	secret   string // empty for a random one
+	state    KeyState
+	scheme   string // empty for the rule's
+	options  urlsign.Options
+	position int
+}
+
+func (s *Service) insertKey(ctx context.Context, d db.DBTX, ruleID int64, k newKey, now time.Time) (db.SigningKey, error) {
 	var id [6]byte
 	if _, err := io.ReadFull(s.Rand, id[:]); err != nil {
 		return db.SigningKey{}, err
@@ -123,16 +168,17 @@ func (s *Service) insertKey(ctx context.Context, d db.DBTX, ruleID int64, secret
 	for i, b := range id {
 		id[i] = kidAlphabet[int(b)%len(kidAlphabet)]
 	}
-	if secret == "" {
+	if k.secret == "" {
 		var b [24]byte
 		if _, err := io.ReadFull(s.Rand, b[:]); err != nil {
 			return db.SigningKey{}, err
 		}
-		secret = fmt.Sprintf("%x", b)
+		k.secret = fmt.Sprintf("%x", b)
 	}
 	kid := string(id[:])
-	return s.q.KeyInsert(ctx, d, db.KeyInsertParams{RuleID: ruleID, Kid: kid, State: string(state), Now: now,
-		SecretSealed: s.Box.Seal([]byte(secret), keyPurpose(ruleID, kid))})
+	return s.q.KeyInsert(ctx, d, db.KeyInsertParams{RuleID: ruleID, Kid: kid, State: string(k.state), Now: now,
+		SecretSealed: s.Box.Seal([]byte(k.secret), keyPurpose(ruleID, kid)),
+		Scheme:       k.scheme, Options: optionsToRow(k.options), Position: int32(k.position)})
 }
 
 func keyPurpose(ruleID int64, kid string) string {
@@ -140,7 +186,9 @@ func keyPurpose(ruleID int64, kid string) string {
 }
 
 func keyFromRow(k db.SigningKey) Key {
-	return Key{ID: k.Kid, State: KeyState(k.State), CreatedAt: k.CreatedAt, ChangedAt: k.ChangedAt, LastUsed: k.LastUsedAt}
+	out := Key{ID: k.Kid, State: KeyState(k.State), Scheme: k.Scheme, CreatedAt: k.CreatedAt, ChangedAt: k.ChangedAt, LastUsed: k.LastUsedAt}
+	out.Options, _ = optionsFromRow(k.Options)
+	return out
 }
 
 // FlushKeyUse writes down when signing keys were last used, so that an operator

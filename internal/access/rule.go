@@ -2,9 +2,8 @@ package access
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -29,7 +28,8 @@ type Rule struct {
 	App      string
 	Scene    media.Scene
 	Scheme   string
-	Strength string // "strong" or "compatibility"
+	Options  urlsign.Options
+	Strength string // "strong", "compatibility" or "unconfirmed"; see urlsign.Scheme
 	Enabled  bool
 	// Validity is added to the time in the URL when it is verified.
 	Validity  time.Duration
@@ -43,6 +43,7 @@ type NewRule struct {
 	Domain, Vhost, App string
 	Scene              media.Scene
 	Scheme             string // empty for DefaultScheme
+	Options            urlsign.Options
 	Disabled           bool
 	Validity           time.Duration
 	Secret             string // of the first key; empty for a random one
@@ -56,39 +57,70 @@ var ruleConstraints = map[string]*errs.Error{
 	"signing_keys_rule_id_fkey":             errRuleNotFound,
 }
 
+// place is what a rule is for.
+type place struct {
+	domain, vhost, app string
+	scene              media.Scene
+	validity           time.Duration
+}
+
 func (n *NewRule) validate() error {
 	if n.Scheme == "" {
 		n.Scheme = DefaultScheme
 	}
 	n.Domain = strings.ToLower(n.Domain)
-	if err := n.validateNames(); err != nil {
+	if err := (place{n.Domain, n.Vhost, n.App, n.Scene, n.Validity}).validate(); err != nil {
+		return err
+	}
+	if err := validScheme(n.Scheme, n.Options, n.Scene); err != nil {
+		return err
+	}
+	return validSecret(n.Scheme, n.Secret)
+}
+
+func (p place) validate() error {
+	if err := p.validateNames(); err != nil {
 		return err
 	}
 	switch {
-	case n.Scene != media.Publish && n.Scene != media.Play:
+	case p.scene != media.Publish && p.scene != media.Play:
 		return errs.InvalidField("scene", "scene is publish or play")
-	case n.Domain != "" && n.Vhost != "":
+	case p.domain != "" && p.vhost != "":
 		return errs.InvalidField("vhost", "a rule has a domain or a vhost, not both")
-	case n.Validity < 0 || n.Validity > 10*365*24*time.Hour:
+	case p.validity < 0 || p.validity > 10*365*24*time.Hour:
 		return errs.InvalidField("validity", "validity is between 0 and ten years")
 	}
-	if _, ok := urlsign.Lookup(n.Scheme); !ok {
-		return errs.InvalidField("scheme", "scheme is one of "+strings.Join(urlsign.Names(), ", "))
-	}
-	return validSecret(n.Secret)
+	return nil
 }
 
 // validateNames refuses names that no request could ever have, so that a rule
 // does not silently stand for nothing.
-func (n *NewRule) validateNames() error {
-	if n.Domain != "" && (!validName(n.Domain, false) || hasPort(n.Domain)) {
+func (p place) validateNames() error {
+	if p.domain != "" && (!validName(p.domain, false) || hasPort(p.domain)) {
 		return errs.InvalidField("domain", "a domain is a host name without port")
 	}
-	if n.Vhost != "" && !validName(n.Vhost, false) {
+	if p.vhost != "" && !validName(p.vhost, false) {
 		return errs.InvalidField("vhost", "not a name that a vhost can have")
 	}
-	if n.App != "" && !validName(n.App, true) {
+	if p.app != "" && !validName(p.app, true) {
 		return errs.InvalidField("app", "not a name that an application can have")
+	}
+	return nil
+}
+
+// validScheme says whether a scheme with these options can sign and verify the
+// URLs of a scene.
+func validScheme(name string, o urlsign.Options, scene media.Scene) error {
+	_, err := urlsign.New(name, o)
+	switch {
+	case errors.Is(err, urlsign.ErrUnknownScheme):
+		return errs.InvalidField("scheme", "scheme is one of "+strings.Join(urlsign.Names(), ", "))
+	case errors.Is(err, urlsign.ErrUnconfirmed):
+		return errs.InvalidField("scheme", name+": "+err.Error())
+	case err != nil:
+		return errs.InvalidField("options", err.Error())
+	case scene == media.Publish && urlsign.PlayOnly(name):
+		return errs.InvalidField("scheme", name+" is for playing only")
 	}
 	return nil
 }
@@ -110,12 +142,12 @@ func (s *Service) CreateRule(ctx context.Context, n NewRule) (Rule, error) {
 	var id int64
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		row, err := s.q.RuleInsert(ctx, tx, db.RuleInsertParams{Domain: n.Domain, Vhost: n.Vhost, App: n.App, Scene: string(n.Scene),
-			Scheme: n.Scheme, Enabled: !n.Disabled, ValidSeconds: int32(n.Validity / time.Second), Now: now})
+			Scheme: n.Scheme, Options: optionsToRow(n.Options), Enabled: !n.Disabled, ValidSeconds: int32(n.Validity / time.Second), Now: now})
 		if err != nil {
 			return err
 		}
 		id = row.ID
-		_, err = s.insertKey(ctx, tx, id, n.Secret, KeyActive, now)
+		_, err = s.insertKey(ctx, tx, id, newKey{secret: n.Secret, state: KeyActive}, now)
 		return err
 	})
 	if err != nil {
@@ -142,7 +174,7 @@ func (s *Service) EnsureDefaults(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if _, err := s.insertKey(ctx, tx, row.ID, "", KeyActive, now); err != nil {
+			if _, err := s.insertKey(ctx, tx, row.ID, newKey{state: KeyActive}, now); err != nil {
 				return err
 			}
 			made = append(made, row.ID)
@@ -224,50 +256,11 @@ func (s *Service) refreshRule(ctx context.Context, id int64) (Rule, error) {
 	return r, nil
 }
 
-func keyOf(row db.AuthRule) ruleKey {
-	return ruleKey{domain: row.Domain, vhost: row.Vhost, app: row.App, scene: media.Scene(row.Scene)}
-}
-
-// compile turns rows into what the decision uses. The active key comes first,
-// so that the usual request matches at once.
-func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) {
-	r := &rule{id: row.ID, idText: strconv.FormatInt(row.ID, 10), domain: row.Domain, vhost: row.Vhost, enabled: row.Enabled,
-		validity: time.Duration(row.ValidSeconds) * time.Second, keyIDs: map[string]int64{}}
-	scheme, ok := urlsign.Lookup(row.Scheme)
-	if !ok { // of a newer release: it admits nobody here, and stops nothing else
-		s.Log.Warn("rule of an unknown scheme", "rule", row.ID, "scheme", row.Scheme)
-		r.enabled = true
-		return r, nil
-	}
-	r.scheme = scheme
-	for _, k := range keys {
-		secret, err := s.Box.Open(k.SecretSealed, keyPurpose(row.ID, k.Kid))
-		if err != nil {
-			return nil, fmt.Errorf("rule %d key %s: %w", row.ID, k.Kid, err)
-		}
-		key := urlsign.Key{ID: k.Kid, Secret: secret}
-		r.keyIDs[k.Kid] = k.ID
-		r.addKey(key, KeyState(k.State))
-	}
-	return r, nil
-}
-
-func (r *rule) addKey(key urlsign.Key, state KeyState) {
-	switch state {
-	case KeyRevoked:
-		r.revokedKeys = append(r.revokedKeys, key)
-	case KeyActive:
-		r.signKey = &key
-		r.verifyKeys = append([]urlsign.Key{key}, r.verifyKeys...)
-	default:
-		r.verifyKeys = append(r.verifyKeys, key)
-	}
-}
-
 func ruleFromRow(row db.AuthRule) Rule {
 	r := Rule{ID: row.ID, Domain: row.Domain, Vhost: row.Vhost, App: row.App, Scene: media.Scene(row.Scene), Scheme: row.Scheme,
 		Enabled: row.Enabled, Validity: time.Duration(row.ValidSeconds) * time.Second, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt}
-	if scheme, ok := urlsign.Lookup(row.Scheme); ok {
+	r.Options, _ = optionsFromRow(row.Options)
+	if scheme, err := urlsign.New(row.Scheme, r.Options); err == nil {
 		r.Strength = scheme.Strength()
 	}
 	return r

@@ -12,7 +12,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
-	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 // view is what the decision knows. Reads share a lock for a few map look-ups;
@@ -24,6 +23,7 @@ type view struct {
 	tokens map[tokenHash]liveToken
 	pairs  map[int64][2]tokenHash // live token id -> its hashes here
 	closed map[string]struct{}    // ended and deleted rooms
+	bans   bans
 
 	usedMu sync.Mutex
 	used   map[int64]time.Time // signing key id -> last use, not yet written
@@ -32,21 +32,6 @@ type view struct {
 type ruleKey struct {
 	domain, vhost, app string
 	scene              media.Scene
-}
-
-type rule struct {
-	id         int64
-	idText     string
-	domain     string
-	vhost      string
-	enabled    bool
-	scheme     urlsign.Scheme // nil for one that this release does not know
-	validity   time.Duration
-	signKey    *urlsign.Key
-	verifyKeys []urlsign.Key
-	// revokedKeys only tell a revoked URL from a forged one.
-	revokedKeys []urlsign.Key
-	keyIDs      map[string]int64
 }
 
 type tokenHash [sha256.Size]byte
@@ -70,6 +55,7 @@ func (v *view) clear() {
 	v.tokens = map[tokenHash]liveToken{}
 	v.pairs = map[int64][2]tokenHash{}
 	v.closed = map[string]struct{}{}
+	v.bans.clear()
 }
 
 // ruleFor finds the most specific rule: domain before vhost before any, and at
@@ -151,7 +137,7 @@ const revokedKept = 7 * 24 * time.Hour
 
 // Tables names the tables whose changes the view follows.
 func (s *Service) Tables() []string {
-	return []string{"auth_rules", "signing_keys", "live_tokens", "accounts", "rooms"}
+	return []string{"auth_rules", "signing_keys", "live_tokens", "accounts", "rooms", "bans"}
 }
 
 // Reload replaces the whole view by one consistent snapshot of the database.
@@ -172,6 +158,7 @@ func (s *Service) Reload(ctx context.Context, d pg.DB) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.rules, v.byID, v.tokens, v.pairs, v.closed = fresh.rules, fresh.byID, fresh.tokens, fresh.pairs, fresh.closed
+	v.bans.replace(&fresh.bans)
 	return nil
 }
 
@@ -202,6 +189,13 @@ func (s *Service) fill(ctx context.Context, d db.DBTX, v *view) error {
 	for _, row := range tokens {
 		v.putToken(row)
 	}
+	inForce, err := s.q.BansInForce(ctx, d, s.Now())
+	if err != nil {
+		return err
+	}
+	for _, row := range inForce {
+		v.bans.put(row)
+	}
 	closed, err := s.q.RoomsClosed(ctx, d)
 	if err != nil {
 		return err
@@ -224,8 +218,11 @@ func (s *Service) Apply(ctx context.Context, d pg.DB, c pg.Change) error {
 	if err != nil {
 		return err
 	}
-	if c.Table == "live_tokens" {
+	switch c.Table {
+	case "live_tokens":
 		return s.applyToken(ctx, d, id)
+	case "bans":
+		return s.applyBan(ctx, d, id)
 	}
 	return s.applyRule(ctx, d, id)
 }

@@ -126,6 +126,7 @@ const (
 	Duplicate              Reason = "duplicate"    // the same callback again; the answer is the same
 	ServerRelay            Reason = "server_relay" // the media server's own pull or push
 	Unauthenticated        Reason = "callback_unauthenticated"
+	StreamForbidden        Reason = "stream_forbidden" // banned for a while, whatever the credential
 	RoomEnded              Reason = "room_ended"
 	NoCredential           Reason = "no_credential"
 	TokenUnknown           Reason = "token_unknown"

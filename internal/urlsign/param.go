@@ -27,6 +27,12 @@ const (
 // 768 raw bytes is returned without decoding, so that a hostile query cannot
 // make it allocate more; callers bound the length of what they accept.
 func Param(query, name string) (value string, found, conflicting bool) {
+	value, found, conflicting = rawParam(query, name)
+	return decode(value), found, conflicting
+}
+
+// rawParam is Param without decoding the value.
+func rawParam(query, name string) (value string, found, conflicting bool) {
 	query = strings.TrimPrefix(query, "?")
 	for more := true; more; {
 		// First at "&", then what is between at "?": so each byte is looked at
@@ -41,14 +47,14 @@ func Param(query, name string) (value string, found, conflicting bool) {
 				continue
 			}
 			if found && !sameDecoded(v, value) {
-				return decode(value), true, true
+				return value, true, true
 			}
 			if !found {
 				value, found = v, true
 			}
 		}
 	}
-	return decode(value), found, false
+	return value, found, false
 }
 
 // cut is strings.Cut for one byte, which is worth 20 ns in Param.
@@ -128,13 +134,24 @@ func hexDigit(c byte) (byte, bool) {
 // Valid if there is one to look at, and otherwise the answer of Verify.
 func credential(query, name string) (string, Status) {
 	value, found, conflicting := Param(query, name)
+	return value, credentialStatus(value, found, conflicting)
+}
+
+// rawCredential is credential for a scheme whose values need no escapes, so
+// that it allocates nothing even for those that have some.
+func rawCredential(query, name string) (string, Status) {
+	value, found, conflicting := rawParam(query, name)
+	return value, credentialStatus(value, found, conflicting)
+}
+
+func credentialStatus(value string, found, conflicting bool) Status {
 	switch {
 	case !found:
-		return "", Absent
+		return Absent
 	case conflicting:
-		return "", Repeated
+		return Repeated
 	case value == "" || len(value) > maxValue:
-		return "", Malformed
+		return Malformed
 	}
-	return value, Valid
+	return Valid
 }

@@ -47,7 +47,7 @@ const (
 )
 
 func (*stagedoor) Name() string     { return "stagedoor" }
-func (*stagedoor) Strength() string { return "strong" }
+func (*stagedoor) Strength() string { return strong }
 
 func (*stagedoor) AppendQuery(dst []byte, t Target, k Key, o SignOptions) []byte {
 	c := claims{

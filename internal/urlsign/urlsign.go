@@ -114,8 +114,10 @@ type Result struct {
 type Scheme interface {
 	// Name is how rules and settings refer to the scheme.
 	Name() string
-	// Strength is "strong", or "compatibility" for schemes that exist because
-	// deployed systems speak them and should not be chosen afresh.
+	// Strength is "strong", "compatibility" for schemes that exist because
+	// deployed systems speak them and should not be chosen afresh, or
+	// "unconfirmed" for such a one of which a part is inferred, because its
+	// vendor does not publish it.
 	Strength() string
 	// AppendQuery appends the signature parameter, as "name=value" without a
 	// leading "?" or "&". It returns dst unchanged if k cannot sign t as asked.
@@ -125,25 +127,35 @@ type Scheme interface {
 	Verify(query string, t Target, keys []Key, o VerifyOptions) Result
 }
 
-func schemes() [2]Scheme { return [...]Scheme{&stagedoor{}, &aliyunA{}} }
+const (
+	strong        = "strong"
+	compatibility = "compatibility"
+	unconfirmed   = "unconfirmed"
+)
 
-// Lookup returns the scheme of that exact name.
-func Lookup(name string) (Scheme, bool) {
-	for _, s := range schemes() {
-		if s.Name() == name {
-			return s, true
-		}
+// The schemes without options: there is one of each.
+var (
+	theStagedoor Scheme = &stagedoor{}
+	theAliyunA   Scheme = newAliyunA()
+)
+
+func singleton(name string) Scheme {
+	if name == "aliyun_a" {
+		return theAliyunA
 	}
-	return nil, false
+	return theStagedoor
+}
+
+// Lookup returns the scheme of that exact name without options. A scheme that
+// needs some, which volcengine_custom does, is not found.
+func Lookup(name string) (Scheme, bool) {
+	s, err := New(name, Options{})
+	return s, err == nil
 }
 
 // Names lists the schemes, the default of new rules first.
 func Names() []string {
-	var names []string
-	for _, s := range schemes() {
-		names = append(names, s.Name())
-	}
-	return names
+	return []string{"stagedoor", "aliyun_a", "volcengine_a", "volcengine_b", "volcengine_custom"}
 }
 
 // maxPath bounds the text that is hashed for a client. No encoder or player

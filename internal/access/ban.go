@@ -1,0 +1,228 @@
+package access
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+// Ban forbids one stream to publishers and players for a while.
+//
+// One of Vhost and Domain says where. A Vhost is one that media servers report.
+// A Domain is that of streams whose vhost has the name, and of clients that used
+// it as host name. A name that Stagedoor is configured to hand out in URLs stands
+// for the default vhost too, in either field: most media servers have no other.
+type Ban struct {
+	Vhost, Domain, App, Stream string
+	CreatedAt                  time.Time
+	Until                      time.Time // the first instant at which it is over
+	Active                     bool      // not over when it was listed
+}
+
+// The bounds of a ban. A caller whose clock is ahead may ask for a little more
+// than the longest one, and gets that.
+const (
+	longestBan  = 90 * 24 * time.Hour
+	clockMargin = 15 * time.Minute
+	// bansKept is how long a ban that is over is still listed.
+	bansKept = 7 * 24 * time.Hour
+	// maxBansListed bounds one page.
+	maxBansListed = 1000
+)
+
+// normalize brings names into the form in which they are stored and compared.
+func (b *Ban) normalize() error {
+	b.Domain, b.Vhost = strings.ToLower(b.Domain), banVhost(b.Vhost)
+	switch {
+	case (b.Vhost == "") == (b.Domain == ""):
+		return errs.InvalidField("vhost", "a ban has a vhost or a domain, and not both")
+	case b.Vhost != "" && !validName(b.Vhost, false):
+		return errs.InvalidField("vhost", "not a name that a vhost can have")
+	case b.Domain != "" && (!validName(b.Domain, false) || hasPort(b.Domain)):
+		return errs.InvalidField("domain", "a domain is a host name without port")
+	case !validName(b.App, true):
+		return errs.InvalidField("app", "not a name that an application can have")
+	case !validName(b.Stream, false):
+		return errs.InvalidField("stream", "not a name that a stream can have")
+	}
+	return nil
+}
+
+// banVhost ignores the case of a vhost, so that a ban cannot be missed for it.
+func banVhost(vhost string) string {
+	if strings.EqualFold(vhost, media.DefaultVhost) {
+		return media.DefaultVhost
+	}
+	return strings.ToLower(vhost)
+}
+
+// Forbid bans a stream until b.Until, which is 90 days ahead at the most and
+// when it is zero. A stream that is banned already is banned until then instead.
+// Sessions that are running end where the ledger finds them, not here. Error:
+// Invalid.
+func (s *Service) Forbid(ctx context.Context, b Ban) error {
+	if err := b.normalize(); err != nil {
+		return err
+	}
+	now := s.Now()
+	latest := now.Add(longestBan)
+	switch {
+	case b.Until.IsZero():
+		b.Until = latest
+	case !b.Until.After(now):
+		return errs.InvalidField("until", "the end of a ban lies ahead")
+	case b.Until.After(latest.Add(clockMargin)):
+		return errs.InvalidField("until", "a ban ends at most 90 days ahead")
+	case b.Until.After(latest):
+		b.Until = latest
+	}
+	row, err := s.q.BanWrite(ctx, s.DB, db.BanWriteParams{Vhost: b.Vhost, Domain: b.Domain, App: b.App, Stream: b.Stream, Now: now, Until: b.Until})
+	if err != nil {
+		return pg.Err(err, nil)
+	}
+	return pg.Err(s.applyBan(ctx, s.DB, row.ID), nil)
+}
+
+// Resume ends the ban of a stream. Nothing happens where there is none, so that
+// it can be repeated. Error: Invalid.
+func (s *Service) Resume(ctx context.Context, vhost, domain, app, stream string) error {
+	b := Ban{Vhost: vhost, Domain: domain, App: app, Stream: stream}
+	if err := b.normalize(); err != nil {
+		return err
+	}
+	id, err := s.q.BanDelete(ctx, s.DB, db.BanDeleteParams{Vhost: b.Vhost, Domain: b.Domain, App: b.App, Stream: b.Stream})
+	if noRows(err) {
+		return nil
+	}
+	if err != nil {
+		return pg.Err(err, nil)
+	}
+	return pg.Err(s.applyBan(ctx, s.DB, id), nil)
+}
+
+// BanFilter chooses bans. Empty fields choose any.
+type BanFilter struct {
+	Vhost, Domain, App, Stream string
+	Fuzzy                      bool // Stream may stand anywhere in the name
+	Descending                 bool // newest first
+	Offset, Limit              int  // a Limit of 0 is 1000, which is also the most
+}
+
+// Bans lists one page of bans, oldest first, and how many there are in all.
+// Those that are over are among them for a week.
+func (s *Service) Bans(ctx context.Context, f BanFilter) (bans []Ban, total int64, err error) {
+	f.Vhost, f.Domain = banVhost(f.Vhost), strings.ToLower(f.Domain)
+	if f.Limit <= 0 || f.Limit > maxBansListed {
+		f.Limit = maxBansListed
+	}
+	total, err = s.q.BanCount(ctx, s.DB, db.BanCountParams{Vhost: f.Vhost, Domain: f.Domain, App: f.App, Stream: f.Stream, Fuzzy: f.Fuzzy})
+	if err != nil {
+		return nil, 0, pg.Err(err, nil)
+	}
+	rows, err := s.q.BanList(ctx, s.DB, db.BanListParams{Vhost: f.Vhost, Domain: f.Domain, App: f.App, Stream: f.Stream, Fuzzy: f.Fuzzy,
+		Descending: f.Descending, RowLimit: int32(f.Limit), RowOffset: int32(min(max(f.Offset, 0), 1<<31-1))})
+	if err != nil {
+		return nil, 0, pg.Err(err, nil)
+	}
+	now := s.Now()
+	bans = make([]Ban, len(rows))
+	for i, r := range rows {
+		bans[i] = Ban{Vhost: r.Vhost, Domain: r.Domain, App: r.App, Stream: r.Stream, CreatedAt: r.CreatedAt, Until: r.Until, Active: r.Until.After(now)}
+	}
+	return bans, total, nil
+}
+
+// PurgeBans forgets bans that were over long ago.
+func (s *Service) PurgeBans(ctx context.Context) error {
+	_, err := s.q.BanPurge(ctx, s.DB, s.Now().Add(-bansKept))
+	return pg.Err(err, nil)
+}
+
+// Banned says whether a stream is forbidden now. Host is the name that a client
+// used, as its media server reports it, or "".
+func (s *Service) Banned(now time.Time, host string, st media.Stream) bool {
+	v := s.view
+	if !v.bans.any.Load() {
+		return false
+	}
+	vhost := banVhost(st.Vhost)
+	if vhost == "" {
+		vhost = media.DefaultVhost
+	}
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.bans.hit(now, vhost, st) || v.bans.hitDomain(now, hostName(host), st) {
+		return true
+	}
+	return vhost == media.DefaultVhost && (v.bans.hit(now, s.PublishHost, st) || v.bans.hit(now, s.PlayHost, st))
+}
+
+// bans are those in force, in memory. The view's lock guards them, except that
+// any can be read without it: nearly always there is no ban at all.
+type bans struct {
+	any  atomic.Bool
+	list map[banKey]time.Time // until when
+	byID map[int64]banKey
+}
+
+type banKey struct {
+	app, stream, name string
+	domain            bool // name is that of a domain, else of a vhost
+}
+
+func (b *bans) clear() {
+	b.list, b.byID = map[banKey]time.Time{}, map[int64]banKey{}
+	b.any.Store(false)
+}
+
+func (b *bans) replace(by *bans) {
+	b.list, b.byID = by.list, by.byID
+	b.any.Store(len(b.list) > 0)
+}
+
+func (b *bans) put(row db.Ban) {
+	k := banKey{app: row.App, stream: row.Stream, name: row.Vhost}
+	if row.Domain != "" {
+		k.name, k.domain = row.Domain, true
+	}
+	b.list[k], b.byID[row.ID] = row.Until, k
+	b.any.Store(true)
+}
+
+func (b *bans) drop(id int64) {
+	delete(b.list, b.byID[id])
+	delete(b.byID, id)
+	b.any.Store(len(b.list) > 0)
+}
+
+// hit says whether a ban of a vhost or a domain of this name is in force.
+func (b *bans) hit(now time.Time, name string, st media.Stream) bool {
+	return now.Before(b.list[banKey{app: st.App, stream: st.Name, name: name}]) || b.hitDomain(now, name, st)
+}
+
+func (b *bans) hitDomain(now time.Time, name string, st media.Stream) bool {
+	return now.Before(b.list[banKey{app: st.App, stream: st.Name, name: name, domain: true}])
+}
+
+// applyBan reads one ban again.
+func (s *Service) applyBan(ctx context.Context, d db.DBTX, id int64) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	row, err := s.q.BanByID(ctx, d, id)
+	if err != nil && !noRows(err) {
+		return err
+	}
+	s.view.mu.Lock()
+	defer s.view.mu.Unlock()
+	s.view.bans.drop(id)
+	if err == nil {
+		s.view.bans.put(row)
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+-- A ban that is still in force keeps its beginning.
+-- name: BanWrite :one
+INSERT INTO bans AS b (vhost, domain, app, stream, created_at, until)
+VALUES (@vhost, @domain, @app, @stream, @now, @until)
+ON CONFLICT (stream, app, vhost, domain) DO UPDATE
+SET until = EXCLUDED.until, created_at = CASE WHEN b.until > EXCLUDED.created_at THEN b.created_at ELSE EXCLUDED.created_at END
+RETURNING *;
+
+-- name: BanDelete :one
+DELETE FROM bans WHERE vhost = @vhost AND domain = @domain AND app = @app AND stream = @stream RETURNING id;
+
+-- name: BanByID :one
+SELECT * FROM bans WHERE id = @id;
+
+-- name: BansInForce :many
+SELECT * FROM bans WHERE until > @now;
+
+-- name: BanList :many
+SELECT * FROM bans
+WHERE (@vhost::text = '' OR vhost = @vhost)
+  AND (@domain::text = '' OR domain = @domain)
+  AND (@app::text = '' OR app = @app)
+  AND (@stream::text = '' OR stream = @stream OR @fuzzy::boolean AND strpos(stream, @stream) > 0)
+ORDER BY CASE WHEN @descending::boolean THEN created_at END DESC, CASE WHEN @descending::boolean THEN id END DESC, created_at, id
+LIMIT @row_limit OFFSET @row_offset;
+
+-- name: BanCount :one
+SELECT count(*) FROM bans
+WHERE (@vhost::text = '' OR vhost = @vhost)
+  AND (@domain::text = '' OR domain = @domain)
+  AND (@app::text = '' OR app = @app)
+  AND (@stream::text = '' OR stream = @stream OR @fuzzy::boolean AND strpos(stream, @stream) > 0);
+
+-- name: BanPurge :execrows
+DELETE FROM bans WHERE until < @before;
