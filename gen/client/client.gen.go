@@ -267,6 +267,7 @@ const (
 	RefusalReasonSignatureExpired        RefusalReason = "signature_expired"
 	RefusalReasonSignatureMalformed      RefusalReason = "signature_malformed"
 	RefusalReasonSignatureMismatch       RefusalReason = "signature_mismatch"
+	RefusalReasonStreamForbidden         RefusalReason = "stream_forbidden"
 	RefusalReasonTemporarilyUnavailable  RefusalReason = "temporarily_unavailable"
 	RefusalReasonTokenExpired            RefusalReason = "token_expired"
 	RefusalReasonTokenRevoked            RefusalReason = "token_revoked"
@@ -300,6 +301,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonSignatureMalformed:
 		return true
 	case RefusalReasonSignatureMismatch:
+		return true
+	case RefusalReasonStreamForbidden:
 		return true
 	case RefusalReasonTemporarilyUnavailable:
 		return true
@@ -539,6 +542,7 @@ type CallbackRefusal struct {
 	// | Code | Meaning |
 	// |---|---|
 	// | `callback_unauthenticated` | the callback does not come from a configured node |
+	// | `stream_forbidden` | the stream is forbidden for a while, whatever the credential |
 	// | `room_ended` | the room of this stream has ended |
 	// | `no_credential` | the client brought no credential and one is needed |
 	// | `token_unknown` | no such live token |
@@ -1503,6 +1507,7 @@ type PushURLInfo struct {
 // | Code | Meaning |
 // |---|---|
 // | `callback_unauthenticated` | the callback does not come from a configured node |
+// | `stream_forbidden` | the stream is forbidden for a while, whatever the credential |
 // | `room_ended` | the room of this stream has ended |
 // | `no_credential` | the client brought no credential and one is needed |
 // | `token_unknown` | no such live token |

@@ -33,6 +33,17 @@ type AuthRule struct {
 	ValidSeconds int32
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
+	Options      []byte
+}
+
+type Ban struct {
+	ID        int64
+	Vhost     string
+	Domain    string
+	App       string
+	Stream    string
+	CreatedAt time.Time
+	Until     time.Time
 }
 
 type LiveToken struct {
@@ -157,6 +168,9 @@ type SigningKey struct {
 	CreatedAt    time.Time
 	ChangedAt    time.Time
 	LastUsedAt   *time.Time
+	Scheme       string
+	Options      []byte
+	Position     int32
 }
 
 type StrayGroup struct {
