@@ -21,8 +21,33 @@ func (q *Queries) AccountAdminExists(ctx context.Context, db DBTX) (bool, error)
 	return exists, err
 }
 
+const accountByID = `-- name: AccountByID :one
+SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights FROM accounts WHERE id = $1
+`
+
+func (q *Queries) AccountByID(ctx context.Context, db DBTX, id int64) (Account, error) {
+	row := db.QueryRow(ctx, accountByID, id)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Username,
+		&i.Email,
+		&i.FullName,
+		&i.PasswordHash,
+		&i.Admin,
+		&i.PermissionLevel,
+		&i.DisabledAt,
+		&i.TokensNotBefore,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.PushRights,
+		&i.PullRights,
+	)
+	return i, err
+}
+
 const accountByUsername = `-- name: AccountByUsername :one
-SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at FROM accounts WHERE lower(username) = lower($1)
+SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights FROM accounts WHERE lower(username) = lower($1)
 `
 
 // Usernames are ASCII, so lower() here and strings.ToLower in Go agree under
@@ -42,14 +67,57 @@ func (q *Queries) AccountByUsername(ctx context.Context, db DBTX, username strin
 		&i.TokensNotBefore,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PushRights,
+		&i.PullRights,
+	)
+	return i, err
+}
+
+const accountCount = `-- name: AccountCount :one
+SELECT count(*) FROM accounts
+`
+
+func (q *Queries) AccountCount(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, accountCount)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const accountDelete = `-- name: AccountDelete :one
+DELETE FROM accounts WHERE lower(username) = lower($1)
+RETURNING id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights
+`
+
+func (q *Queries) AccountDelete(ctx context.Context, db DBTX, username string) (Account, error) {
+	row := db.QueryRow(ctx, accountDelete, username)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Username,
+		&i.Email,
+		&i.FullName,
+		&i.PasswordHash,
+		&i.Admin,
+		&i.PermissionLevel,
+		&i.DisabledAt,
+		&i.TokensNotBefore,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.PushRights,
+		&i.PullRights,
 	)
 	return i, err
 }
 
 const accountInsert = `-- name: AccountInsert :one
-INSERT INTO accounts (username, email, full_name, password_hash, admin, permission_level, tokens_not_before, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7)
-RETURNING id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at
+INSERT INTO accounts (username, email, full_name, password_hash, admin, permission_level, push_rights, pull_rights,
+    tokens_not_before, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6,
+    CASE WHEN $5 AND $7::text = '' THEN '*' ELSE $7::text END,
+    CASE WHEN $5 AND $8::text = '' THEN '*' ELSE $8::text END,
+    $9, $9, $9)
+RETURNING id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights
 `
 
 type AccountInsertParams struct {
@@ -59,6 +127,8 @@ type AccountInsertParams struct {
 	PasswordHash    string
 	Admin           bool
 	PermissionLevel int32
+	PushRights      string
+	PullRights      string
 	Now             time.Time
 }
 
@@ -70,6 +140,8 @@ func (q *Queries) AccountInsert(ctx context.Context, db DBTX, arg AccountInsertP
 		arg.PasswordHash,
 		arg.Admin,
 		arg.PermissionLevel,
+		arg.PushRights,
+		arg.PullRights,
 		arg.Now,
 	)
 	var i Account
@@ -85,12 +157,14 @@ func (q *Queries) AccountInsert(ctx context.Context, db DBTX, arg AccountInsertP
 		&i.TokensNotBefore,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PushRights,
+		&i.PullRights,
 	)
 	return i, err
 }
 
 const accountListAfter = `-- name: AccountListAfter :many
-SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at FROM accounts
+SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights FROM accounts
 WHERE lower(username) > lower($1)
 ORDER BY lower(username)
 LIMIT $2
@@ -122,6 +196,8 @@ func (q *Queries) AccountListAfter(ctx context.Context, db DBTX, arg AccountList
 			&i.TokensNotBefore,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PushRights,
+			&i.PullRights,
 		); err != nil {
 			return nil, err
 		}
@@ -134,7 +210,7 @@ func (q *Queries) AccountListAfter(ctx context.Context, db DBTX, arg AccountList
 }
 
 const accountListAll = `-- name: AccountListAll :many
-SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at FROM accounts
+SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights FROM accounts
 `
 
 func (q *Queries) AccountListAll(ctx context.Context, db DBTX) ([]Account, error) {
@@ -158,6 +234,8 @@ func (q *Queries) AccountListAll(ctx context.Context, db DBTX) ([]Account, error
 			&i.TokensNotBefore,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.PushRights,
+			&i.PullRights,
 		); err != nil {
 			return nil, err
 		}
@@ -167,6 +245,33 @@ func (q *Queries) AccountListAll(ctx context.Context, db DBTX) ([]Account, error
 		return nil, err
 	}
 	return items, nil
+}
+
+const accountLock = `-- name: AccountLock :one
+SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights FROM accounts WHERE lower(username) = lower($1)
+FOR NO KEY UPDATE
+`
+
+// Two callers who add a key to an account do so one after the other.
+func (q *Queries) AccountLock(ctx context.Context, db DBTX, username string) (Account, error) {
+	row := db.QueryRow(ctx, accountLock, username)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Username,
+		&i.Email,
+		&i.FullName,
+		&i.PasswordHash,
+		&i.Admin,
+		&i.PermissionLevel,
+		&i.DisabledAt,
+		&i.TokensNotBefore,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.PushRights,
+		&i.PullRights,
+	)
+	return i, err
 }
 
 const accountLockAdmins = `-- name: AccountLockAdmins :many
@@ -214,14 +319,22 @@ UPDATE accounts SET
     password_hash = coalesce($3, password_hash),
     admin = coalesce($4, admin),
     permission_level = coalesce($5, permission_level),
-    disabled_at = CASE coalesce($6::boolean, disabled_at IS NOT NULL)
-        WHEN true THEN coalesce(disabled_at, $7::timestamptz) END,
-    tokens_not_before = CASE WHEN $8::boolean
-        THEN greatest($7::timestamptz, tokens_not_before + interval '1 microsecond')
+    push_rights = CASE
+        WHEN coalesce($4, admin) THEN coalesce(nullif(coalesce($6, push_rights), ''), '*')
+        WHEN admin AND push_rights = '*' THEN coalesce($6, '')
+        ELSE coalesce($6, push_rights) END,
+    pull_rights = CASE
+        WHEN coalesce($4, admin) THEN coalesce(nullif(coalesce($7, pull_rights), ''), '*')
+        WHEN admin AND pull_rights = '*' THEN coalesce($7, '')
+        ELSE coalesce($7, pull_rights) END,
+    disabled_at = CASE coalesce($8::boolean, disabled_at IS NOT NULL)
+        WHEN true THEN coalesce(disabled_at, $9::timestamptz) END,
+    tokens_not_before = CASE WHEN $10::boolean
+        THEN greatest($9::timestamptz, tokens_not_before + interval '1 microsecond')
         ELSE tokens_not_before END,
-    updated_at = greatest($7::timestamptz, updated_at + interval '1 microsecond')
-WHERE lower(username) = lower($9)
-RETURNING id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at
+    updated_at = greatest($9::timestamptz, updated_at + interval '1 microsecond')
+WHERE lower(username) = lower($11)
+RETURNING id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights
 `
 
 type AccountUpdateParams struct {
@@ -230,6 +343,8 @@ type AccountUpdateParams struct {
 	PasswordHash    *string
 	Admin           *bool
 	PermissionLevel *int32
+	PushRights      *string
+	PullRights      *string
 	Disabled        *bool
 	Now             time.Time
 	VoidTokens      bool
@@ -239,6 +354,8 @@ type AccountUpdateParams struct {
 // Null leaves a column as it is. updated_at only ever grows: it is the version by
 // which memory tells a newer copy of the row from an older one. So does
 // tokens_not_before, which is why two changes in one microsecond still differ.
+// An administrator without a right has it all. Who ceases to be one loses what may
+// have been written for that alone, unless the same change says what stays.
 func (q *Queries) AccountUpdate(ctx context.Context, db DBTX, arg AccountUpdateParams) (Account, error) {
 	row := db.QueryRow(ctx, accountUpdate,
 		arg.Email,
@@ -246,6 +363,8 @@ func (q *Queries) AccountUpdate(ctx context.Context, db DBTX, arg AccountUpdateP
 		arg.PasswordHash,
 		arg.Admin,
 		arg.PermissionLevel,
+		arg.PushRights,
+		arg.PullRights,
 		arg.Disabled,
 		arg.Now,
 		arg.VoidTokens,
@@ -264,6 +383,8 @@ func (q *Queries) AccountUpdate(ctx context.Context, db DBTX, arg AccountUpdateP
 		&i.TokensNotBefore,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.PushRights,
+		&i.PullRights,
 	)
 	return i, err
 }

@@ -1,5 +1,5 @@
-// Package account keeps the accounts that log in, their passwords and their
-// access tokens.
+// Package account keeps the accounts that log in: their passwords, their rights,
+// their access and refresh tokens, and the access keys that sign in their name.
 //
 // One account table stands behind every dialect. A login costs one Argon2id
 // hash and one look-up; everything after it is answered from memory: a Service
@@ -10,8 +10,13 @@
 //	              │                 │
 //	              │                 └─ refused: token_invalid, token_expired,
 //	              │                    token_revoked, account_disabled
-//	              └─ ends by expiry, Logout (this token), a new password or
-//	                 disabling (all tokens of the account)
+//	              └─ ends by expiry, Logout (this token), a new password,
+//	                 disabling or deleting (all tokens of the account)
+//
+//	LoginPair ──> access + refresh token ──Refresh──> another pair, the old one
+//	              is void; a refresh token used twice ends all that came of it
+//
+//	KeyHolder ──> secret and Principal of an access key
 package account
 
 import (
@@ -29,6 +34,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -42,18 +48,21 @@ type Account struct {
 	Email           string // empty when none was given
 	FullName        string
 	Admin           bool
-	PermissionLevel int // the highest level of live token the account may ask for
+	PermissionLevel int    // the highest level of live token the account may ask for
+	Push, Pull      string // path patterns it may publish to and play; see ParseRights
 	Disabled        bool
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
 }
 
-// Principal is an account that has just proved itself with an access token. Its
-// rights are those of this moment, not those of the login.
+// Principal is an account that has just proved itself with an access token or an
+// access key. Its rights are those of this moment, not those of the login.
 type Principal struct {
 	Account
-	TokenID   string
-	ExpiresAt time.Time
+	TokenID   string    // empty for an access key
+	ExpiresAt time.Time // zero for an access key
+	pair      bool      // the token has a refresh token
+	rights    *rights   // compiled; nil where nobody did
 }
 
 // System is the principal of the command line, which acts with the rights of
@@ -110,6 +119,10 @@ type Service struct {
 	missing  *lru.Cache[string, time.Time]  // token id -> until when
 	lookUps  singleflight.Group
 
+	missingKeys *lru.Cache[string, time.Time] // access key id -> until when
+	keyLookUps  *rate.Limiter
+	keyUse      keyUse
+
 	keys     atomic.Pointer[keySet]
 	keysMu   sync.Mutex // serialises loads, so that an older one cannot win
 	keysNext time.Time  // no look-up of an unknown key before this; guarded by keysMu
@@ -153,10 +166,13 @@ func newService(c Config) *Service {
 		issuer: c.Issuer, open: c.OpenRegistration,
 		passwords: newPasswords(c.Params, c.HashConcurrency),
 		throttle:  newThrottle(),
-		parser:    newParser(c.Issuer, c.Now),
+		parser:    newParser(),
 		memory:    newMemory(),
 		verified:  mustLRU[[32]byte, verified](verifiedTokens),
 		missing:   mustLRU[string, time.Time](missingTokens),
+
+		missingKeys: mustLRU[string, time.Time](missingTokens),
+		keyLookUps:  rate.NewLimiter(keyLookUpsPerSecond, keyLookUpsPerSecond),
 	}
 	s.keys.Store(&keySet{})
 	return s
@@ -175,7 +191,7 @@ func mustLRU[K comparable, V any](size int) *lru.Cache[K, V] {
 func fromRow(r db.Account) Account {
 	return Account{
 		ID: r.ID, Username: r.Username, Email: r.Email, FullName: r.FullName,
-		Admin: r.Admin, PermissionLevel: int(r.PermissionLevel), Disabled: r.DisabledAt != nil,
+		Admin: r.Admin, PermissionLevel: int(r.PermissionLevel), Push: r.PushRights, Pull: r.PullRights, Disabled: r.DisabledAt != nil,
 		CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }

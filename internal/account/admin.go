@@ -52,6 +52,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, username, password string) (g
 
 func (s *Service) insertAdmin(ctx context.Context, n NewAccount, hash string) (created bool, err error) {
 	var row db.Account
+	mark := s.memory.mark()
 	err = pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
 		if err := s.q.AccountLockTable(ctx, tx); err != nil {
 			return err
@@ -67,7 +68,7 @@ func (s *Service) insertAdmin(ctx context.Context, n NewAccount, hash string) (c
 	if err != nil || !created {
 		return false, pg.Err(err, nil)
 	}
-	s.memory.put(row)
+	s.memory.put(row, mark)
 	return true, nil
 }
 

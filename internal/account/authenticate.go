@@ -2,9 +2,11 @@ package account
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,15 +37,17 @@ type verified struct {
 	kid        string
 	generation int64
 	expiresAt  time.Time
+	authTime   time.Time // when the password was given
+	pair       bool
 }
 
-// newParser admits ES256 under our issuer and audience with no leeway: a minute
-// of grace here would be a minute in which nothing that ended has ended.
-func newParser(issuer string, now func() time.Time) *jwt.Parser {
+// newParser admits ES256 alone. Claims are looked at afterwards, in parse: what
+// has expired is refused at the door, but may still be renewed or be the
+// credential of a session that is running.
+func newParser() *jwt.Parser {
 	return jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodES256.Alg()}),
-		jwt.WithIssuer(issuer), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
-		jwt.WithTimeFunc(now), jwt.WithStrictDecoding(),
+		jwt.WithoutClaimsValidation(), jwt.WithStrictDecoding(),
 	)
 }
 
@@ -54,18 +58,53 @@ func newParser(issuer string, now func() time.Time) *jwt.Parser {
 // token_revoked or account_disabled, and Unavailable when such a look-up fails.
 func (s *Service) Authenticate(ctx context.Context, token string) (Principal, error) {
 	now := s.now()
-	v, err := s.verify(ctx, token)
+	v, err := s.verify(token, func(kid string) (*ecdsa.PublicKey, error) { return s.lookUpKey(ctx, kid) })
 	if err != nil {
 		return Principal{}, err
 	}
+	// No leeway: a minute of grace here would be a minute in which nothing that
+	// ended has ended.
 	if !now.Before(v.expiresAt) {
 		return Principal{}, errTokenExpired
 	}
 	return s.principal(ctx, v, now)
 }
 
+// Holder returns who was given the access token of a session that is running:
+// it does not matter that the token has expired since, only whether it was
+// revoked, its account disabled or deleted, or the password changed. It never
+// asks the database. Errors are those of Authenticate without token_expired;
+// token_invalid is also said of an account that memory does not know, which is
+// deleted or too new.
+func (s *Service) Holder(token string) (Principal, error) {
+	v, err := s.verify(token, func(string) (*ecdsa.PublicKey, error) { return nil, errTokenInvalid })
+	if err != nil {
+		return Principal{}, err
+	}
+	if s.memory.isRevoked(v.tokenID) {
+		return Principal{}, errTokenRevoked
+	}
+	h, ok := s.memory.account(v.account)
+	switch {
+	case !ok:
+		return Principal{}, errTokenInvalid
+	case h.Disabled:
+		return Principal{}, errAccountDisabled
+	case h.generation > v.generation: // less is a password newer than memory
+		return Principal{}, errTokenRevoked
+	}
+	return v.by(h), nil
+}
+
+func (v verified) by(h held) Principal {
+	return Principal{Account: h.Account, TokenID: v.tokenID, ExpiresAt: v.expiresAt, pair: v.pair, rights: h.rights}
+}
+
+// findKey finds a signing key that memory does not know.
+type findKey func(kid string) (*ecdsa.PublicKey, error)
+
 // verify checks form, signature and claims, once per token.
-func (s *Service) verify(ctx context.Context, token string) (verified, error) {
+func (s *Service) verify(token string, find findKey) (verified, error) {
 	if len(token) > maxToken {
 		return verified{}, errTokenInvalid
 	}
@@ -75,7 +114,7 @@ func (s *Service) verify(ctx context.Context, token string) (verified, error) {
 	if v, ok := s.verified.Get(sum); ok && s.keys.Load().public[v.kid] != nil {
 		return v, nil
 	}
-	v, err := s.parse(ctx, token)
+	v, err := s.parse(token, find)
 	if err != nil {
 		return verified{}, err
 	}
@@ -83,34 +122,37 @@ func (s *Service) verify(ctx context.Context, token string) (verified, error) {
 	return v, nil
 }
 
-func (s *Service) parse(ctx context.Context, token string) (verified, error) {
+func (s *Service) parse(token string, find findKey) (verified, error) {
 	// The base64 decoder skips line breaks, so one token would have many faces.
 	if strings.ContainsAny(token, "\r\n") {
 		return verified{}, errTokenInvalid
 	}
 	var c claims
-	t, err := s.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return s.verifyKey(ctx, t) })
+	t, err := s.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return s.verifyKey(t, find) })
 	if err != nil {
 		return verified{}, tokenError(err)
 	}
-	if !validUsername(c.Subject) || c.ID == "" {
+	if !s.validClaims(c) {
 		return verified{}, errTokenInvalid
 	}
 	return verified{
 		account: foldUsername(c.Subject), tokenID: c.ID, kid: t.Header["kid"].(string),
-		generation: c.Generation, expiresAt: c.ExpiresAt.Time,
+		generation: c.Generation, expiresAt: c.ExpiresAt.Time, authTime: c.authTime(), pair: c.Pair,
 	}, nil
 }
 
-// tokenError keeps our own errors and expiry apart; the rest is one reason. The
-// parser looks at the claims only after the signature, so "expired" is never
-// said about a token that is not ours.
+// validClaims looks at what a good signature vouches for: that the token was
+// meant for us, names an account, ends some time and has begun.
+func (s *Service) validClaims(c claims) bool {
+	return c.Issuer == s.issuer && slices.Contains(c.Audience, audience) &&
+		validUsername(c.Subject) && c.ID != "" && c.ExpiresAt != nil &&
+		(c.NotBefore == nil || !s.now().Before(c.NotBefore.Time))
+}
+
+// tokenError keeps our own errors apart; the rest is one reason.
 func tokenError(err error) error {
 	if own := (*errs.Error)(nil); errors.As(err, &own) {
 		return own
-	}
-	if errors.Is(err, jwt.ErrTokenExpired) {
-		return errTokenExpired.With(err)
 	}
 	return errTokenInvalid.With(err)
 }
@@ -133,7 +175,7 @@ func (s *Service) principal(ctx context.Context, v verified, now time.Time) (Pri
 	if held.generation != v.generation {
 		return Principal{}, errTokenRevoked
 	}
-	return Principal{Account: held.Account, TokenID: v.tokenID, ExpiresAt: v.expiresAt}, nil
+	return v.by(held), nil
 }
 
 // lookUp reads the account of a token that is newer than memory: another
@@ -163,14 +205,15 @@ func (s *Service) lookUp(ctx context.Context, v verified, now time.Time) (held, 
 
 // applyAccount makes memory agree with one row, present or not.
 func (s *Service) applyAccount(ctx context.Context, q pg.DB, username string) error {
+	mark := s.memory.mark()
 	row, err := s.q.AccountByUsername(ctx, q, username)
 	if errors.Is(err, pgx.ErrNoRows) {
-		s.memory.remove(foldUsername(username))
+		s.memory.remove(foldUsername(username), s.now())
 		return nil
 	}
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	s.memory.put(row)
+	s.memory.put(row, mark)
 	return nil
 }

@@ -15,15 +15,19 @@ const (
 	accountsTable      = "accounts"
 	tokenKeysTable     = "token_keys"
 	revokedTokensTable = "revoked_tokens"
+	accessKeysTable    = "access_keys"
 
 	// revokedSlack keeps a revocation somewhat longer than its token, for
 	// processes whose clocks run behind ours.
 	revokedSlack = time.Hour
+
+	// revokedKeyKept is how long a revoked access key is refused by that name.
+	revokedKeyKept = 30 * 24 * time.Hour
 )
 
 // Tables names what the Service holds in memory.
 func (s *Service) Tables() []string {
-	return []string{accountsTable, tokenKeysTable, revokedTokensTable}
+	return []string{accountsTable, tokenKeysTable, revokedTokensTable, accessKeysTable}
 }
 
 // Reload reads everything again.
@@ -33,6 +37,9 @@ func (s *Service) Reload(ctx context.Context, q pg.DB) error {
 	}
 	if err := s.loadRevoked(ctx, q); err != nil {
 		return fmt.Errorf("load revoked tokens: %w", err)
+	}
+	if err := s.loadAccessKeys(ctx, q); err != nil {
+		return fmt.Errorf("load access keys: %w", err)
 	}
 	mark := s.memory.mark()
 	rows, err := s.q.AccountListAll(ctx, q)
@@ -52,6 +59,8 @@ func (s *Service) Apply(ctx context.Context, q pg.DB, c pg.Change) error {
 		return s.loadKeys(ctx, q)
 	case revokedTokensTable:
 		return s.applyRevoked(ctx, q, c.Key)
+	case accessKeysTable:
+		return s.applyAccessKey(ctx, q, c.Key)
 	}
 	return nil
 }
@@ -81,13 +90,21 @@ func (s *Service) applyRevoked(ctx context.Context, q pg.DB, jti string) error {
 	return nil
 }
 
-// Purge forgets revocations whose tokens have expired, in the database and in
-// memory. Every process calls it now and then; the order does not matter.
+// Purge forgets what has ended for good: revocations of expired tokens, expired
+// refresh tokens and access keys revoked long ago. Every process calls it now and
+// then; the order does not matter.
 func (s *Service) Purge(ctx context.Context) error {
-	before := s.now().Add(-revokedSlack)
-	s.memory.forgetRevoked(before)
-	if err := s.q.RevokedTokenDeleteBefore(ctx, s.db, before); err != nil {
-		return fmt.Errorf("purge revoked tokens: %w", pg.Err(err, nil))
+	now := s.now()
+	before := now.Add(-revokedSlack)
+	s.memory.forget(before, now)
+	for what, purge := range map[string]func() error{
+		"revoked tokens": func() error { return s.q.RevokedTokenDeleteBefore(ctx, s.db, before) },
+		"refresh tokens": func() error { return s.q.RefreshTokenDeleteBefore(ctx, s.db, before) },
+		"access keys":    func() error { return s.q.AccessKeyDeleteRevokedBefore(ctx, s.db, now.Add(-revokedKeyKept)) },
+	} {
+		if err := purge(); err != nil {
+			return fmt.Errorf("purge %s: %w", what, pg.Err(err, nil))
+		}
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 // without our signature under the very bytes that we signed.
 func FuzzAuthenticate(f *testing.F) {
 	s := fuzzService(f)
-	token, err := s.issue(db.Account{ID: 1, Username: "alice", TokensNotBefore: s.now()}, s.now(), time.Hour)
+	token, err := s.issue(Account{ID: 1, Username: "alice"}, grant{now: s.now(), authTime: s.now(), ttl: time.Hour, generation: s.now().UnixMicro()})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func fuzzService(tb testing.TB) *Service {
 		signing: signingKey{kid: kid, private: private},
 		public:  map[string]*ecdsa.PublicKey{kid: &private.PublicKey},
 	})
-	s.memory.put(db.Account{ID: 1, Username: "alice", TokensNotBefore: s.now()})
+	s.memory.put(db.Account{ID: 1, Username: "alice", TokensNotBefore: s.now()}, 0)
 	return s
 }
 

@@ -159,7 +159,7 @@ func (s *Service) openKey(row db.TokenKey) (*ecdsa.PrivateKey, error) {
 
 // verifyKey returns the key that the token's header names, if it is one of
 // ours. Keys that a token brings along (jwk, jku, x5u) are never looked at.
-func (s *Service) verifyKey(ctx context.Context, t *jwt.Token) (*ecdsa.PublicKey, error) {
+func (s *Service) verifyKey(t *jwt.Token, find findKey) (*ecdsa.PublicKey, error) {
 	kid, _ := t.Header["kid"].(string)
 	if t.Header["typ"] != tokenType || len(kid) != base64.RawURLEncoding.EncodedLen(kidBytes) {
 		return nil, errTokenInvalid
@@ -167,7 +167,7 @@ func (s *Service) verifyKey(ctx context.Context, t *jwt.Token) (*ecdsa.PublicKey
 	if key := s.keys.Load().public[kid]; key != nil {
 		return key, nil
 	}
-	return s.lookUpKey(ctx, kid)
+	return find(kid)
 }
 
 // lookUpKey reads the key set again for an id that it does not have, at most

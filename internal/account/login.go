@@ -34,6 +34,7 @@ type Token struct {
 	Value     string
 	ExpiresAt time.Time
 	Account   Account
+	id        string
 }
 
 // claims of an access token. iat is whole seconds and clocks differ between
@@ -44,6 +45,22 @@ type Token struct {
 type claims struct {
 	jwt.RegisteredClaims
 	Generation int64 `json:"gen"`
+	// AuthTime is when the password was given, where that was not at iat: tokens
+	// that come of a token carry it along, so that no chain of them is endless.
+	AuthTime *jwt.NumericDate `json:"auth_time,omitempty"`
+	// Pair says that a refresh token renews this one, and nothing else does.
+	Pair bool `json:"pair,omitempty"`
+}
+
+// authTime is zero, and so long ago, for a token that does not say.
+func (c claims) authTime() time.Time {
+	switch {
+	case c.AuthTime != nil:
+		return c.AuthTime.Time
+	case c.IssuedAt != nil:
+		return c.IssuedAt.Time
+	}
+	return time.Time{}
 }
 
 // Login checks a password and returns an access token for ttl (zero: DefaultTTL,
@@ -54,29 +71,39 @@ type claims struct {
 // too_many_attempts or busy; Unavailable without a database.
 func (s *Service) Login(ctx context.Context, username, password string, source netip.Addr, ttl time.Duration) (Token, error) {
 	now := s.now()
-	try := s.throttle.attempt(username, source)
-	if err := try.check(now); err != nil {
+	row, err := s.admit(ctx, username, password, source, now)
+	if err != nil {
 		return Token{}, err
 	}
+	return s.issue(fromRow(row), grant{now: now, authTime: now, ttl: ttl, generation: row.TokensNotBefore.UnixMicro()})
+}
+
+// admit returns the account that the password opens.
+func (s *Service) admit(ctx context.Context, username, password string, source netip.Addr, now time.Time) (db.Account, error) {
+	try := s.throttle.attempt(username, source)
+	if err := try.check(now); err != nil {
+		return db.Account{}, err
+	}
+	mark := s.memory.mark()
 	row, ok, err := s.checkPassword(ctx, try, username, password)
 	if err != nil {
-		return Token{}, fmt.Errorf("log in: %w", err)
+		return db.Account{}, fmt.Errorf("log in: %w", err)
 	}
 	if !ok {
-		return Token{}, errCredentials
+		return db.Account{}, errCredentials
 	}
-	s.memory.put(row)
-	return s.issue(row, now, ttl)
+	s.memory.put(row, mark)
+	return row, nil
 }
 
 // checkPassword says whether the password opens the account. It hashes once,
-// whether there is such an account or not.
+// whether there is such an account, and a password to it, or not.
 func (s *Service) checkPassword(ctx context.Context, try attempt, username, password string) (row db.Account, ok bool, err error) {
 	row, known, err := s.find(ctx, username)
 	if err != nil {
 		return row, false, err
 	}
-	if !known {
+	if known = known && row.PasswordHash != ""; !known {
 		if row.PasswordHash, err = s.passwords.dummy(s.rand); err != nil {
 			return row, false, err
 		}
@@ -110,22 +137,34 @@ func (s *Service) find(ctx context.Context, username string) (db.Account, bool, 
 	return row, err == nil, pg.Err(err, nil)
 }
 
-func (s *Service) issue(row db.Account, now time.Time, ttl time.Duration) (Token, error) {
-	if ttl <= 0 {
-		ttl = DefaultTTL
+// grant is what an access token is issued for.
+type grant struct {
+	now, authTime time.Time
+	ttl           time.Duration // zero: DefaultTTL
+	generation    int64         // the account's, as the password was checked under
+	pair          bool
+}
+
+func (s *Service) issue(a Account, g grant) (Token, error) {
+	if g.ttl <= 0 {
+		g.ttl = DefaultTTL
 	}
 	id, err := s.newTokenID()
 	if err != nil {
 		return Token{}, err
 	}
-	issued, expires := jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(min(ttl, MaxTTL)))
-	t := jwt.NewWithClaims(jwt.SigningMethodES256, claims{
+	issued, expires := jwt.NewNumericDate(g.now), jwt.NewNumericDate(g.now.Add(min(g.ttl, MaxTTL)))
+	c := claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: s.issuer, Subject: row.Username, Audience: jwt.ClaimStrings{audience}, ID: id,
+			Issuer: s.issuer, Subject: a.Username, Audience: jwt.ClaimStrings{audience}, ID: id,
 			IssuedAt: issued, NotBefore: issued, ExpiresAt: expires,
 		},
-		Generation: row.TokensNotBefore.UnixMicro(),
-	})
+		Generation: g.generation, Pair: g.pair,
+	}
+	if auth := jwt.NewNumericDate(g.authTime); !auth.Equal(issued.Time) {
+		c.AuthTime = auth
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodES256, c)
 	// Not the at+jwt of RFC 9068: that profile demands claims of an OAuth server
 	// (client_id), and older verifiers know only JWT. The audience tells our
 	// access tokens from anything else.
@@ -136,7 +175,7 @@ func (s *Service) issue(row db.Account, now time.Time, ttl time.Duration) (Token
 	if err != nil {
 		return Token{}, fmt.Errorf("sign access token: %w", err)
 	}
-	return Token{Value: value, ExpiresAt: expires.Time, Account: fromRow(row)}, nil
+	return Token{Value: value, ExpiresAt: expires.Time, Account: a, id: id}, nil
 }
 
 // newTokenID returns 128 random bits in 22 characters.
@@ -148,18 +187,39 @@ func (s *Service) newTokenID() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw[:]), nil
 }
 
-// Logout revokes the principal's token: here before it returns, on other
-// processes when the change reaches them.
+// Logout revokes the principal's token, and the refresh token issued along with
+// it: here before it returns, on other processes when the change reaches them.
 func (s *Service) Logout(ctx context.Context, p Principal) error {
 	if p.TokenID == "" {
 		return errTokenInvalid
 	}
-	err := s.q.RevokedTokenInsert(ctx, s.db, db.RevokedTokenInsertParams{
-		JTI: p.TokenID, Username: p.Username, Now: s.now(), ExpiresAt: p.ExpiresAt,
+	until := p.ExpiresAt
+	if !p.pair {
+		until = until.Add(MaxRenewal) // while Renew could ask
+	}
+	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
+		if p.pair {
+			if err := s.endFamilyOf(ctx, tx, p.TokenID); err != nil {
+				return err
+			}
+		}
+		return s.q.RevokedTokenInsert(ctx, tx, db.RevokedTokenInsertParams{JTI: p.TokenID, Username: p.Username, Now: s.now(), ExpiresAt: until})
 	})
 	if err != nil {
 		return fmt.Errorf("log out: %w", pg.Err(err, nil))
 	}
-	s.memory.revoke(p.TokenID, p.ExpiresAt)
+	s.memory.revoke(p.TokenID, until)
 	return nil
+}
+
+// endFamilyOf deletes the family of the pair that the access token belongs to.
+func (s *Service) endFamilyOf(ctx context.Context, tx pgx.Tx, tokenID string) error {
+	family, err := s.q.RefreshFamilyByAccess(ctx, tx, tokenID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.q.RefreshFamilyDelete(ctx, tx, family)
 }

@@ -16,7 +16,7 @@ var (
 	errNotFound           = errs.New(errs.NotFound, "account_not_found", "no such account")
 	errAdminOnly          = errs.New(errs.Forbidden, "admin_only", "only administrators may do this")
 	errRegistrationClosed = errs.New(errs.Forbidden, "registration_closed", "only administrators may create accounts")
-	errLastAdmin          = errs.New(errs.Conflict, "last_admin", "the last administrator cannot be disabled or demoted")
+	errLastAdmin          = errs.New(errs.Conflict, "last_admin", "the last administrator cannot be disabled, demoted or deleted")
 	errUsernameTaken      = &errs.Error{Kind: errs.Conflict, Reason: "account_exists", Message: "Username already registered", Field: "username"}
 	errEmailTaken         = &errs.Error{Kind: errs.Conflict, Reason: "account_exists", Message: "Email already registered", Field: "email"}
 )
@@ -29,11 +29,12 @@ type NewAccount struct {
 	Password        string
 	Admin           bool
 	PermissionLevel int
+	Push, Pull      string // an administrator's empty right becomes "*"
 }
 
 // Register creates an account. Administrators choose all of it; anybody else,
-// where registration is open, gets permission level 0 and is no administrator,
-// whatever was asked for.
+// where registration is open, gets permission level 0, no rights, and is no
+// administrator, whatever was asked for.
 //
 // It returns Forbidden registration_closed, Invalid with the field at fault, or
 // Conflict account_exists with the field that is taken.
@@ -46,7 +47,7 @@ func (s *Service) Register(ctx context.Context, caller *Principal, n NewAccount)
 		if !s.open {
 			return Account{}, errRegistrationClosed
 		}
-		n.Admin, n.PermissionLevel = false, 0
+		n.Admin, n.PermissionLevel, n.Push, n.Pull = false, 0, "", ""
 	}
 	if err := s.validateNew(n); err != nil {
 		return Account{}, err
@@ -55,11 +56,12 @@ func (s *Service) Register(ctx context.Context, caller *Principal, n NewAccount)
 	if err != nil {
 		return Account{}, fmt.Errorf("create account: %w", err)
 	}
+	mark := s.memory.mark()
 	row, err := s.insert(ctx, s.db, n, hash)
 	if err != nil {
 		return Account{}, fmt.Errorf("create account: %w", err)
 	}
-	s.memory.put(row)
+	s.memory.put(row, mark)
 	s.log.InfoContext(ctx, "account created", "username", row.Username, "admin", row.Admin, "by", by)
 	return fromRow(row), nil
 }
@@ -77,13 +79,16 @@ func (s *Service) validateNew(n NewAccount) error {
 	if err := checkPermissionLevel(n.PermissionLevel); err != nil {
 		return err
 	}
+	if err := checkBoth(n.Push, n.Pull); err != nil {
+		return err
+	}
 	return s.passwords.check(n.Password, n.Username)
 }
 
 func (s *Service) insert(ctx context.Context, q db.DBTX, n NewAccount, hash string) (db.Account, error) {
 	row, err := s.q.AccountInsert(ctx, q, db.AccountInsertParams{
 		Username: n.Username, Email: n.Email, FullName: n.FullName, PasswordHash: hash,
-		Admin: n.Admin, PermissionLevel: int32(n.PermissionLevel), Now: s.now(),
+		Admin: n.Admin, PermissionLevel: int32(n.PermissionLevel), PushRights: n.Push, PullRights: n.Pull, Now: s.now(),
 	})
 	return row, accountErr(err)
 }
@@ -107,6 +112,15 @@ func (s *Service) Get(ctx context.Context, username string) (Account, error) {
 		return Account{}, errNotFound
 	}
 	return fromRow(row), nil
+}
+
+// CountAccounts returns how many accounts there are, disabled ones included.
+func (s *Service) CountAccounts(ctx context.Context) (int64, error) {
+	n, err := s.q.AccountCount(ctx, s.db)
+	if err != nil {
+		return 0, fmt.Errorf("count accounts: %w", pg.Err(err, nil))
+	}
+	return n, nil
 }
 
 // List returns up to limit accounts (1 to 500; otherwise 500) in order of their

@@ -24,7 +24,7 @@ func TestRegisterStoresTheAccountAsTyped(t *testing.T) {
 	}
 	want := Account{
 		ID: got.ID, Username: "Al.Ice@x-1_", Email: "Alice@Example.com", FullName: " 爱丽丝 O'Hara ",
-		Admin: true, PermissionLevel: 4, CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt,
+		Admin: true, PermissionLevel: 4, Push: "*", Pull: "*", CreatedAt: got.CreatedAt, UpdatedAt: got.UpdatedAt,
 	}
 	if got != want || !got.CreatedAt.Equal(b.clock.now()) || got.ID == 0 {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -213,6 +213,7 @@ func TestUpdateChangesOnlyWhatIsGiven(t *testing.T) {
 		Admin: ptr(true), PermissionLevel: ptr(0), Email: ptr("b@example.com"), FullName: ptr(""),
 	})
 	want.Admin, want.PermissionLevel, want.Email, want.FullName = true, 0, "b@example.com", ""
+	want.Push, want.Pull = "*", "*"
 	want.UpdatedAt = got.UpdatedAt
 	if got != want || !got.UpdatedAt.After(same.UpdatedAt) {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -12,21 +12,33 @@ import (
 type held struct {
 	Account
 	generation int64
+	rights     *rights
 	write      uint64 // the write that put it here
 }
+
+// removal is the last time that an account of some name was found gone.
+type removal struct {
+	write uint64
+	at    time.Time
+}
+
+// removalKept is longer than anybody holds a row before putting it here.
+const removalKept = 10 * time.Minute
 
 // memory is what Authenticate answers from. It is filled from two sides, this
 // process's own writes and the change feed, in any order: of two copies of a
 // row the newer one stays.
 type memory struct {
 	mu       sync.RWMutex
-	accounts map[string]held      // by folded username
+	accounts map[string]held // by folded username
+	removed  map[string]removal
 	revoked  map[string]time.Time // token id -> its expiry
+	keys     map[string]heldKey   // access keys by id
 	writes   uint64
 }
 
 func newMemory() *memory {
-	return &memory{accounts: map[string]held{}, revoked: map[string]time.Time{}}
+	return &memory{accounts: map[string]held{}, removed: map[string]removal{}, revoked: map[string]time.Time{}, keys: map[string]heldKey{}}
 }
 
 func (m *memory) account(key string) (held, bool) {
@@ -43,18 +55,24 @@ func (m *memory) isRevoked(tokenID string) bool {
 	return ok
 }
 
-// put keeps the row unless a newer copy is here already.
-func (m *memory) put(row db.Account) {
+// put keeps a row that was read or written after mark, unless a newer copy is
+// here already or the account was found gone since: a login that took its time
+// must not bring back who was deleted meanwhile.
+func (m *memory) put(row db.Account, mark uint64) {
+	rights := parseBoth(row.PushRights, row.PullRights)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.writes++
-	m.keep(m.accounts, row)
+	m.keep(m.accounts, row, rights, mark)
 }
 
 // keep expects the lock.
-func (m *memory) keep(accounts map[string]held, row db.Account) {
-	h := held{Account: fromRow(row), generation: row.TokensNotBefore.UnixMicro(), write: m.writes}
+func (m *memory) keep(accounts map[string]held, row db.Account, rights *rights, mark uint64) {
+	h := held{Account: fromRow(row), generation: row.TokensNotBefore.UnixMicro(), rights: rights, write: m.writes}
 	key := foldUsername(row.Username)
+	if m.removed[key].write > mark {
+		return
+	}
 	if old, ok := accounts[key]; !ok || h.newerThan(old) {
 		accounts[key] = h
 	}
@@ -69,13 +87,15 @@ func (h held) newerThan(old held) bool {
 	return h.UpdatedAt.After(old.UpdatedAt)
 }
 
-func (m *memory) remove(key string) {
+func (m *memory) remove(key string, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.writes++
 	delete(m.accounts, key)
+	m.removed[key] = removal{write: m.writes, at: now}
 }
 
-// mark returns a point in time for replace.
+// mark returns a point in time for put and replace.
 func (m *memory) mark() uint64 {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -85,11 +105,14 @@ func (m *memory) mark() uint64 {
 // replace exchanges all accounts for rows that were read after mark. What was
 // put meanwhile may be newer than the rows and stays.
 func (m *memory) replace(rows []db.Account, mark uint64) {
-	fresh := make(map[string]held, len(rows))
+	fresh, parsed := make(map[string]held, len(rows)), make([]*rights, len(rows))
+	for i, row := range rows {
+		parsed[i] = parseBoth(row.PushRights, row.PullRights)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, row := range rows {
-		m.keep(fresh, row)
+	for i, row := range rows {
+		m.keep(fresh, row, parsed[i], mark)
 	}
 	for key, h := range m.accounts {
 		if read, ok := fresh[key]; h.write > mark && (!ok || h.newerThan(read)) {
@@ -105,9 +128,11 @@ func (m *memory) revoke(tokenID string, expiresAt time.Time) {
 	m.revoked[tokenID] = expiresAt
 }
 
-// forgetRevoked drops the revocations of tokens that have expired anyway.
-func (m *memory) forgetRevoked(before time.Time) {
+// forget drops the revocations that ended before revokedBefore, and removals
+// that nobody can overtake any more.
+func (m *memory) forget(revokedBefore, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	maps.DeleteFunc(m.revoked, func(_ string, expiresAt time.Time) bool { return expiresAt.Before(before) })
+	maps.DeleteFunc(m.revoked, func(_ string, expiresAt time.Time) bool { return expiresAt.Before(revokedBefore) })
+	maps.DeleteFunc(m.removed, func(_ string, r removal) bool { return now.Sub(r.at) > removalKept })
 }

@@ -41,6 +41,7 @@ var errBusy = &errs.Error{
 type passwords struct {
 	params *argon2id.Params
 	common map[string]struct{}
+	md5s   map[string]struct{} // of the common ones
 	slots  *semaphore.Weighted
 	limit  int64        // running and waiting together
 	inside atomic.Int64 // running and waiting now
@@ -55,13 +56,15 @@ func newPasswords(params *argon2id.Params, concurrency int) *passwords {
 	if concurrency <= 0 {
 		concurrency = defaultHashConcurrency
 	}
-	common := make(map[string]struct{})
+	common, md5s := make(map[string]struct{}), make(map[string]struct{})
 	for line := range strings.Lines(commonPasswords) {
-		common[strings.TrimSpace(line)] = struct{}{}
+		password := strings.TrimSpace(line)
+		common[password], md5s[md5Of(password)] = struct{}{}, struct{}{}
 	}
 	return &passwords{
 		params: params,
 		common: common,
+		md5s:   md5s,
 		slots:  semaphore.NewWeighted(int64(concurrency)),
 		limit:  int64(concurrency) * (1 + queuePerSlot),
 		onHash: func() {},
@@ -118,6 +121,9 @@ func (p *passwords) matches(password, encoded string) (bool, error) {
 	overlong := utf8.RuneCountInString(password) > maxPassword
 	if overlong {
 		password = ""
+	}
+	if hash, made := strings.CutPrefix(encoded, md5Mark); made {
+		password, encoded = md5Of(password), hash
 	}
 	p.onHash()
 	ok, err := argon2id.ComparePasswordAndHash(password, encoded)

@@ -20,10 +20,13 @@ type Changes struct {
 	Password        *string
 	Email           *string
 	FullName        *string
+	Push, Pull      *string
 }
 
 // Update changes an account. A new password and disabling end all of its access
-// tokens: here before Update returns, elsewhere when the change arrives.
+// and refresh tokens: here before Update returns, elsewhere when the change
+// arrives. Who ceases to be an administrator loses a right to everything ("*")
+// along with it, unless the same change gives one.
 //
 // It returns Forbidden admin_only, NotFound account_not_found, Invalid with the
 // field at fault, Conflict account_exists for an email that is taken, and
@@ -46,10 +49,13 @@ func (s *Service) Update(ctx context.Context, caller Principal, username string,
 	if err != nil {
 		return Account{}, fmt.Errorf("update account: %w", err)
 	}
-	s.memory.put(row)
-	s.log.InfoContext(ctx, "account changed", "username", row.Username, "admin", row.Admin,
-		"disabled", row.DisabledAt != nil, "new_password", ch.Password != nil, "by", caller.Username)
+	s.logChange(ctx, row, ch.Password != nil, caller)
 	return fromRow(row), nil
+}
+
+func (s *Service) logChange(ctx context.Context, row db.Account, newPassword bool, by Principal) {
+	s.log.InfoContext(ctx, "account changed", "username", row.Username, "admin", row.Admin, "push", row.PushRights,
+		"pull", row.PullRights, "disabled", row.DisabledAt != nil, "new_password", newPassword, "by", by.Username)
 }
 
 func (s *Service) validateChanges(username string, ch Changes) error {
@@ -68,6 +74,13 @@ func (s *Service) validateChanges(username string, ch Changes) error {
 			return err
 		}
 	}
+	for field, patterns := range map[string]*string{"push": ch.Push, "pull": ch.Pull} {
+		if patterns != nil {
+			if err := checkRights(field, *patterns); err != nil {
+				return err
+			}
+		}
+	}
 	if ch.Password != nil {
 		return s.passwords.check(*ch.Password, username)
 	}
@@ -77,6 +90,7 @@ func (s *Service) validateChanges(username string, ch Changes) error {
 func (s *Service) updateParams(ctx context.Context, username string, ch Changes) (db.AccountUpdateParams, error) {
 	arg := db.AccountUpdateParams{
 		Username: username, Email: ch.Email, FullName: ch.FullName, Admin: ch.Admin, Disabled: ch.Disabled,
+		PushRights: ch.Push, PullRights: ch.Pull,
 		VoidTokens: ch.Password != nil || ch.Disabled != nil && *ch.Disabled,
 	}
 	if ch.PermissionLevel != nil {
@@ -95,7 +109,10 @@ func (s *Service) updateParams(ctx context.Context, username string, ch Changes)
 	return arg, nil
 }
 
+// update changes the row, in memory too. It returns NotFound account_not_found,
+// Conflict last_admin and what accountErr tells.
 func (s *Service) update(ctx context.Context, arg db.AccountUpdateParams) (row db.Account, err error) {
+	mark := s.memory.mark()
 	err = pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
 		// The locks come first, so that two administrators who turn each other off
 		// at the same time do so one after the other, and the second one fails.
@@ -116,6 +133,7 @@ func (s *Service) update(ctx context.Context, arg db.AccountUpdateParams) (row d
 	if err != nil {
 		return db.Account{}, updateErr(err)
 	}
+	s.memory.put(row, mark)
 	return row, nil
 }
 
