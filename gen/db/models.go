@@ -8,6 +8,27 @@ import (
 	"time"
 )
 
+type AccessKey struct {
+	ID           string
+	AccountID    int64
+	SecretSealed []byte
+	Comment      string
+	CreatedAt    time.Time
+	RevokedAt    *time.Time
+	LastUsedAt   *time.Time
+}
+
+type AccessKeyHolder struct {
+	ID           string
+	AccountID    int64
+	Username     string
+	SecretSealed []byte
+	Comment      string
+	CreatedAt    time.Time
+	RevokedAt    *time.Time
+	LastUsedAt   *time.Time
+}
+
 type Account struct {
 	ID              int64
 	Username        string
@@ -20,6 +41,8 @@ type Account struct {
 	TokensNotBefore time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	PushRights      string
+	PullRights      string
 }
 
 type AuthRule struct {
@@ -97,6 +120,23 @@ type Recording struct {
 	Duration  float64
 	StartedAt time.Time
 	CreatedAt time.Time
+}
+
+type RefreshFamily struct {
+	ID              int64
+	AccountID       int64
+	AuthenticatedAt time.Time
+}
+
+type RefreshToken struct {
+	TokenHash       []byte
+	FamilyID        int64
+	Generation      time.Time
+	AccessJTI       string
+	AccessExpiresAt time.Time
+	IssuedAt        time.Time
+	ExpiresAt       time.Time
+	UsedAt          *time.Time
 }
 
 type RevokedToken struct {
