@@ -83,7 +83,8 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool) Decision {
 
 // opens says whether a request without any credential is let in. A rule found
 // by the host name that the client itself claims may ask for a signature, but
-// only one found by what the server says may waive it.
+// only one found by what the server says may waive it. On the default vhost that
+// is also one of the name that we hand out in URLs: most servers have no other.
 func (s *Service) opens(rule *rule, ruled bool, e media.Event) bool {
 	if !ruled {
 		return s.Policy == OpenByDefault
@@ -91,7 +92,11 @@ func (s *Service) opens(rule *rule, ruled bool, e media.Event) bool {
 	if rule.enabled {
 		return false
 	}
-	return rule.domain == "" || rule.domain == e.Stream.Vhost
+	name := rule.domain + rule.vhost // one of them is empty
+	if e.Stream.Vhost == media.DefaultVhost && name == s.clientHost(e.Scene(), "") {
+		return true
+	}
+	return name == "" || name == e.Stream.Vhost
 }
 
 // validStream refuses names that no URL of ours carries, whatever the

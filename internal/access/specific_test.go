@@ -95,6 +95,56 @@ func TestOnlyWhatTheServerSaysCanWaiveACredential(t *testing.T) {
 	b.reason(t, claimed, media.NoCredential)
 }
 
+func TestARuleOfAVhostGovernsItsNameOnServersWithoutVhosts(t *testing.T) {
+	t.Parallel()
+	b := pure(t)
+	b.putRule(t, db.AuthRule{ID: 1, Scene: "publish", Enabled: true}, key(1, "k1", "secret-of-any", KeyActive))
+	b.putRule(t, db.AuthRule{ID: 2, Vhost: "v.example", Scene: "publish", Enabled: true}, key(2, "k1", "secret-of-v", KeyActive))
+	b.putRule(t, db.AuthRule{ID: 3, Vhost: media.DefaultVhost, Scene: "publish", Enabled: true}, key(3, "k1", "secret-of-default", KeyActive))
+	for _, tc := range []struct {
+		vhost, host, secret string
+	}{
+		{media.DefaultVhost, "v.example", "secret-of-v"}, {"", "V.example", "secret-of-v"}, {"v.example", "other.example", "secret-of-v"},
+		{media.DefaultVhost, "other.example", "secret-of-default"}, {media.DefaultVhost, "192.0.2.1", "secret-of-default"},
+		{"other.example", "v.example", "secret-of-any"},
+	} {
+		for _, secret := range []string{"secret-of-v", "secret-of-default", "secret-of-any"} {
+			e := publish("x", sign(urlsign.Publish, secret, "x", urlsign.SignOptions{}))
+			e.Stream.Vhost, e.Host = tc.vhost, tc.host
+			want := media.SignatureMismatch
+			if secret == tc.secret {
+				want = media.Allowed
+			}
+			b.reason(t, e, want)
+		}
+	}
+	// What is signed for a name opens there, whether the server has that vhost or not.
+	q := b.SignQuery(media.Publish, "v.example", media.Stream{App: "live", Name: "x"}, "/live/x", start.Add(time.Hour))
+	for _, vhost := range []string{"v.example", media.DefaultVhost} {
+		e := publish("x", q)
+		e.Stream.Vhost, e.Host = vhost, "v.example"
+		b.reason(t, e, media.Allowed)
+	}
+}
+
+func TestTheNameThatWeHandOutCanWaiveOnTheDefaultVhost(t *testing.T) {
+	t.Parallel()
+	for _, row := range []db.AuthRule{{Domain: "push.example"}, {Vhost: "push.example"}} {
+		b := pure(t)
+		b.putRule(t, db.AuthRule{ID: 1, Scene: "publish", Enabled: true}, key(1, "k1", "secret-of-any", KeyActive))
+		row.ID, row.Scene = 2, "publish"
+		b.putRule(t, row, key(2, "k1", "push-secret", KeyActive))
+		for host, want := range map[string]media.Reason{"push.example": media.OpenPolicy, "127.0.0.1": media.OpenPolicy, "other.example": media.NoCredential} {
+			e := publish("x", "")
+			e.Host = host
+			b.reason(t, e, want)
+		}
+		e := publish("x", "")
+		e.Stream.Vhost, e.Host = "other.vhost", "push.example"
+		b.reason(t, e, media.NoCredential)
+	}
+}
+
 func TestNoVhostIsTheDefaultVhost(t *testing.T) {
 	t.Parallel()
 	b := pure(t)

@@ -59,13 +59,20 @@ func (v *view) clear() {
 }
 
 // ruleFor finds the most specific rule: domain before vhost before any, and at
-// each of them the app before any app.
+// each of them the app before any app. A server that knows only the default
+// vhost cannot tell which one its client meant, so there a rule of the vhost that
+// is called like the client's host comes first, as it does when a URL is signed.
 func (v *view) ruleFor(scene media.Scene, host string, st media.Stream) (*rule, bool) {
+	meant := st.Vhost
+	if st.Vhost == media.DefaultVhost && host != "" {
+		meant = host
+	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	for _, k := range [...]ruleKey{
 		{domain: host, app: st.App}, {domain: host},
 		{domain: st.Vhost, app: st.App}, {domain: st.Vhost},
+		{vhost: meant, app: st.App}, {vhost: meant},
 		{vhost: st.Vhost, app: st.App}, {vhost: st.Vhost},
 		{app: st.App}, {},
 	} {
