@@ -89,3 +89,6 @@ SELECT (status = 2 OR deleted_at IS NOT NULL)::boolean FROM rooms WHERE id = @id
 
 -- name: RoomAnchorOfStream :one
 SELECT anchor_id FROM rooms WHERE (app = @app AND id = @stream) OR meeting_id = @meeting_id LIMIT 1;
+
+-- name: RoomByMeetingID :one
+SELECT * FROM rooms WHERE meeting_id = @meeting_id AND deleted_at IS NULL;

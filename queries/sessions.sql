@@ -144,3 +144,7 @@ SELECT app, stream, count(*) AS pv,
 FROM sessions
 WHERE scene = 'play' AND started_at IS NOT NULL AND app = ANY(@apps::text[]) AND stream = ANY(@streams::text[])
 GROUP BY app, stream;
+
+-- Whether a media server of our own has the stream.
+-- name: SessionPublishing :one
+SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = @stream AND app = @app AND scene = 'publish' AND ended_at IS NULL);

@@ -14,6 +14,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
+	"github.com/stagedoor-live/stagedoor/internal/jump"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
@@ -34,6 +35,7 @@ type app struct {
 	nodes    *node.Service
 	groups   im.Families
 	rooms    *room.Service
+	jumps    *jump.Service
 	ledger   *ledger.Ledger
 	feed     *pg.Feed
 }
@@ -74,8 +76,12 @@ func (a *app) build(ctx context.Context) (err error) {
 	owners := &streamOwners{}
 	a.access = access.New(access.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Owners: owners, App: a.cfg.App,
 		PublishHost: media.HostOf(a.cfg.PushDomain), PlayHost: media.HostOf(a.cfg.PullDomain), Policy: access.Policy(a.cfg.DefaultPolicy)})
-	a.rooms = room.New(room.Config{DB: pool, Now: now, Rand: rand.Reader, Log: a.log, Groups: a.groups, Signer: a.access, Nodes: a.nodes, Links: links})
+	a.rooms = room.New(room.Config{DB: pool, Now: now, Rand: rand.Reader, Log: a.log, Groups: a.groups, Signer: a.access, Nodes: a.nodes, Links: links,
+		PushKey: a.cfg.PushKey.Reveal()})
 	owners.rooms = a.rooms
+	if a.jumps, err = a.newJumps(ctx); err != nil {
+		return err
+	}
 	client := &http.Client{Timeout: 2 * time.Second}
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
 		Listers: map[string]media.Lister{
@@ -122,6 +128,17 @@ func (a *app) links(ctx context.Context) (room.LinkConfig, error) {
 	key, err := a.store.setting(ctx, a.cfg.RTCAppKey.Reveal(), "rtc_app_key", 16)
 	return room.LinkConfig{PushDomain: a.cfg.PushDomain, PullDomain: a.cfg.PullDomain, HTTPPullDomain: a.cfg.HTTPPullDomain,
 		App: a.cfg.App, HTTPScheme: a.cfg.PullScheme, RTS: a.cfg.RTSURLs, TTL: a.cfg.URLTTL, RTCAppID: id, RTCAppKey: key}, err
+}
+
+// newJumps takes the public URL when it makes a link: a server that lets the
+// system choose its port knows it late.
+func (a *app) newJumps(ctx context.Context) (*jump.Service, error) {
+	key, err := a.store.setting(ctx, "", "jump_key", 32)
+	if err != nil {
+		return nil, err
+	}
+	return jump.New(jump.Config{DB: a.store.pool, Now: time.Now, Rand: rand.Reader, Key: []byte(key), Accounts: a.accounts, Rooms: a.rooms,
+		Server: func() string { return a.cfg.PublicURL }})
 }
 
 // ensureDefaults fills an empty database: the local node and the rules that

@@ -163,7 +163,7 @@ func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
 	rt := httpx.NewRouter()
 	(&stagedoor.Server{Accounts: a.accounts}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
-	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
+	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
 		Refused: func(context.Context, *http.Request) {
 			a.metrics.observeVerdict(media.Event{Action: media.Connecting}, media.Verdict{Reason: media.Unauthenticated})
@@ -226,7 +226,7 @@ func (a *app) chores(ctx context.Context) {
 		case <-often.C:
 			a.chore(ctx, a.access.FlushKeyUse)
 		case <-seldom.C:
-			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.rooms.SweepGroups)
+			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.rooms.SweepGroups, a.jumps.Purge)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -16,8 +17,9 @@ import (
 )
 
 const (
-	BearerAuthScopes     bearerAuthContextKey     = "bearerAuth.Scopes"
-	CallbackSecretScopes callbackSecretContextKey = "callbackSecret.Scopes"
+	BearerAuthScopes            bearerAuthContextKey            = "bearerAuth.Scopes"
+	CallbackSecretScopes        callbackSecretContextKey        = "callbackSecret.Scopes"
+	PushCallbackSignatureScopes pushCallbackSignatureContextKey = "pushCallbackSignature.Scopes"
 )
 
 // Defines values for DeviceType.
@@ -56,6 +58,24 @@ func (e IMServer) Valid() bool {
 	case IMServerAliyunNew:
 		return true
 	case IMServerAliyunOld:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PushAction.
+const (
+	PushActionPublish     PushAction = "publish"
+	PushActionPublishDone PushAction = "publish_done"
+)
+
+// Valid indicates whether the value is a known member of the PushAction enum.
+func (e PushAction) Valid() bool {
+	switch e {
+	case PushActionPublish:
+		return true
+	case PushActionPublishDone:
 		return true
 	default:
 		return false
@@ -187,10 +207,46 @@ type AppError struct {
 	Message string `json:"message"`
 }
 
+// AuthTokenCheck What stands in the link that opened the desktop client, decoded.
+type AuthTokenCheck struct {
+	// AppServer The server of the link.
+	//
+	// Example: https://live.example.com
+	AppServer string `json:"app_server"`
+
+	// LiveID The `id` of the room.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveID string `json:"live_id"`
+
+	// Token The token of the link.
+	//
+	// Example: eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiYWxpY2UifQ.c2ln
+	Token string `json:"token"`
+
+	// UserID The user of the link.
+	//
+	// Example: alice
+	UserID string `json:"user_id"`
+
+	// UserName The name of the link. It is not compared when it is empty or absent.
+	//
+	// Example: Alice
+	UserName string `json:"user_name,omitempty"`
+}
+
 // DeviceType The kind of device.
 //
 // Example: android
 type DeviceType string
+
+// Done It was done.
+type Done struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+}
 
 // IMServer A message service: `aliyun_new`, whose tokens are computed here, or its predecessor
 // `aliyun_old`.
@@ -274,6 +330,47 @@ type IMTokenV2Request struct {
 	UserID string `json:"user_id,omitempty"`
 }
 
+// JumpURL A link into the desktop client.
+type JumpURL struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// LiveJumpURL The link, under the name that the document gives it.
+	//
+	// Example: auipusher://page/live-room?app_server=https%3A%2F%2Flive.example.com&token=eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiYWxpY2UifQ.c2ln&user_id=alice&user_name=Alice&live_id=c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveJumpURL string `json:"liveJumpUrl"`
+
+	// LiveJumpURLAgain The same link.
+	//
+	// Example: auipusher://page/live-room?app_server=https%3A%2F%2Flive.example.com&token=eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiYWxpY2UifQ.c2ln&user_id=alice&user_name=Alice&live_id=c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveJumpURLAgain string `json:"live_jump_url"`
+}
+
+// JumpURLRequest Which room to link to, and what the link says of its anchor.
+type JumpURLRequest struct {
+	// LiveID The `id` of the room.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveID string `json:"live_id"`
+
+	// UserID The caller. Absent means the subject of the token; another user is refused with 403.
+	//
+	// Example: alice
+	UserID string `json:"user_id,omitempty"`
+
+	// UserName The name that the desktop client shows, or nothing.
+	//
+	// Example: Alice
+	UserName string `json:"user_name,omitempty"`
+
+	// Version The version of the desktop client that the link is for. The link carries it when it is there.
+	//
+	// Example: 1.2.0
+	Version string `json:"version,omitempty"`
+}
+
 // LikeRequest A batch of likes.
 type LikeRequest struct {
 	// ChatroomID The `chat_id` of the room.
@@ -350,6 +447,24 @@ type LoginResult struct {
 	//
 	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
 	Token string `json:"token"`
+}
+
+// LoginToken A fresh access token.
+type LoginToken struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// LoginToken The token, under the name that the document gives it.
+	//
+	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
+	LoginToken string `json:"loginToken"`
+
+	// LoginTokenAgain The same token.
+	//
+	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
+	LoginTokenAgain string `json:"login_token"`
 }
 
 // Meeting The members of a co-streaming room.
@@ -469,6 +584,11 @@ type PullURLInfo struct {
 	RTSURL string `json:"rts_url"`
 }
 
+// PushAction What a CDN reports of a pushed stream.
+//
+// Example: publish
+type PushAction string
+
 // PushURLInfo Where to publish. Present only for the owner of a room that has not ended.
 type PushURLInfo struct {
 	// RTMPURL RTMP.
@@ -481,6 +601,37 @@ type PushURLInfo struct {
 
 	// SRTURL SRT, empty where it is not offered.
 	SRTURL string `json:"srt_url"`
+}
+
+// RTCToken A co-streaming token.
+type RTCToken struct {
+	// AuthToken The token.
+	//
+	// Example: 880f39288ea241317cbfd1a4fc2f9c19ccb9f9f90c07a1f8ce0c62c4ff48f58a
+	AuthToken string `json:"auth_token"`
+
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// Timestamp When the token ends, in seconds since 1970. It is part of what was hashed.
+	//
+	// Example: 1700086400
+	Timestamp int64 `json:"timestamp"`
+}
+
+// RTCTokenRequest Which co-streaming channel to join.
+type RTCTokenRequest struct {
+	// RoomID The `meeting_id` of the room.
+	//
+	// Example: 66584c06-347f-47c6-8a18-fa2860c563ba
+	RoomID string `json:"room_id"`
+
+	// UserID The caller. Absent means the subject of the token; another user is refused with 403.
+	//
+	// Example: Cedric8
+	UserID string `json:"user_id,omitempty"`
 }
 
 // Room A live room. Which fields are there depends on the operation, the caller and the state, as each field says.
@@ -930,6 +1081,9 @@ type AppBadGateway = AppError
 // AppBadRequest The error envelope of the AppServer dialect.
 type AppBadRequest = AppError
 
+// AppCallbackRefused The error envelope of the AppServer dialect.
+type AppCallbackRefused = AppError
+
 // AppConflict The error envelope of the AppServer dialect.
 type AppConflict = AppError
 
@@ -938,6 +1092,9 @@ type AppForbidden = AppError
 
 // AppInternalError The error envelope of the AppServer dialect.
 type AppInternalError = AppError
+
+// AppJumpTokenRefused The error envelope of the AppServer dialect.
+type AppJumpTokenRefused = AppError
 
 // AppLoginRefused The error envelope of the AppServer dialect.
 type AppLoginRefused = AppError
@@ -963,6 +1120,83 @@ type bearerAuthContextKey string
 // callbackSecretContextKey is the context key for callbackSecret security scheme
 type callbackSecretContextKey string
 
+// pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
+type pushCallbackSignatureContextKey string
+
+// HandlePushStreamEventParams defines parameters for HandlePushStreamEvent.
+type HandlePushStreamEventParams struct {
+	// Action What happened to the stream: `publish`, it is being pushed, or `publish_done`, it no longer is.
+	Action PushAction `form:"action" json:"action"`
+
+	// App The domain that the stream is pushed to. It must be this server's push domain.
+	App string `form:"app" json:"app"`
+
+	// Appname The application, the first part of the stream's path.
+	Appname string `form:"appname" json:"appname"`
+
+	// ID The stream's name: the `id` of a room, or
+	// `{application id}_{meeting_id}_{user}_camera` (or `_audio`) for a co-streaming one.
+	ID string `form:"id" json:"id"`
+
+	// Time When it happened, in seconds since 1970. Reports are ordered by it.
+	Time int64 `form:"time" json:"time"`
+
+	// IP The address of the publisher. Not used.
+	IP string `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// Node The CDN's own machine that takes the stream. Not used.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Usrargs The query of the publisher's URL. Not used and not logged, for it holds a signature.
+	Usrargs string `form:"usrargs,omitempty" json:"usrargs,omitempty"`
+
+	// Width The width of the picture, in pixels. Not used.
+	Width string `form:"width,omitempty" json:"width,omitempty"`
+
+	// Height The height of the picture, in pixels. Not used.
+	Height string `form:"height,omitempty" json:"height,omitempty"`
+
+	// ALILIVETIMESTAMP When the report was signed, in seconds since 1970.
+	ALILIVETIMESTAMP string `json:"ALI-LIVE-TIMESTAMP"`
+}
+
+// HandlePushStreamEventPostParams defines parameters for HandlePushStreamEventPost.
+type HandlePushStreamEventPostParams struct {
+	// Action What happened to the stream: `publish`, it is being pushed, or `publish_done`, it no longer is.
+	Action PushAction `form:"action" json:"action"`
+
+	// App The domain that the stream is pushed to. It must be this server's push domain.
+	App string `form:"app" json:"app"`
+
+	// Appname The application, the first part of the stream's path.
+	Appname string `form:"appname" json:"appname"`
+
+	// ID The stream's name: the `id` of a room, or
+	// `{application id}_{meeting_id}_{user}_camera` (or `_audio`) for a co-streaming one.
+	ID string `form:"id" json:"id"`
+
+	// Time When it happened, in seconds since 1970. Reports are ordered by it.
+	Time int64 `form:"time" json:"time"`
+
+	// IP The address of the publisher. Not used.
+	IP string `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// Node The CDN's own machine that takes the stream. Not used.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Usrargs The query of the publisher's URL. Not used and not logged, for it holds a signature.
+	Usrargs string `form:"usrargs,omitempty" json:"usrargs,omitempty"`
+
+	// Width The width of the picture, in pixels. Not used.
+	Width string `form:"width,omitempty" json:"width,omitempty"`
+
+	// Height The height of the picture, in pixels. Not used.
+	Height string `form:"height,omitempty" json:"height,omitempty"`
+
+	// ALILIVETIMESTAMP When the report was signed, in seconds since 1970.
+	ALILIVETIMESTAMP string `json:"ALI-LIVE-TIMESTAMP"`
+}
+
 // CreateRoomV1JSONRequestBody defines body for CreateRoomV1 for application/json ContentType.
 type CreateRoomV1JSONRequestBody = RoomCreateV1
 
@@ -972,8 +1206,14 @@ type DeleteRoomJSONRequestBody = RoomRef
 // GetRoomJSONRequestBody defines body for GetRoom for application/json ContentType.
 type GetRoomJSONRequestBody = RoomGetRequest
 
+// GetLiveJumpURLJSONRequestBody defines body for GetLiveJumpURL for application/json ContentType.
+type GetLiveJumpURLJSONRequestBody = JumpURLRequest
+
 // GetMeetingInfoJSONRequestBody defines body for GetMeetingInfo for application/json ContentType.
 type GetMeetingInfoJSONRequestBody = MeetingGetRequest
+
+// GetRTCAuthTokenJSONRequestBody defines body for GetRTCAuthToken for application/json ContentType.
+type GetRTCAuthTokenJSONRequestBody = RTCTokenRequest
 
 // GetStatisticsJSONRequestBody defines body for GetStatistics for application/json ContentType.
 type GetStatisticsJSONRequestBody = StatisticsRequest
@@ -1005,6 +1245,9 @@ type UpdateRoomJSONRequestBody = RoomUpdate
 // UpdateMeetingInfoJSONRequestBody defines body for UpdateMeetingInfo for application/json ContentType.
 type UpdateMeetingInfoJSONRequestBody = MeetingUpdate
 
+// VerifyAuthTokenJSONRequestBody defines body for VerifyAuthToken for application/json ContentType.
+type VerifyAuthTokenJSONRequestBody = AuthTokenCheck
+
 // CreateRoomV2JSONRequestBody defines body for CreateRoomV2 for application/json ContentType.
 type CreateRoomV2JSONRequestBody = RoomCreateV2
 
@@ -1025,12 +1268,24 @@ type ServerInterface interface {
 	// GetRoom Show a room
 	// (POST /api/v1/live/get)
 	GetRoom(w http.ResponseWriter, r *http.Request)
+	// GetLiveJumpURL Make a link into the desktop client
+	// (POST /api/v1/live/getLiveJumpUrl)
+	GetLiveJumpURL(w http.ResponseWriter, r *http.Request)
 	// GetMeetingInfo List the co-streaming members
 	// (POST /api/v1/live/getMeetingInfo)
 	GetMeetingInfo(w http.ResponseWriter, r *http.Request)
+	// GetRTCAuthToken Issue a co-streaming token
+	// (POST /api/v1/live/getRtcAuthToken)
+	GetRTCAuthToken(w http.ResponseWriter, r *http.Request)
 	// GetStatistics Show the numbers of a room
 	// (POST /api/v1/live/getStatistics)
 	GetStatistics(w http.ResponseWriter, r *http.Request)
+	// HandlePushStreamEvent What a CDN reports of a pushed stream
+	// (GET /api/v1/live/handlePushStreamEventCallback)
+	HandlePushStreamEvent(w http.ResponseWriter, r *http.Request, params HandlePushStreamEventParams)
+	// HandlePushStreamEventPost What a CDN reports of a pushed stream (as POST)
+	// (POST /api/v1/live/handlePushStreamEventCallback)
+	HandlePushStreamEventPost(w http.ResponseWriter, r *http.Request, params HandlePushStreamEventPostParams)
 	// ListRooms List rooms
 	// (POST /api/v1/live/list)
 	ListRooms(w http.ResponseWriter, r *http.Request)
@@ -1058,6 +1313,9 @@ type ServerInterface interface {
 	// UpdateMeetingInfo Replace the co-streaming members
 	// (POST /api/v1/live/updateMeetingInfo)
 	UpdateMeetingInfo(w http.ResponseWriter, r *http.Request)
+	// VerifyAuthToken Turn a link into a login
+	// (POST /api/v1/live/verifyAuthToken)
+	VerifyAuthToken(w http.ResponseWriter, r *http.Request)
 	// CreateRoomV2 Create a room
 	// (POST /api/v2/live/create)
 	CreateRoomV2(w http.ResponseWriter, r *http.Request)
@@ -1138,6 +1396,26 @@ func (siw *ServerInterfaceWrapper) GetRoom(w http.ResponseWriter, r *http.Reques
 	handler.ServeHTTP(w, r)
 }
 
+// GetLiveJumpURL operation middleware
+func (siw *ServerInterfaceWrapper) GetLiveJumpURL(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetLiveJumpURL(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetMeetingInfo operation middleware
 func (siw *ServerInterfaceWrapper) GetMeetingInfo(w http.ResponseWriter, r *http.Request) {
 
@@ -1158,6 +1436,26 @@ func (siw *ServerInterfaceWrapper) GetMeetingInfo(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// GetRTCAuthToken operation middleware
+func (siw *ServerInterfaceWrapper) GetRTCAuthToken(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRTCAuthToken(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetStatistics operation middleware
 func (siw *ServerInterfaceWrapper) GetStatistics(w http.ResponseWriter, r *http.Request) {
 
@@ -1169,6 +1467,368 @@ func (siw *ServerInterfaceWrapper) GetStatistics(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetStatistics(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// HandlePushStreamEvent operation middleware
+func (siw *ServerInterfaceWrapper) HandlePushStreamEvent(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, PushCallbackSignatureScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HandlePushStreamEventParams
+
+	// ------------- Required query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "action", r.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "action"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "action", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "appname" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "appname", r.URL.Query(), &params.Appname, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "appname"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "appname", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "id", r.URL.Query(), &params.ID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "time" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "time", r.URL.Query(), &params.Time, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "time"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "time", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "ip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip", r.URL.Query(), &params.IP, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "ip"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ip", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "node"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "usrargs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "usrargs", r.URL.Query(), &params.Usrargs, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "usrargs"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "usrargs", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "width" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "width", r.URL.Query(), &params.Width, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "width"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "width", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "height" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "height", r.URL.Query(), &params.Height, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "height"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "height", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Required header parameter "ALI-LIVE-TIMESTAMP" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("ALI-LIVE-TIMESTAMP")]; found {
+		var ALILIVETIMESTAMP string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "ALI-LIVE-TIMESTAMP", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "ALI-LIVE-TIMESTAMP", valueList[0], &ALILIVETIMESTAMP, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ALI-LIVE-TIMESTAMP", Err: err})
+			return
+		}
+
+		params.ALILIVETIMESTAMP = ALILIVETIMESTAMP
+
+	} else {
+		err := fmt.Errorf("Header parameter ALI-LIVE-TIMESTAMP is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "ALI-LIVE-TIMESTAMP", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.HandlePushStreamEvent(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// HandlePushStreamEventPost operation middleware
+func (siw *ServerInterfaceWrapper) HandlePushStreamEventPost(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, PushCallbackSignatureScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HandlePushStreamEventPostParams
+
+	// ------------- Required query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "action", r.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "action"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "action", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "appname" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "appname", r.URL.Query(), &params.Appname, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "appname"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "appname", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "id", r.URL.Query(), &params.ID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "time" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "time", r.URL.Query(), &params.Time, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "time"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "time", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "ip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip", r.URL.Query(), &params.IP, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "ip"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ip", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "node"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "usrargs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "usrargs", r.URL.Query(), &params.Usrargs, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "usrargs"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "usrargs", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "width" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "width", r.URL.Query(), &params.Width, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "width"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "width", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "height" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "height", r.URL.Query(), &params.Height, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "height"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "height", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Required header parameter "ALI-LIVE-TIMESTAMP" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("ALI-LIVE-TIMESTAMP")]; found {
+		var ALILIVETIMESTAMP string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "ALI-LIVE-TIMESTAMP", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "ALI-LIVE-TIMESTAMP", valueList[0], &ALILIVETIMESTAMP, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ALI-LIVE-TIMESTAMP", Err: err})
+			return
+		}
+
+		params.ALILIVETIMESTAMP = ALILIVETIMESTAMP
+
+	} else {
+		err := fmt.Errorf("Header parameter ALI-LIVE-TIMESTAMP is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "ALI-LIVE-TIMESTAMP", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.HandlePushStreamEventPost(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1343,6 +2003,20 @@ func (siw *ServerInterfaceWrapper) UpdateMeetingInfo(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateMeetingInfo(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// VerifyAuthToken operation middleware
+func (siw *ServerInterfaceWrapper) VerifyAuthToken(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.VerifyAuthToken(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1543,6 +2217,11 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/updateMeetingInfo", wrapper.UpdateMeetingInfo)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/sendLikeMessage", wrapper.SendLikeMessage)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/getStatistics", wrapper.GetStatistics)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/getLiveJumpUrl", wrapper.GetLiveJumpURL)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/verifyAuthToken", wrapper.VerifyAuthToken)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/getRtcAuthToken", wrapper.GetRTCAuthToken)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/live/handlePushStreamEventCallback", wrapper.HandlePushStreamEvent)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/handlePushStreamEventCallback", wrapper.HandlePushStreamEventPost)
 
 	return m
 }
@@ -1551,11 +2230,22 @@ type AppBadGatewayJSONResponse AppError
 
 type AppBadRequestJSONResponse AppError
 
+type AppCallbackRefusedJSONResponse AppError
+
 type AppConflictJSONResponse AppError
 
 type AppForbiddenJSONResponse AppError
 
 type AppInternalErrorJSONResponse AppError
+
+type AppJumpTokenRefusedResponseHeaders struct {
+	WWWAuthenticate string
+}
+type AppJumpTokenRefusedJSONResponse struct {
+	Body AppError
+
+	Headers AppJumpTokenRefusedResponseHeaders
+}
 
 type AppLoginRefusedJSONResponse AppError
 
@@ -2001,6 +2691,143 @@ func (response GetRoom503JSONResponse) VisitGetRoomResponse(w http.ResponseWrite
 	return err
 }
 
+type GetLiveJumpURLRequestObject struct {
+	Body *GetLiveJumpURLJSONRequestBody
+}
+
+type GetLiveJumpURLResponseObject interface {
+	VisitGetLiveJumpURLResponse(w http.ResponseWriter) error
+}
+
+type GetLiveJumpURL200JSONResponse JumpURL
+
+func (response GetLiveJumpURL200JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response GetLiveJumpURL400JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL401JSONResponse struct{ AppUnauthorizedJSONResponse }
+
+func (response GetLiveJumpURL401JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL403JSONResponse struct{ AppForbiddenJSONResponse }
+
+func (response GetLiveJumpURL403JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL404JSONResponse struct{ AppNotFoundJSONResponse }
+
+func (response GetLiveJumpURL404JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL413JSONResponse struct{ AppTooLargeJSONResponse }
+
+func (response GetLiveJumpURL413JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response GetLiveJumpURL429JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response GetLiveJumpURL500JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLiveJumpURL503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response GetLiveJumpURL503JSONResponse) VisitGetLiveJumpURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetMeetingInfoRequestObject struct {
 	Body *GetMeetingInfoJSONRequestBody
 }
@@ -2124,6 +2951,143 @@ func (response GetMeetingInfo503JSONResponse) VisitGetMeetingInfoResponse(w http
 	return err
 }
 
+type GetRTCAuthTokenRequestObject struct {
+	Body *GetRTCAuthTokenJSONRequestBody
+}
+
+type GetRTCAuthTokenResponseObject interface {
+	VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error
+}
+
+type GetRTCAuthToken200JSONResponse RTCToken
+
+func (response GetRTCAuthToken200JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response GetRTCAuthToken400JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken401JSONResponse struct{ AppUnauthorizedJSONResponse }
+
+func (response GetRTCAuthToken401JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken403JSONResponse struct{ AppForbiddenJSONResponse }
+
+func (response GetRTCAuthToken403JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken404JSONResponse struct{ AppNotFoundJSONResponse }
+
+func (response GetRTCAuthToken404JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken413JSONResponse struct{ AppTooLargeJSONResponse }
+
+func (response GetRTCAuthToken413JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response GetRTCAuthToken429JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response GetRTCAuthToken500JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRTCAuthToken503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response GetRTCAuthToken503JSONResponse) VisitGetRTCAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetStatisticsRequestObject struct {
 	Body *GetStatisticsJSONRequestBody
 }
@@ -2235,6 +3199,194 @@ func (response GetStatistics500JSONResponse) VisitGetStatisticsResponse(w http.R
 type GetStatistics503JSONResponse struct{ AppUnavailableJSONResponse }
 
 func (response GetStatistics503JSONResponse) VisitGetStatisticsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEventRequestObject struct {
+	Params HandlePushStreamEventParams
+}
+
+type HandlePushStreamEventResponseObject interface {
+	VisitHandlePushStreamEventResponse(w http.ResponseWriter) error
+}
+
+type HandlePushStreamEvent200JSONResponse Done
+
+func (response HandlePushStreamEvent200JSONResponse) VisitHandlePushStreamEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEvent400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response HandlePushStreamEvent400JSONResponse) VisitHandlePushStreamEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEvent403JSONResponse struct{ AppCallbackRefusedJSONResponse }
+
+func (response HandlePushStreamEvent403JSONResponse) VisitHandlePushStreamEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEvent429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response HandlePushStreamEvent429JSONResponse) VisitHandlePushStreamEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEvent500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response HandlePushStreamEvent500JSONResponse) VisitHandlePushStreamEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEvent503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response HandlePushStreamEvent503JSONResponse) VisitHandlePushStreamEventResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEventPostRequestObject struct {
+	Params HandlePushStreamEventPostParams
+}
+
+type HandlePushStreamEventPostResponseObject interface {
+	VisitHandlePushStreamEventPostResponse(w http.ResponseWriter) error
+}
+
+type HandlePushStreamEventPost200JSONResponse Done
+
+func (response HandlePushStreamEventPost200JSONResponse) VisitHandlePushStreamEventPostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEventPost400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response HandlePushStreamEventPost400JSONResponse) VisitHandlePushStreamEventPostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEventPost403JSONResponse struct{ AppCallbackRefusedJSONResponse }
+
+func (response HandlePushStreamEventPost403JSONResponse) VisitHandlePushStreamEventPostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEventPost429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response HandlePushStreamEventPost429JSONResponse) VisitHandlePushStreamEventPostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEventPost500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response HandlePushStreamEventPost500JSONResponse) VisitHandlePushStreamEventPostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HandlePushStreamEventPost503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response HandlePushStreamEventPost503JSONResponse) VisitHandlePushStreamEventPostResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3473,6 +4625,117 @@ func (response UpdateMeetingInfo503JSONResponse) VisitUpdateMeetingInfoResponse(
 	return err
 }
 
+type VerifyAuthTokenRequestObject struct {
+	Body *VerifyAuthTokenJSONRequestBody
+}
+
+type VerifyAuthTokenResponseObject interface {
+	VisitVerifyAuthTokenResponse(w http.ResponseWriter) error
+}
+
+type VerifyAuthToken200JSONResponse LoginToken
+
+func (response VerifyAuthToken200JSONResponse) VisitVerifyAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuthToken400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response VerifyAuthToken400JSONResponse) VisitVerifyAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuthToken401JSONResponse struct {
+	AppJumpTokenRefusedJSONResponse
+}
+
+func (response VerifyAuthToken401JSONResponse) VisitVerifyAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuthToken413JSONResponse struct{ AppTooLargeJSONResponse }
+
+func (response VerifyAuthToken413JSONResponse) VisitVerifyAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuthToken429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response VerifyAuthToken429JSONResponse) VisitVerifyAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuthToken500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response VerifyAuthToken500JSONResponse) VisitVerifyAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyAuthToken503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response VerifyAuthToken503JSONResponse) VisitVerifyAuthTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateRoomV2RequestObject struct {
 	Body *CreateRoomV2JSONRequestBody
 }
@@ -3866,12 +5129,24 @@ type StrictServerInterface interface {
 	// GetRoom Show a room
 	// (POST /api/v1/live/get)
 	GetRoom(ctx context.Context, request GetRoomRequestObject) (GetRoomResponseObject, error)
+	// GetLiveJumpURL Make a link into the desktop client
+	// (POST /api/v1/live/getLiveJumpUrl)
+	GetLiveJumpURL(ctx context.Context, request GetLiveJumpURLRequestObject) (GetLiveJumpURLResponseObject, error)
 	// GetMeetingInfo List the co-streaming members
 	// (POST /api/v1/live/getMeetingInfo)
 	GetMeetingInfo(ctx context.Context, request GetMeetingInfoRequestObject) (GetMeetingInfoResponseObject, error)
+	// GetRTCAuthToken Issue a co-streaming token
+	// (POST /api/v1/live/getRtcAuthToken)
+	GetRTCAuthToken(ctx context.Context, request GetRTCAuthTokenRequestObject) (GetRTCAuthTokenResponseObject, error)
 	// GetStatistics Show the numbers of a room
 	// (POST /api/v1/live/getStatistics)
 	GetStatistics(ctx context.Context, request GetStatisticsRequestObject) (GetStatisticsResponseObject, error)
+	// HandlePushStreamEvent What a CDN reports of a pushed stream
+	// (GET /api/v1/live/handlePushStreamEventCallback)
+	HandlePushStreamEvent(ctx context.Context, request HandlePushStreamEventRequestObject) (HandlePushStreamEventResponseObject, error)
+	// HandlePushStreamEventPost What a CDN reports of a pushed stream (as POST)
+	// (POST /api/v1/live/handlePushStreamEventCallback)
+	HandlePushStreamEventPost(ctx context.Context, request HandlePushStreamEventPostRequestObject) (HandlePushStreamEventPostResponseObject, error)
 	// ListRooms List rooms
 	// (POST /api/v1/live/list)
 	ListRooms(ctx context.Context, request ListRoomsRequestObject) (ListRoomsResponseObject, error)
@@ -3899,6 +5174,9 @@ type StrictServerInterface interface {
 	// UpdateMeetingInfo Replace the co-streaming members
 	// (POST /api/v1/live/updateMeetingInfo)
 	UpdateMeetingInfo(ctx context.Context, request UpdateMeetingInfoRequestObject) (UpdateMeetingInfoResponseObject, error)
+	// VerifyAuthToken Turn a link into a login
+	// (POST /api/v1/live/verifyAuthToken)
+	VerifyAuthToken(ctx context.Context, request VerifyAuthTokenRequestObject) (VerifyAuthTokenResponseObject, error)
 	// CreateRoomV2 Create a room
 	// (POST /api/v2/live/create)
 	CreateRoomV2(ctx context.Context, request CreateRoomV2RequestObject) (CreateRoomV2ResponseObject, error)
@@ -4042,6 +5320,37 @@ func (sh *strictHandler) GetRoom(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// GetLiveJumpURL operation middleware
+func (sh *strictHandler) GetLiveJumpURL(w http.ResponseWriter, r *http.Request) {
+	var request GetLiveJumpURLRequestObject
+
+	var body GetLiveJumpURLJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLiveJumpURL(ctx, request.(GetLiveJumpURLRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLiveJumpURL")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetLiveJumpURLResponseObject); ok {
+		if err := validResponse.VisitGetLiveJumpURLResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetMeetingInfo operation middleware
 func (sh *strictHandler) GetMeetingInfo(w http.ResponseWriter, r *http.Request) {
 	var request GetMeetingInfoRequestObject
@@ -4073,6 +5382,37 @@ func (sh *strictHandler) GetMeetingInfo(w http.ResponseWriter, r *http.Request) 
 	}
 }
 
+// GetRTCAuthToken operation middleware
+func (sh *strictHandler) GetRTCAuthToken(w http.ResponseWriter, r *http.Request) {
+	var request GetRTCAuthTokenRequestObject
+
+	var body GetRTCAuthTokenJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRTCAuthToken(ctx, request.(GetRTCAuthTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRTCAuthToken")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRTCAuthTokenResponseObject); ok {
+		if err := validResponse.VisitGetRTCAuthTokenResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetStatistics operation middleware
 func (sh *strictHandler) GetStatistics(w http.ResponseWriter, r *http.Request) {
 	var request GetStatisticsRequestObject
@@ -4097,6 +5437,58 @@ func (sh *strictHandler) GetStatistics(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetStatisticsResponseObject); ok {
 		if err := validResponse.VisitGetStatisticsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// HandlePushStreamEvent operation middleware
+func (sh *strictHandler) HandlePushStreamEvent(w http.ResponseWriter, r *http.Request, params HandlePushStreamEventParams) {
+	var request HandlePushStreamEventRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.HandlePushStreamEvent(ctx, request.(HandlePushStreamEventRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HandlePushStreamEvent")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(HandlePushStreamEventResponseObject); ok {
+		if err := validResponse.VisitHandlePushStreamEventResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// HandlePushStreamEventPost operation middleware
+func (sh *strictHandler) HandlePushStreamEventPost(w http.ResponseWriter, r *http.Request, params HandlePushStreamEventPostParams) {
+	var request HandlePushStreamEventPostRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.HandlePushStreamEventPost(ctx, request.(HandlePushStreamEventPostRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HandlePushStreamEventPost")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(HandlePushStreamEventPostResponseObject); ok {
+		if err := validResponse.VisitHandlePushStreamEventPostResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -4376,6 +5768,37 @@ func (sh *strictHandler) UpdateMeetingInfo(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateMeetingInfoResponseObject); ok {
 		if err := validResponse.VisitUpdateMeetingInfoResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// VerifyAuthToken operation middleware
+func (sh *strictHandler) VerifyAuthToken(w http.ResponseWriter, r *http.Request) {
+	var request VerifyAuthTokenRequestObject
+
+	var body VerifyAuthTokenJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyAuthToken(ctx, request.(VerifyAuthTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyAuthToken")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(VerifyAuthTokenResponseObject); ok {
+		if err := validResponse.VisitVerifyAuthTokenResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

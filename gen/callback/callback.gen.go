@@ -137,6 +137,24 @@ func (e NginxRTMPEventCall) Valid() bool {
 	}
 }
 
+// Defines values for PushAction.
+const (
+	PushActionPublish     PushAction = "publish"
+	PushActionPublishDone PushAction = "publish_done"
+)
+
+// Valid indicates whether the value is a known member of the PushAction enum.
+func (e PushAction) Valid() bool {
+	switch e {
+	case PushActionPublish:
+		return true
+	case PushActionPublishDone:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RefusalReason.
 const (
 	RefusalReasonAlreadyPublishing       RefusalReason = "already_publishing"
@@ -724,6 +742,11 @@ type NginxRTMPEvent struct {
 //
 // Example: publish
 type NginxRTMPEventCall string
+
+// PushAction What a CDN reports of a pushed stream.
+//
+// Example: publish
+type PushAction string
 
 // RefusalReason Why a callback is refused.
 //

@@ -254,6 +254,24 @@ func (e NginxRTMPEventCall) Valid() bool {
 	}
 }
 
+// Defines values for PushAction.
+const (
+	PushActionPublish     PushAction = "publish"
+	PushActionPublishDone PushAction = "publish_done"
+)
+
+// Valid indicates whether the value is a known member of the PushAction enum.
+func (e PushAction) Valid() bool {
+	switch e {
+	case PushActionPublish:
+		return true
+	case PushActionPublishDone:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RefusalReason.
 const (
 	RefusalReasonAlreadyPublishing       RefusalReason = "already_publishing"
@@ -535,6 +553,34 @@ type AppError struct {
 	Message string `json:"message"`
 }
 
+// AuthTokenCheck What stands in the link that opened the desktop client, decoded.
+type AuthTokenCheck struct {
+	// AppServer The server of the link.
+	//
+	// Example: https://live.example.com
+	AppServer string `json:"app_server"`
+
+	// LiveID The `id` of the room.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveID string `json:"live_id"`
+
+	// Token The token of the link.
+	//
+	// Example: eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiYWxpY2UifQ.c2ln
+	Token string `json:"token"`
+
+	// UserID The user of the link.
+	//
+	// Example: alice
+	UserID string `json:"user_id"`
+
+	// UserName The name of the link. It is not compared when it is empty or absent.
+	//
+	// Example: Alice
+	UserName string `json:"user_name,omitempty"`
+}
+
 // CallbackRefusal Why the callback is refused.
 type CallbackRefusal struct {
 	// Detail Why a callback is refused.
@@ -701,6 +747,14 @@ type DetailError struct {
 //
 // Example: android
 type DeviceType string
+
+// Done It was done.
+type Done struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+}
 
 // DVRCallback A recording is complete.
 type DVRCallback struct {
@@ -1055,6 +1109,47 @@ type JWKSet struct {
 	Keys []JWK `json:"keys"`
 }
 
+// JumpURL A link into the desktop client.
+type JumpURL struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// LiveJumpURL The link, under the name that the document gives it.
+	//
+	// Example: auipusher://page/live-room?app_server=https%3A%2F%2Flive.example.com&token=eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiYWxpY2UifQ.c2ln&user_id=alice&user_name=Alice&live_id=c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveJumpURL string `json:"liveJumpUrl"`
+
+	// LiveJumpURLAgain The same link.
+	//
+	// Example: auipusher://page/live-room?app_server=https%3A%2F%2Flive.example.com&token=eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiYWxpY2UifQ.c2ln&user_id=alice&user_name=Alice&live_id=c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveJumpURLAgain string `json:"live_jump_url"`
+}
+
+// JumpURLRequest Which room to link to, and what the link says of its anchor.
+type JumpURLRequest struct {
+	// LiveID The `id` of the room.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	LiveID string `json:"live_id"`
+
+	// UserID The caller. Absent means the subject of the token; another user is refused with 403.
+	//
+	// Example: alice
+	UserID string `json:"user_id,omitempty"`
+
+	// UserName The name that the desktop client shows, or nothing.
+	//
+	// Example: Alice
+	UserName string `json:"user_name,omitempty"`
+
+	// Version The version of the desktop client that the link is for. The link carries it when it is there.
+	//
+	// Example: 1.2.0
+	Version string `json:"version,omitempty"`
+}
+
 // LikeRequest A batch of likes.
 type LikeRequest struct {
 	// ChatroomID The `chat_id` of the room.
@@ -1244,6 +1339,24 @@ type LoginResult struct {
 	//
 	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
 	Token string `json:"token"`
+}
+
+// LoginToken A fresh access token.
+type LoginToken struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// LoginToken The token, under the name that the document gives it.
+	//
+	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
+	LoginToken string `json:"loginToken"`
+
+	// LoginTokenAgain The same token.
+	//
+	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
+	LoginTokenAgain string `json:"login_token"`
 }
 
 // Meeting The members of a co-streaming room.
@@ -1488,6 +1601,11 @@ type PullURLInfo struct {
 	RTSURL string `json:"rts_url"`
 }
 
+// PushAction What a CDN reports of a pushed stream.
+//
+// Example: publish
+type PushAction string
+
 // PushURLInfo Where to publish. Present only for the owner of a room that has not ended.
 type PushURLInfo struct {
 	// RTMPURL RTMP.
@@ -1500,6 +1618,37 @@ type PushURLInfo struct {
 
 	// SRTURL SRT, empty where it is not offered.
 	SRTURL string `json:"srt_url"`
+}
+
+// RTCToken A co-streaming token.
+type RTCToken struct {
+	// AuthToken The token.
+	//
+	// Example: 880f39288ea241317cbfd1a4fc2f9c19ccb9f9f90c07a1f8ce0c62c4ff48f58a
+	AuthToken string `json:"auth_token"`
+
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// Timestamp When the token ends, in seconds since 1970. It is part of what was hashed.
+	//
+	// Example: 1700086400
+	Timestamp int64 `json:"timestamp"`
+}
+
+// RTCTokenRequest Which co-streaming channel to join.
+type RTCTokenRequest struct {
+	// RoomID The `meeting_id` of the room.
+	//
+	// Example: 66584c06-347f-47c6-8a18-fa2860c563ba
+	RoomID string `json:"room_id"`
+
+	// UserID The caller. Absent means the subject of the token; another user is refused with 403.
+	//
+	// Example: Cedric8
+	UserID string `json:"user_id,omitempty"`
 }
 
 // RefusalReason Why a callback is refused.
@@ -2153,6 +2302,9 @@ type AppBadGateway = AppError
 // AppBadRequest The error envelope of the AppServer dialect.
 type AppBadRequest = AppError
 
+// AppCallbackRefused The error envelope of the AppServer dialect.
+type AppCallbackRefused = AppError
+
 // AppConflict The error envelope of the AppServer dialect.
 type AppConflict = AppError
 
@@ -2161,6 +2313,9 @@ type AppForbidden = AppError
 
 // AppInternalError The error envelope of the AppServer dialect.
 type AppInternalError = AppError
+
+// AppJumpTokenRefused The error envelope of the AppServer dialect.
+type AppJumpTokenRefused = AppError
 
 // AppLoginRefused The error envelope of the AppServer dialect.
 type AppLoginRefused = AppError
@@ -2243,6 +2398,80 @@ type ListAccountsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// HandlePushStreamEventParams defines parameters for HandlePushStreamEvent.
+type HandlePushStreamEventParams struct {
+	// Action What happened to the stream: `publish`, it is being pushed, or `publish_done`, it no longer is.
+	Action PushAction `form:"action" json:"action"`
+
+	// App The domain that the stream is pushed to. It must be this server's push domain.
+	App string `form:"app" json:"app"`
+
+	// Appname The application, the first part of the stream's path.
+	Appname string `form:"appname" json:"appname"`
+
+	// ID The stream's name: the `id` of a room, or
+	// `{application id}_{meeting_id}_{user}_camera` (or `_audio`) for a co-streaming one.
+	ID string `form:"id" json:"id"`
+
+	// Time When it happened, in seconds since 1970. Reports are ordered by it.
+	Time int64 `form:"time" json:"time"`
+
+	// IP The address of the publisher. Not used.
+	IP string `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// Node The CDN's own machine that takes the stream. Not used.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Usrargs The query of the publisher's URL. Not used and not logged, for it holds a signature.
+	Usrargs string `form:"usrargs,omitempty" json:"usrargs,omitempty"`
+
+	// Width The width of the picture, in pixels. Not used.
+	Width string `form:"width,omitempty" json:"width,omitempty"`
+
+	// Height The height of the picture, in pixels. Not used.
+	Height string `form:"height,omitempty" json:"height,omitempty"`
+
+	// ALILIVETIMESTAMP When the report was signed, in seconds since 1970.
+	ALILIVETIMESTAMP string `json:"ALI-LIVE-TIMESTAMP"`
+}
+
+// HandlePushStreamEventPostParams defines parameters for HandlePushStreamEventPost.
+type HandlePushStreamEventPostParams struct {
+	// Action What happened to the stream: `publish`, it is being pushed, or `publish_done`, it no longer is.
+	Action PushAction `form:"action" json:"action"`
+
+	// App The domain that the stream is pushed to. It must be this server's push domain.
+	App string `form:"app" json:"app"`
+
+	// Appname The application, the first part of the stream's path.
+	Appname string `form:"appname" json:"appname"`
+
+	// ID The stream's name: the `id` of a room, or
+	// `{application id}_{meeting_id}_{user}_camera` (or `_audio`) for a co-streaming one.
+	ID string `form:"id" json:"id"`
+
+	// Time When it happened, in seconds since 1970. Reports are ordered by it.
+	Time int64 `form:"time" json:"time"`
+
+	// IP The address of the publisher. Not used.
+	IP string `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// Node The CDN's own machine that takes the stream. Not used.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Usrargs The query of the publisher's URL. Not used and not logged, for it holds a signature.
+	Usrargs string `form:"usrargs,omitempty" json:"usrargs,omitempty"`
+
+	// Width The width of the picture, in pixels. Not used.
+	Width string `form:"width,omitempty" json:"width,omitempty"`
+
+	// Height The height of the picture, in pixels. Not used.
+	Height string `form:"height,omitempty" json:"height,omitempty"`
+
+	// ALILIVETIMESTAMP When the report was signed, in seconds since 1970.
+	ALILIVETIMESTAMP string `json:"ALI-LIVE-TIMESTAMP"`
+}
+
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {
 	// Stream The stream, as `name` in the default application or as `app/name`. Letters, digits,
@@ -2272,8 +2501,14 @@ type DeleteRoomJSONRequestBody = RoomRef
 // GetRoomJSONRequestBody defines body for GetRoom for application/json ContentType.
 type GetRoomJSONRequestBody = RoomGetRequest
 
+// GetLiveJumpURLJSONRequestBody defines body for GetLiveJumpURL for application/json ContentType.
+type GetLiveJumpURLJSONRequestBody = JumpURLRequest
+
 // GetMeetingInfoJSONRequestBody defines body for GetMeetingInfo for application/json ContentType.
 type GetMeetingInfoJSONRequestBody = MeetingGetRequest
+
+// GetRTCAuthTokenJSONRequestBody defines body for GetRTCAuthToken for application/json ContentType.
+type GetRTCAuthTokenJSONRequestBody = RTCTokenRequest
 
 // GetStatisticsJSONRequestBody defines body for GetStatistics for application/json ContentType.
 type GetStatisticsJSONRequestBody = StatisticsRequest
@@ -2304,6 +2539,9 @@ type UpdateRoomJSONRequestBody = RoomUpdate
 
 // UpdateMeetingInfoJSONRequestBody defines body for UpdateMeetingInfo for application/json ContentType.
 type UpdateMeetingInfoJSONRequestBody = MeetingUpdate
+
+// VerifyAuthTokenJSONRequestBody defines body for VerifyAuthToken for application/json ContentType.
+type VerifyAuthTokenJSONRequestBody = AuthTokenCheck
 
 // CreateRoomV2JSONRequestBody defines body for CreateRoomV2 for application/json ContentType.
 type CreateRoomV2JSONRequestBody = RoomCreateV2
@@ -2538,6 +2776,40 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/live/get (the `GetRoom` operationId).
 	GetRoom(ctx context.Context, body GetRoomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetLiveJumpURLWithBody Make a link into the desktop client
+	//
+	// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+	// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+	// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+	// caller's password has changed. Only the owner of the room gets one.
+	//
+	// The link is
+	// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+	// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+	// `app_server` is the public URL of this server.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+	GetLiveJumpURLWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetLiveJumpURL Make a link into the desktop client
+	//
+	// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+	// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+	// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+	// caller's password has changed. Only the owner of the room gets one.
+	//
+	// The link is
+	// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+	// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+	// `app_server` is the public URL of this server.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+	GetLiveJumpURL(ctx context.Context, body GetLiveJumpURLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetMeetingInfoWithBody List the co-streaming members
 	//
 	// Returns the members that the owner stored last. A room that is not a link room (mode 0) answers
@@ -2558,6 +2830,28 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/live/getMeetingInfo (the `GetMeetingInfo` operationId).
 	GetMeetingInfo(ctx context.Context, body GetMeetingInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetRTCAuthTokenWithBody Issue a co-streaming token
+	//
+	// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+	// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+	// of application id, application key, channel, user and expiry.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+	GetRTCAuthTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRTCAuthToken Issue a co-streaming token
+	//
+	// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+	// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+	// of application id, application key, channel, user and expiry.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+	GetRTCAuthToken(ctx context.Context, body GetRTCAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetStatisticsWithBody Show the numbers of a room
 	//
 	// Returns the four counters of a room twice: as plain keys for Android and inside `metrics` for
@@ -2577,6 +2871,32 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/live/getStatistics (the `GetStatistics` operationId).
 	GetStatistics(ctx context.Context, body GetStatisticsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HandlePushStreamEvent What a CDN reports of a pushed stream
+	//
+	// The callback that Alibaba Cloud's CDN makes when a stream on the push domain begins or ends.
+	// Configure this URL as the notification URL of the ingest domain, and its authentication key as
+	// `STAGEDOOR_PUSH_CALLBACK_KEY`. While no key is set every report is refused with 403.
+	//
+	// `ALI-LIVE-SIGNATURE` is the MD5, in hex, of the push domain, `ALI-LIVE-TIMESTAMP` and the key,
+	// joined by `|`. The timestamp may differ from this server's clock by five minutes at most.
+	//
+	// A report moves the room of the stream: `publish` puts it on the air, `publish_done` takes it off
+	// again. For each stream the newest report counts, by `time`; older and repeated ones change
+	// nothing, and neither do reports of streams that are no room's, of co-streaming members other
+	// than the owner, and of rooms that have ended. All of these are answered with 200, which is what
+	// keeps the CDN from sending them again.
+	//
+	// Corresponds with GET /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEvent` operationId).
+	HandlePushStreamEvent(ctx context.Context, params *HandlePushStreamEventParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HandlePushStreamEventPost What a CDN reports of a pushed stream (as POST)
+	//
+	// The same as `GET`, with the same query, for CDNs that are configured to use `POST`. A body is not
+	// read.
+	//
+	// Corresponds with POST /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEventPost` operationId).
+	HandlePushStreamEventPost(ctx context.Context, params *HandlePushStreamEventPostParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRoomsWithBody List rooms
 	//
@@ -2765,6 +3085,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/live/updateMeetingInfo (the `UpdateMeetingInfo` operationId).
 	UpdateMeetingInfo(ctx context.Context, body UpdateMeetingInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerifyAuthTokenWithBody Turn a link into a login
+	//
+	// The desktop client sends what it found in the link that opened it, decoded. A token that is
+	// genuine, has not expired, was made for exactly these values and was never used before is
+	// answered with an access token of its user; everything else is 401. A refused attempt does not
+	// use the token up. `user_name` is compared only when it is there and not empty.
+	//
+	// The caller needs no access token; any `Authorization` header is ignored.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+	VerifyAuthTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerifyAuthToken Turn a link into a login
+	//
+	// The desktop client sends what it found in the link that opened it, decoded. A token that is
+	// genuine, has not expired, was made for exactly these values and was never used before is
+	// answered with an access token of its user; everything else is 401. A refused attempt does not
+	// use the token up. `user_name` is compared only when it is there and not empty.
+	//
+	// The caller needs no access token; any `Authorization` header is ignored.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+	VerifyAuthToken(ctx context.Context, body VerifyAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Logout End the caller's access token
 	//
@@ -3408,6 +3756,60 @@ func (c *Client) GetRoom(ctx context.Context, body GetRoomJSONRequestBody, reqEd
 	return c.Client.Do(req)
 }
 
+// GetLiveJumpURLWithBody Make a link into the desktop client
+//
+// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+// caller's password has changed. Only the owner of the room gets one.
+//
+// The link is
+// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+// `app_server` is the public URL of this server.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+func (c *Client) GetLiveJumpURLWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLiveJumpURLRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetLiveJumpURL Make a link into the desktop client
+//
+// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+// caller's password has changed. Only the owner of the room gets one.
+//
+// The link is
+// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+// `app_server` is the public URL of this server.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+func (c *Client) GetLiveJumpURL(ctx context.Context, body GetLiveJumpURLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLiveJumpURLRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetMeetingInfoWithBody List the co-streaming members
 //
 // Returns the members that the owner stored last. A room that is not a link room (mode 0) answers
@@ -3448,6 +3850,48 @@ func (c *Client) GetMeetingInfo(ctx context.Context, body GetMeetingInfoJSONRequ
 	return c.Client.Do(req)
 }
 
+// GetRTCAuthTokenWithBody Issue a co-streaming token
+//
+// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+// of application id, application key, channel, user and expiry.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+func (c *Client) GetRTCAuthTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRTCAuthTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRTCAuthToken Issue a co-streaming token
+//
+// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+// of application id, application key, channel, user and expiry.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+func (c *Client) GetRTCAuthToken(ctx context.Context, body GetRTCAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRTCAuthTokenRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetStatisticsWithBody Show the numbers of a room
 //
 // Returns the four counters of a room twice: as plain keys for Android and inside `metrics` for
@@ -3478,6 +3922,52 @@ func (c *Client) GetStatisticsWithBody(ctx context.Context, contentType string, 
 // Corresponds with POST /api/v1/live/getStatistics (the `GetStatistics` operationId).
 func (c *Client) GetStatistics(ctx context.Context, body GetStatisticsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatisticsRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HandlePushStreamEvent What a CDN reports of a pushed stream
+//
+// The callback that Alibaba Cloud's CDN makes when a stream on the push domain begins or ends.
+// Configure this URL as the notification URL of the ingest domain, and its authentication key as
+// `STAGEDOOR_PUSH_CALLBACK_KEY`. While no key is set every report is refused with 403.
+//
+// `ALI-LIVE-SIGNATURE` is the MD5, in hex, of the push domain, `ALI-LIVE-TIMESTAMP` and the key,
+// joined by `|`. The timestamp may differ from this server's clock by five minutes at most.
+//
+// A report moves the room of the stream: `publish` puts it on the air, `publish_done` takes it off
+// again. For each stream the newest report counts, by `time`; older and repeated ones change
+// nothing, and neither do reports of streams that are no room's, of co-streaming members other
+// than the owner, and of rooms that have ended. All of these are answered with 200, which is what
+// keeps the CDN from sending them again.
+//
+// Corresponds with GET /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEvent` operationId).
+func (c *Client) HandlePushStreamEvent(ctx context.Context, params *HandlePushStreamEventParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHandlePushStreamEventRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HandlePushStreamEventPost What a CDN reports of a pushed stream (as POST)
+//
+// The same as `GET`, with the same query, for CDNs that are configured to use `POST`. A body is not
+// read.
+//
+// Corresponds with POST /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEventPost` operationId).
+func (c *Client) HandlePushStreamEventPost(ctx context.Context, params *HandlePushStreamEventPostParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHandlePushStreamEventPostRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3846,6 +4336,54 @@ func (c *Client) UpdateMeetingInfoWithBody(ctx context.Context, contentType stri
 // Corresponds with POST /api/v1/live/updateMeetingInfo (the `UpdateMeetingInfo` operationId).
 func (c *Client) UpdateMeetingInfo(ctx context.Context, body UpdateMeetingInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateMeetingInfoRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerifyAuthTokenWithBody Turn a link into a login
+//
+// The desktop client sends what it found in the link that opened it, decoded. A token that is
+// genuine, has not expired, was made for exactly these values and was never used before is
+// answered with an access token of its user; everything else is 401. A refused attempt does not
+// use the token up. `user_name` is compared only when it is there and not empty.
+//
+// The caller needs no access token; any `Authorization` header is ignored.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+func (c *Client) VerifyAuthTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyAuthTokenRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerifyAuthToken Turn a link into a login
+//
+// The desktop client sends what it found in the link that opened it, decoded. A token that is
+// genuine, has not expired, was made for exactly these values and was never used before is
+// answered with an access token of its user; everything else is 401. A refused attempt does not
+// use the token up. `user_name` is compared only when it is there and not empty.
+//
+// The caller needs no access token; any `Authorization` header is ignored.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+func (c *Client) VerifyAuthToken(ctx context.Context, body VerifyAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerifyAuthTokenRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4953,6 +5491,46 @@ func NewGetRoomRequestWithBody(server string, contentType string, body io.Reader
 	return req, nil
 }
 
+// NewGetLiveJumpURLRequest calls the generic GetLiveJumpURL builder with application/json body
+func NewGetLiveJumpURLRequest(server string, body GetLiveJumpURLJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGetLiveJumpURLRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewGetLiveJumpURLRequestWithBody constructs an http.Request for the GetLiveJumpURL method, with any body, and a specified content type
+func NewGetLiveJumpURLRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/getLiveJumpUrl")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetMeetingInfoRequest calls the generic GetMeetingInfo builder with application/json body
 func NewGetMeetingInfoRequest(server string, body GetMeetingInfoJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4974,6 +5552,46 @@ func NewGetMeetingInfoRequestWithBody(server string, contentType string, body io
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/live/getMeetingInfo")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetRTCAuthTokenRequest calls the generic GetRTCAuthToken builder with application/json body
+func NewGetRTCAuthTokenRequest(server string, body GetRTCAuthTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGetRTCAuthTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewGetRTCAuthTokenRequestWithBody constructs an http.Request for the GetRTCAuthToken method, with any body, and a specified content type
+func NewGetRTCAuthTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/getRtcAuthToken")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -5029,6 +5647,276 @@ func NewGetStatisticsRequestWithBody(server string, contentType string, body io.
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewHandlePushStreamEventRequest constructs an http.Request for the HandlePushStreamEvent method
+func NewHandlePushStreamEventRequest(server string, params *HandlePushStreamEventParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/handlePushStreamEventCallback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "appname", params.Appname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "id", params.ID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "time", params.Time, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ip", params.IP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "usrargs", params.Usrargs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "width", params.Width, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "height", params.Height, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "ALI-LIVE-TIMESTAMP", params.ALILIVETIMESTAMP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ALI-LIVE-TIMESTAMP", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewHandlePushStreamEventPostRequest constructs an http.Request for the HandlePushStreamEventPost method
+func NewHandlePushStreamEventPostRequest(server string, params *HandlePushStreamEventPostParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/handlePushStreamEventCallback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "appname", params.Appname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "id", params.ID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "time", params.Time, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ip", params.IP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "usrargs", params.Usrargs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "width", params.Width, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "height", params.Height, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "ALI-LIVE-TIMESTAMP", params.ALILIVETIMESTAMP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ALI-LIVE-TIMESTAMP", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -5374,6 +6262,46 @@ func NewUpdateMeetingInfoRequestWithBody(server string, contentType string, body
 	}
 
 	operationPath := fmt.Sprintf("/api/v1/live/updateMeetingInfo")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewVerifyAuthTokenRequest calls the generic VerifyAuthToken builder with application/json body
+func NewVerifyAuthTokenRequest(server string, body VerifyAuthTokenJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewVerifyAuthTokenRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewVerifyAuthTokenRequestWithBody constructs an http.Request for the VerifyAuthToken method, with any body, and a specified content type
+func NewVerifyAuthTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/verifyAuthToken")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -6468,6 +7396,40 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/live/get (the `GetRoom` operationId).
 	GetRoomWithResponse(ctx context.Context, body GetRoomJSONRequestBody, reqEditors ...RequestEditorFn) (*GetRoomResponse, error)
 
+	// GetLiveJumpURLWithBodyWithResponse Make a link into the desktop client
+	//
+	// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+	// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+	// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+	// caller's password has changed. Only the owner of the room gets one.
+	//
+	// The link is
+	// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+	// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+	// `app_server` is the public URL of this server.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+	GetLiveJumpURLWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetLiveJumpURLResponse, error)
+
+	// GetLiveJumpURLWithResponse Make a link into the desktop client
+	//
+	// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+	// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+	// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+	// caller's password has changed. Only the owner of the room gets one.
+	//
+	// The link is
+	// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+	// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+	// `app_server` is the public URL of this server.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+	GetLiveJumpURLWithResponse(ctx context.Context, body GetLiveJumpURLJSONRequestBody, reqEditors ...RequestEditorFn) (*GetLiveJumpURLResponse, error)
+
 	// GetMeetingInfoWithBodyWithResponse List the co-streaming members
 	//
 	// Returns the members that the owner stored last. A room that is not a link room (mode 0) answers
@@ -6488,6 +7450,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/live/getMeetingInfo (the `GetMeetingInfo` operationId).
 	GetMeetingInfoWithResponse(ctx context.Context, body GetMeetingInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*GetMeetingInfoResponse, error)
 
+	// GetRTCAuthTokenWithBodyWithResponse Issue a co-streaming token
+	//
+	// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+	// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+	// of application id, application key, channel, user and expiry.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+	GetRTCAuthTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetRTCAuthTokenResponse, error)
+
+	// GetRTCAuthTokenWithResponse Issue a co-streaming token
+	//
+	// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+	// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+	// of application id, application key, channel, user and expiry.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+	GetRTCAuthTokenWithResponse(ctx context.Context, body GetRTCAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*GetRTCAuthTokenResponse, error)
+
 	// GetStatisticsWithBodyWithResponse Show the numbers of a room
 	//
 	// Returns the four counters of a room twice: as plain keys for Android and inside `metrics` for
@@ -6507,6 +7491,36 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/live/getStatistics (the `GetStatistics` operationId).
 	GetStatisticsWithResponse(ctx context.Context, body GetStatisticsJSONRequestBody, reqEditors ...RequestEditorFn) (*GetStatisticsResponse, error)
+
+	// HandlePushStreamEventWithResponse What a CDN reports of a pushed stream
+	//
+	// The callback that Alibaba Cloud's CDN makes when a stream on the push domain begins or ends.
+	// Configure this URL as the notification URL of the ingest domain, and its authentication key as
+	// `STAGEDOOR_PUSH_CALLBACK_KEY`. While no key is set every report is refused with 403.
+	//
+	// `ALI-LIVE-SIGNATURE` is the MD5, in hex, of the push domain, `ALI-LIVE-TIMESTAMP` and the key,
+	// joined by `|`. The timestamp may differ from this server's clock by five minutes at most.
+	//
+	// A report moves the room of the stream: `publish` puts it on the air, `publish_done` takes it off
+	// again. For each stream the newest report counts, by `time`; older and repeated ones change
+	// nothing, and neither do reports of streams that are no room's, of co-streaming members other
+	// than the owner, and of rooms that have ended. All of these are answered with 200, which is what
+	// keeps the CDN from sending them again.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEvent` operationId).
+	HandlePushStreamEventWithResponse(ctx context.Context, params *HandlePushStreamEventParams, reqEditors ...RequestEditorFn) (*HandlePushStreamEventResponse, error)
+
+	// HandlePushStreamEventPostWithResponse What a CDN reports of a pushed stream (as POST)
+	//
+	// The same as `GET`, with the same query, for CDNs that are configured to use `POST`. A body is not
+	// read.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEventPost` operationId).
+	HandlePushStreamEventPostWithResponse(ctx context.Context, params *HandlePushStreamEventPostParams, reqEditors ...RequestEditorFn) (*HandlePushStreamEventPostResponse, error)
 
 	// ListRoomsWithBodyWithResponse List rooms
 	//
@@ -6695,6 +7709,34 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/live/updateMeetingInfo (the `UpdateMeetingInfo` operationId).
 	UpdateMeetingInfoWithResponse(ctx context.Context, body UpdateMeetingInfoJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateMeetingInfoResponse, error)
+
+	// VerifyAuthTokenWithBodyWithResponse Turn a link into a login
+	//
+	// The desktop client sends what it found in the link that opened it, decoded. A token that is
+	// genuine, has not expired, was made for exactly these values and was never used before is
+	// answered with an access token of its user; everything else is 401. A refused attempt does not
+	// use the token up. `user_name` is compared only when it is there and not empty.
+	//
+	// The caller needs no access token; any `Authorization` header is ignored.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+	VerifyAuthTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VerifyAuthTokenResponse, error)
+
+	// VerifyAuthTokenWithResponse Turn a link into a login
+	//
+	// The desktop client sends what it found in the link that opened it, decoded. A token that is
+	// genuine, has not expired, was made for exactly these values and was never used before is
+	// answered with an access token of its user; everything else is 401. A refused attempt does not
+	// use the token up. `user_name` is compared only when it is there and not empty.
+	//
+	// The caller needs no access token; any `Authorization` header is ignored.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+	VerifyAuthTokenWithResponse(ctx context.Context, body VerifyAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyAuthTokenResponse, error)
 
 	// LogoutWithResponse End the caller's access token
 	//
@@ -7864,6 +8906,124 @@ func (r GetRoomResponse) ContentType() string {
 	return ""
 }
 
+// GetLiveJumpURLResponse401Headers the declared response headers of an HTTP 401 response for GetLiveJumpURL
+type GetLiveJumpURLResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetLiveJumpURLResponse429Headers the declared response headers of an HTTP 429 response for GetLiveJumpURL
+type GetLiveJumpURLResponse429Headers struct {
+	RetryAfter int32
+}
+
+// GetLiveJumpURLResponse503Headers the declared response headers of an HTTP 503 response for GetLiveJumpURL
+type GetLiveJumpURLResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetLiveJumpURLResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *JumpURL
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *AppForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *AppNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *AppTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetLiveJumpURLResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetLiveJumpURLResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetLiveJumpURLResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON200() *JumpURL {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON401() *AppUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON403() *AppForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON404() *AppNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON413() *AppTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetLiveJumpURLResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetLiveJumpURLResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetLiveJumpURLResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetLiveJumpURLResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetLiveJumpURLResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetMeetingInfoResponse401Headers the declared response headers of an HTTP 401 response for GetMeetingInfo
 type GetMeetingInfoResponse401Headers struct {
 	WWWAuthenticate string
@@ -7975,6 +9135,124 @@ func (r GetMeetingInfoResponse) ContentType() string {
 	return ""
 }
 
+// GetRTCAuthTokenResponse401Headers the declared response headers of an HTTP 401 response for GetRTCAuthToken
+type GetRTCAuthTokenResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetRTCAuthTokenResponse429Headers the declared response headers of an HTTP 429 response for GetRTCAuthToken
+type GetRTCAuthTokenResponse429Headers struct {
+	RetryAfter int32
+}
+
+// GetRTCAuthTokenResponse503Headers the declared response headers of an HTTP 503 response for GetRTCAuthToken
+type GetRTCAuthTokenResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetRTCAuthTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RTCToken
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *AppForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *AppNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *AppTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetRTCAuthTokenResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetRTCAuthTokenResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetRTCAuthTokenResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON200() *RTCToken {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON401() *AppUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON403() *AppForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON404() *AppNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON413() *AppTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetRTCAuthTokenResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetRTCAuthTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetRTCAuthTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetRTCAuthTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetRTCAuthTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetStatisticsResponse401Headers the declared response headers of an HTTP 401 response for GetStatistics
 type GetStatisticsResponse401Headers struct {
 	WWWAuthenticate string
@@ -8080,6 +9358,186 @@ func (r GetStatisticsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetStatisticsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// HandlePushStreamEventResponse429Headers the declared response headers of an HTTP 429 response for HandlePushStreamEvent
+type HandlePushStreamEventResponse429Headers struct {
+	RetryAfter int32
+}
+
+// HandlePushStreamEventResponse503Headers the declared response headers of an HTTP 503 response for HandlePushStreamEvent
+type HandlePushStreamEventResponse503Headers struct {
+	RetryAfter int32
+}
+
+type HandlePushStreamEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *AppCallbackRefused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *HandlePushStreamEventResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *HandlePushStreamEventResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r HandlePushStreamEventResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r HandlePushStreamEventResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r HandlePushStreamEventResponse) GetJSON403() *AppCallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r HandlePushStreamEventResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r HandlePushStreamEventResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r HandlePushStreamEventResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r HandlePushStreamEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r HandlePushStreamEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r HandlePushStreamEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r HandlePushStreamEventResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// HandlePushStreamEventPostResponse429Headers the declared response headers of an HTTP 429 response for HandlePushStreamEventPost
+type HandlePushStreamEventPostResponse429Headers struct {
+	RetryAfter int32
+}
+
+// HandlePushStreamEventPostResponse503Headers the declared response headers of an HTTP 503 response for HandlePushStreamEventPost
+type HandlePushStreamEventPostResponse503Headers struct {
+	RetryAfter int32
+}
+
+type HandlePushStreamEventPostResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *AppCallbackRefused
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *HandlePushStreamEventPostResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *HandlePushStreamEventPostResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r HandlePushStreamEventPostResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r HandlePushStreamEventPostResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r HandlePushStreamEventPostResponse) GetJSON403() *AppCallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r HandlePushStreamEventPostResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r HandlePushStreamEventPostResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r HandlePushStreamEventPostResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r HandlePushStreamEventPostResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r HandlePushStreamEventPostResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r HandlePushStreamEventPostResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r HandlePushStreamEventPostResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9135,6 +10593,110 @@ func (r UpdateMeetingInfoResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateMeetingInfoResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// VerifyAuthTokenResponse401Headers the declared response headers of an HTTP 401 response for VerifyAuthToken
+type VerifyAuthTokenResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// VerifyAuthTokenResponse429Headers the declared response headers of an HTTP 429 response for VerifyAuthToken
+type VerifyAuthTokenResponse429Headers struct {
+	RetryAfter int32
+}
+
+// VerifyAuthTokenResponse503Headers the declared response headers of an HTTP 503 response for VerifyAuthToken
+type VerifyAuthTokenResponse503Headers struct {
+	RetryAfter int32
+}
+
+type VerifyAuthTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LoginToken
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppJumpTokenRefused
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *AppTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *VerifyAuthTokenResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VerifyAuthTokenResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *VerifyAuthTokenResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r VerifyAuthTokenResponse) GetJSON200() *LoginToken {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r VerifyAuthTokenResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r VerifyAuthTokenResponse) GetJSON401() *AppJumpTokenRefused {
+	return r.JSON401
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r VerifyAuthTokenResponse) GetJSON413() *AppTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r VerifyAuthTokenResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r VerifyAuthTokenResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r VerifyAuthTokenResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r VerifyAuthTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r VerifyAuthTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerifyAuthTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerifyAuthTokenResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11367,6 +12929,52 @@ func (c *ClientWithResponses) GetRoomWithResponse(ctx context.Context, body GetR
 	return ParseGetRoomResponse(rsp)
 }
 
+// GetLiveJumpURLWithBodyWithResponse Make a link into the desktop client
+//
+// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+// caller's password has changed. Only the owner of the room gets one.
+//
+// The link is
+// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+// `app_server` is the public URL of this server.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+func (c *ClientWithResponses) GetLiveJumpURLWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetLiveJumpURLResponse, error) {
+	rsp, err := c.GetLiveJumpURLWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLiveJumpURLResponse(rsp)
+}
+
+// GetLiveJumpURLWithResponse Make a link into the desktop client
+//
+// Returns a link that opens a room of the caller in the desktop client. The link carries a token
+// that logs its holder in as the caller, so it is as secret as a password: it can be turned into
+// a login once, by `POST /api/v1/live/verifyAuthToken`, within an hour, and not after the
+// caller's password has changed. Only the owner of the room gets one.
+//
+// The link is
+// `auipusher://page/live-room?app_server=…&token=…&user_id=…&user_name=…&live_id=…`, with every
+// value but the token percent-encoded, and `&version=…` at its end when a version was given.
+// `app_server` is the public URL of this server.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/getLiveJumpUrl (the `GetLiveJumpURL` operationId).
+func (c *ClientWithResponses) GetLiveJumpURLWithResponse(ctx context.Context, body GetLiveJumpURLJSONRequestBody, reqEditors ...RequestEditorFn) (*GetLiveJumpURLResponse, error) {
+	rsp, err := c.GetLiveJumpURL(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetLiveJumpURLResponse(rsp)
+}
+
 // GetMeetingInfoWithBodyWithResponse List the co-streaming members
 //
 // Returns the members that the owner stored last. A room that is not a link room (mode 0) answers
@@ -11399,6 +13007,40 @@ func (c *ClientWithResponses) GetMeetingInfoWithResponse(ctx context.Context, bo
 	return ParseGetMeetingInfoResponse(rsp)
 }
 
+// GetRTCAuthTokenWithBodyWithResponse Issue a co-streaming token
+//
+// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+// of application id, application key, channel, user and expiry.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+func (c *ClientWithResponses) GetRTCAuthTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetRTCAuthTokenResponse, error) {
+	rsp, err := c.GetRTCAuthTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRTCAuthTokenResponse(rsp)
+}
+
+// GetRTCAuthTokenWithResponse Issue a co-streaming token
+//
+// Returns the token with which the caller joins the co-streaming channel of a room. `room_id` is
+// the `meeting_id` of a link room (mode 1); anything else is 404. The token is the SHA-256, in hex,
+// of application id, application key, channel, user and expiry.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/getRtcAuthToken (the `GetRTCAuthToken` operationId).
+func (c *ClientWithResponses) GetRTCAuthTokenWithResponse(ctx context.Context, body GetRTCAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*GetRTCAuthTokenResponse, error) {
+	rsp, err := c.GetRTCAuthToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetRTCAuthTokenResponse(rsp)
+}
+
 // GetStatisticsWithBodyWithResponse Show the numbers of a room
 //
 // Returns the four counters of a room twice: as plain keys for Android and inside `metrics` for
@@ -11429,6 +13071,48 @@ func (c *ClientWithResponses) GetStatisticsWithResponse(ctx context.Context, bod
 		return nil, err
 	}
 	return ParseGetStatisticsResponse(rsp)
+}
+
+// HandlePushStreamEventWithResponse What a CDN reports of a pushed stream
+//
+// The callback that Alibaba Cloud's CDN makes when a stream on the push domain begins or ends.
+// Configure this URL as the notification URL of the ingest domain, and its authentication key as
+// `STAGEDOOR_PUSH_CALLBACK_KEY`. While no key is set every report is refused with 403.
+//
+// `ALI-LIVE-SIGNATURE` is the MD5, in hex, of the push domain, `ALI-LIVE-TIMESTAMP` and the key,
+// joined by `|`. The timestamp may differ from this server's clock by five minutes at most.
+//
+// A report moves the room of the stream: `publish` puts it on the air, `publish_done` takes it off
+// again. For each stream the newest report counts, by `time`; older and repeated ones change
+// nothing, and neither do reports of streams that are no room's, of co-streaming members other
+// than the owner, and of rooms that have ended. All of these are answered with 200, which is what
+// keeps the CDN from sending them again.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEvent` operationId).
+func (c *ClientWithResponses) HandlePushStreamEventWithResponse(ctx context.Context, params *HandlePushStreamEventParams, reqEditors ...RequestEditorFn) (*HandlePushStreamEventResponse, error) {
+	rsp, err := c.HandlePushStreamEvent(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHandlePushStreamEventResponse(rsp)
+}
+
+// HandlePushStreamEventPostWithResponse What a CDN reports of a pushed stream (as POST)
+//
+// The same as `GET`, with the same query, for CDNs that are configured to use `POST`. A body is not
+// read.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEventPost` operationId).
+func (c *ClientWithResponses) HandlePushStreamEventPostWithResponse(ctx context.Context, params *HandlePushStreamEventPostParams, reqEditors ...RequestEditorFn) (*HandlePushStreamEventPostResponse, error) {
+	rsp, err := c.HandlePushStreamEventPost(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseHandlePushStreamEventPostResponse(rsp)
 }
 
 // ListRoomsWithBodyWithResponse List rooms
@@ -11725,6 +13409,46 @@ func (c *ClientWithResponses) UpdateMeetingInfoWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseUpdateMeetingInfoResponse(rsp)
+}
+
+// VerifyAuthTokenWithBodyWithResponse Turn a link into a login
+//
+// The desktop client sends what it found in the link that opened it, decoded. A token that is
+// genuine, has not expired, was made for exactly these values and was never used before is
+// answered with an access token of its user; everything else is 401. A refused attempt does not
+// use the token up. `user_name` is compared only when it is there and not empty.
+//
+// The caller needs no access token; any `Authorization` header is ignored.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+func (c *ClientWithResponses) VerifyAuthTokenWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VerifyAuthTokenResponse, error) {
+	rsp, err := c.VerifyAuthTokenWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyAuthTokenResponse(rsp)
+}
+
+// VerifyAuthTokenWithResponse Turn a link into a login
+//
+// The desktop client sends what it found in the link that opened it, decoded. A token that is
+// genuine, has not expired, was made for exactly these values and was never used before is
+// answered with an access token of its user; everything else is 401. A refused attempt does not
+// use the token up. `user_name` is compared only when it is there and not empty.
+//
+// The caller needs no access token; any `Authorization` header is ignored.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
+func (c *ClientWithResponses) VerifyAuthTokenWithResponse(ctx context.Context, body VerifyAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyAuthTokenResponse, error) {
+	rsp, err := c.VerifyAuthToken(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerifyAuthTokenResponse(rsp)
 }
 
 // LogoutWithResponse End the caller's access token
@@ -13095,6 +14819,121 @@ func ParseGetRoomResponse(rsp *http.Response) (*GetRoomResponse, error) {
 	return response, nil
 }
 
+// ParseGetLiveJumpURLResponse parses an HTTP response from a GetLiveJumpURLWithResponse call
+func ParseGetLiveJumpURLResponse(rsp *http.Response) (*GetLiveJumpURLResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetLiveJumpURLResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest JumpURL
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AppForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AppNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AppTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetLiveJumpURLResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetLiveJumpURLResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetLiveJumpURLResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetMeetingInfoResponse parses an HTTP response from a GetMeetingInfoWithResponse call
 func ParseGetMeetingInfoResponse(rsp *http.Response) (*GetMeetingInfoResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13203,6 +15042,121 @@ func ParseGetMeetingInfoResponse(rsp *http.Response) (*GetMeetingInfoResponse, e
 	return response, nil
 }
 
+// ParseGetRTCAuthTokenResponse parses an HTTP response from a GetRTCAuthTokenWithResponse call
+func ParseGetRTCAuthTokenResponse(rsp *http.Response) (*GetRTCAuthTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetRTCAuthTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RTCToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AppForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AppNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AppTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetRTCAuthTokenResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetRTCAuthTokenResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetRTCAuthTokenResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseGetStatisticsResponse parses an HTTP response from a GetStatisticsWithResponse call
 func ParseGetStatisticsResponse(rsp *http.Response) (*GetStatisticsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13298,6 +15252,174 @@ func ParseGetStatisticsResponse(rsp *http.Response) (*GetStatisticsResponse, err
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetStatisticsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseHandlePushStreamEventResponse parses an HTTP response from a HandlePushStreamEventWithResponse call
+func ParseHandlePushStreamEventResponse(rsp *http.Response) (*HandlePushStreamEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &HandlePushStreamEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AppCallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers HandlePushStreamEventResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers HandlePushStreamEventResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseHandlePushStreamEventPostResponse parses an HTTP response from a HandlePushStreamEventPostWithResponse call
+func ParseHandlePushStreamEventPostResponse(rsp *http.Response) (*HandlePushStreamEventPostResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &HandlePushStreamEventPostResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AppCallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers HandlePushStreamEventPostResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers HandlePushStreamEventPostResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -14326,6 +16448,107 @@ func ParseUpdateMeetingInfoResponse(rsp *http.Response) (*UpdateMeetingInfoRespo
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateMeetingInfoResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVerifyAuthTokenResponse parses an HTTP response from a VerifyAuthTokenWithResponse call
+func ParseVerifyAuthTokenResponse(rsp *http.Response) (*VerifyAuthTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerifyAuthTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LoginToken
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppJumpTokenRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AppTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers VerifyAuthTokenResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers VerifyAuthTokenResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers VerifyAuthTokenResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

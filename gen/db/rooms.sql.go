@@ -95,6 +95,40 @@ func (q *Queries) RoomByID(ctx context.Context, db DBTX, id string) (Room, error
 	return i, err
 }
 
+const roomByMeetingID = `-- name: RoomByMeetingID :one
+SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id FROM rooms WHERE meeting_id = $1 AND deleted_at IS NULL
+`
+
+func (q *Queries) RoomByMeetingID(ctx context.Context, db DBTX, meetingID *string) (Room, error) {
+	row := db.QueryRow(ctx, roomByMeetingID, meetingID)
+	var i Room
+	err := row.Scan(
+		&i.ID,
+		&i.App,
+		&i.Title,
+		&i.Notice,
+		&i.CoverURL,
+		&i.AnchorID,
+		&i.AnchorNick,
+		&i.Extends,
+		&i.Status,
+		&i.Mode,
+		&i.ChatID,
+		&i.MeetingID,
+		&i.MeetingInfo,
+		&i.IMServers,
+		&i.LikeCount,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.StartedAt,
+		&i.StoppedAt,
+		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
+	)
+	return i, err
+}
+
 const roomClosed = `-- name: RoomClosed :one
 SELECT (status = 2 OR deleted_at IS NOT NULL)::boolean FROM rooms WHERE id = $1
 `

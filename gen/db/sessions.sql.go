@@ -367,6 +367,23 @@ func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPubl
 	return i, err
 }
 
+const sessionPublishing = `-- name: SessionPublishing :one
+SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = $1 AND app = $2 AND scene = 'publish' AND ended_at IS NULL)
+`
+
+type SessionPublishingParams struct {
+	Stream string
+	App    string
+}
+
+// Whether a media server of our own has the stream.
+func (q *Queries) SessionPublishing(ctx context.Context, db DBTX, arg SessionPublishingParams) (bool, error) {
+	row := db.QueryRow(ctx, sessionPublishing, arg.Stream, arg.App)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const sessionsEndClient = `-- name: SessionsEndClient :many
 UPDATE sessions s SET ended_at = coalesce(s.ended_at, $1::timestamptz),
     end_reason = CASE WHEN c.was_open THEN 'close' ELSE s.end_reason END,

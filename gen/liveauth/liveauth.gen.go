@@ -19,9 +19,28 @@ import (
 )
 
 const (
-	BearerAuthScopes     bearerAuthContextKey     = "bearerAuth.Scopes"
-	CallbackSecretScopes callbackSecretContextKey = "callbackSecret.Scopes"
+	BearerAuthScopes            bearerAuthContextKey            = "bearerAuth.Scopes"
+	CallbackSecretScopes        callbackSecretContextKey        = "callbackSecret.Scopes"
+	PushCallbackSignatureScopes pushCallbackSignatureContextKey = "pushCallbackSignature.Scopes"
 )
+
+// Defines values for PushAction.
+const (
+	PushActionPublish     PushAction = "publish"
+	PushActionPublishDone PushAction = "publish_done"
+)
+
+// Valid indicates whether the value is a known member of the PushAction enum.
+func (e PushAction) Valid() bool {
+	switch e {
+	case PushActionPublish:
+		return true
+	case PushActionPublishDone:
+		return true
+	default:
+		return false
+	}
+}
 
 // DetailError The error envelope of the live_auth dialect.
 type DetailError struct {
@@ -106,6 +125,11 @@ type PasswordGrant struct {
 	// Example: alice
 	Username string `json:"username"`
 }
+
+// PushAction What a CDN reports of a pushed stream.
+//
+// Example: publish
+type PushAction string
 
 // ResponseStream One stream that is on the air.
 type ResponseStream struct {
@@ -299,6 +323,9 @@ type bearerAuthContextKey string
 
 // callbackSecretContextKey is the context key for callbackSecret security scheme
 type callbackSecretContextKey string
+
+// pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
+type pushCallbackSignatureContextKey string
 
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {

@@ -83,6 +83,24 @@ func (e JWKUse) Valid() bool {
 	}
 }
 
+// Defines values for PushAction.
+const (
+	PushActionPublish     PushAction = "publish"
+	PushActionPublishDone PushAction = "publish_done"
+)
+
+// Valid indicates whether the value is a known member of the PushAction enum.
+func (e PushAction) Valid() bool {
+	switch e {
+	case PushActionPublish:
+		return true
+	case PushActionPublishDone:
+		return true
+	default:
+		return false
+	}
+}
+
 // JWK A public key.
 type JWK struct {
 	// Alg The algorithm.
@@ -146,6 +164,11 @@ type JWKSet struct {
 	// Keys The public keys, oldest first.
 	Keys []JWK `json:"keys"`
 }
+
+// PushAction What a CDN reports of a pushed stream.
+//
+// Example: publish
+type PushAction string
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {

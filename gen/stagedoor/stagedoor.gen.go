@@ -18,9 +18,28 @@ import (
 )
 
 const (
-	BearerAuthScopes     bearerAuthContextKey     = "bearerAuth.Scopes"
-	CallbackSecretScopes callbackSecretContextKey = "callbackSecret.Scopes"
+	BearerAuthScopes            bearerAuthContextKey            = "bearerAuth.Scopes"
+	CallbackSecretScopes        callbackSecretContextKey        = "callbackSecret.Scopes"
+	PushCallbackSignatureScopes pushCallbackSignatureContextKey = "pushCallbackSignature.Scopes"
 )
+
+// Defines values for PushAction.
+const (
+	PushActionPublish     PushAction = "publish"
+	PushActionPublishDone PushAction = "publish_done"
+)
+
+// Valid indicates whether the value is a known member of the PushAction enum.
+func (e PushAction) Valid() bool {
+	switch e {
+	case PushActionPublish:
+		return true
+	case PushActionPublishDone:
+		return true
+	default:
+		return false
+	}
+}
 
 // Account Someone who logs in.
 type Account struct {
@@ -127,6 +146,11 @@ type Error struct {
 	RequestID string `json:"request_id"`
 }
 
+// PushAction What a CDN reports of a pushed stream.
+//
+// Example: publish
+type PushAction string
+
 // BadRequest The error envelope of our own operations.
 type BadRequest = Error
 
@@ -159,6 +183,9 @@ type bearerAuthContextKey string
 
 // callbackSecretContextKey is the context key for callbackSecret security scheme
 type callbackSecretContextKey string
+
+// pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
+type pushCallbackSignatureContextKey string
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {

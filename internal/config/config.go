@@ -40,6 +40,7 @@ type Config struct {
 	IMAppID   string `name:"im-app-id" env:"STAGEDOOR_IM_APP_ID" placeholder:"ID" help:"Application id of the message service."`
 	IMAppKey  Secret `name:"im-app-key" env:"STAGEDOOR_IM_APP_KEY" placeholder:"KEY" help:"Key that signs message tokens."`
 	IMAppSign Secret `name:"im-app-sign" env:"STAGEDOOR_IM_APP_SIGN" placeholder:"SIGN" help:"Application signature that message clients present."`
+	PushKey   Secret `name:"push-callback-key" env:"STAGEDOOR_PUSH_CALLBACK_KEY" placeholder:"KEY" help:"Key with which the CDN signs its reports of pushed streams. Empty: no report is believed."`
 
 	CORSOrigins     []string      `name:"cors-origins" env:"STAGEDOOR_CORS_ORIGINS" placeholder:"ORIGIN" help:"Web origins that browsers may call from."`
 	TLSCert         string        `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" help:"Certificate chain to serve HTTPS with, read again when it changes."`

@@ -13,8 +13,9 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
-// owned loads a room for its anchor: 404 before anything else, then 403.
-func (s *Service) owned(ctx context.Context, caller, id string) (Room, error) {
+// Owned returns a room to its anchor: NotFound before anything else, then
+// Forbidden.
+func (s *Service) Owned(ctx context.Context, caller, id string) (Room, error) {
 	r, err := s.Get(ctx, id)
 	if err != nil {
 		return Room{}, err
@@ -53,7 +54,7 @@ func (s *Service) moved(ctx context.Context, id string, wanted Status, set func(
 // Start puts a room on air. Starting a room that is on changes nothing.
 // Errors: NotFound, Forbidden, Conflict once it has ended.
 func (s *Service) Start(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.owned(ctx, caller, id); err != nil {
+	if _, err := s.Owned(ctx, caller, id); err != nil {
 		return Room{}, err
 	}
 	p := db.RoomStartParams{ID: id, Now: s.Now()}
@@ -63,7 +64,7 @@ func (s *Service) Start(ctx context.Context, caller, id string) (Room, error) {
 // Pause takes a room off air for a while. Errors: NotFound, Forbidden,
 // Conflict once it has ended.
 func (s *Service) Pause(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.owned(ctx, caller, id); err != nil {
+	if _, err := s.Owned(ctx, caller, id); err != nil {
 		return Room{}, err
 	}
 	p := db.RoomPauseParams{ID: id, Now: s.Now()}
@@ -73,7 +74,7 @@ func (s *Service) Pause(ctx context.Context, caller, id string) (Room, error) {
 // Stop ends a room for good; its stream is refused from now on. Stopping it
 // again changes nothing. Errors: NotFound, Forbidden.
 func (s *Service) Stop(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.owned(ctx, caller, id); err != nil {
+	if _, err := s.Owned(ctx, caller, id); err != nil {
 		return Room{}, err
 	}
 	p := db.RoomStopParams{ID: id, Now: s.Now()}
@@ -87,7 +88,7 @@ func (s *Service) Stop(ctx context.Context, caller, id string) (Room, error) {
 // Delete removes a room in any state, its message group with it, and returns
 // its last state, Off. Errors: NotFound, Forbidden.
 func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.owned(ctx, caller, id); err != nil {
+	if _, err := s.Owned(ctx, caller, id); err != nil {
 		return Room{}, err
 	}
 	row, err := s.q.RoomDelete(ctx, s.DB, db.RoomDeleteParams{ID: id, Now: s.Now()})
@@ -117,7 +118,7 @@ func (s *Service) Update(ctx context.Context, caller, id string, c Changes) (Roo
 	if err := validUTF8(c.Title, c.Notice, c.Extends); err != nil {
 		return Room{}, err
 	}
-	if _, err := s.owned(ctx, caller, id); err != nil {
+	if _, err := s.Owned(ctx, caller, id); err != nil {
 		return Room{}, err
 	}
 	row, err := s.q.RoomUpdate(ctx, s.DB, db.RoomUpdateParams{ID: id, Now: s.Now(), Title: filled(c.Title), Notice: filled(c.Notice), Extends: filled(c.Extends)})
@@ -150,7 +151,7 @@ func (s *Service) Meeting(ctx context.Context, id string) ([]Member, error) {
 // SetMeeting replaces the members. Errors: NotFound, Forbidden, Invalid for a
 // room without co-streaming.
 func (s *Service) SetMeeting(ctx context.Context, caller, id string, members []Member) ([]Member, error) {
-	r, err := s.owned(ctx, caller, id)
+	r, err := s.Owned(ctx, caller, id)
 	if err != nil {
 		return nil, err
 	}

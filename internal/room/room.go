@@ -98,6 +98,9 @@ type Config struct {
 	Signer signer
 	Nodes  nodes
 	Links  LinkConfig
+	// PushKey signs what the vendor's CDN reports of pushed streams. Without one
+	// no report is believed.
+	PushKey string
 }
 
 // Service is the room service.

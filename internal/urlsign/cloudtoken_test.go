@@ -49,3 +49,10 @@ func TestEveryFieldOfATokenCounts(t *testing.T) {
 		seen[token] = true
 	}
 }
+
+func TestPushCallbackSignatureMatchesTheReference(t *testing.T) {
+	t.Parallel()
+	if got := PushCallbackSignature("push.example.com", "1700000000", "cbkey0123456789"); got != "b4cdf249b28a4bf8abdf4364db69d056" {
+		t.Error(got)
+	}
+}

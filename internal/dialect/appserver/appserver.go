@@ -17,6 +17,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/im"
+	"github.com/stagedoor-live/stagedoor/internal/jump"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 )
 
@@ -43,6 +44,7 @@ type Server struct {
 	Accounts accounts
 	Rooms    *room.Service
 	Groups   groups
+	Jumps    *jump.Service
 	TimeZone *time.Location // of all times on the wire; nil: +08:00
 	TokenTTL time.Duration  // of a login; zero: DefaultTokenTTL
 }
@@ -60,11 +62,12 @@ func (s *Server) Register(rt *httpx.Router) {
 		BaseRouter: rt,
 		// The last one is the outermost: who is nobody is told so first.
 		Middlewares: []api.MiddlewareFunc{
-			httpx.WholeObject(s.writeError),
+			s.wholeObject,
+			s.checkPushSignature,
 			bearer.Middleware(s.Accounts, api.BearerAuthScopes, s.writeError),
 			httpx.WithinBudget(budget),
 		},
-		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, api.BearerAuthScopes, s.writeError),
+		ErrorHandlerFunc: s.writeParamError,
 	})
 	rt.Errors(s.writeError, "/login", "/api/v1/live/", "/api/v2/live/")
 }

@@ -62,6 +62,12 @@ func credentialCases() []refusal {
 			b.clock.advance(DefaultTokenTTL)
 			return "Bearer " + b.alice
 		}),
+		{Fault: dialecttest.BadCredential, Name: "jump token of somebody else", Status: 401, Header: bearer, Request: func(*testing.T, *bench) dialecttest.Request {
+			return dialecttest.JSON(verifyPath, "", `{"user_id":"alice","live_id":"x","app_server":"https://live.example.com","token":"a.b.c"}`)
+		}},
+		{Fault: dialecttest.BadCredential, Name: "report without a signature", Status: 403, Request: func(*testing.T, *bench) dialecttest.Request {
+			return dialecttest.Request{Method: http.MethodGet, Path: pushPath + "?action=publish"}
+		}},
 		{Fault: dialecttest.BadCredential, Name: "wrong password", Status: 401, Header: bearer, Request: func(*testing.T, *bench) dialecttest.Request {
 			return dialecttest.JSON("/api/v1/live/login", "", `{"username":"alice","password":"alice"}`)
 		}},
@@ -108,6 +114,12 @@ func requestCases() []refusal {
 		to(dialecttest.MissingField, "device_id", 400, "/api/v1/live/token", `{"device_type":"ios"}`),
 		to(dialecttest.MissingField, "password", 400, "/login", `{"username":"alice"}`),
 		to(dialecttest.MissingField, "username", 400, "/login", `{"password":"x"}`),
+		to(dialecttest.MissingField, "live_id", 400, jumpPath, `{"user_id":"alice"}`),
+		to(dialecttest.MissingField, "room_id", 400, rtcPath, `{"user_id":"alice"}`),
+		to(dialecttest.MissingField, "user_id of a link", 400, verifyPath, `{"live_id":"x","app_server":"https://x","token":"x"}`),
+		to(dialecttest.MissingField, "live_id of a link", 400, verifyPath, `{"user_id":"x","app_server":"https://x","token":"x"}`),
+		to(dialecttest.MissingField, "app_server of a link", 400, verifyPath, `{"user_id":"x","live_id":"x","token":"x"}`),
+		to(dialecttest.MissingField, "token of a link", 400, verifyPath, `{"user_id":"x","live_id":"x","app_server":"https://x"}`),
 		to(dialecttest.WrongType, "id", 400, getPath, `{"id":1}`),
 		to(dialecttest.WrongType, "page_num", 400, "/api/v1/live/list", `{"page_num":"1"}`),
 		to(dialecttest.WrongType, "mode", 400, "/api/v2/live/create", `{"title":"a","mode":2,"im_server":["aliyun_new"]}`),
@@ -121,6 +133,9 @@ func requestCases() []refusal {
 		to(dialecttest.OverLong, "id", 400, getPath, `{"id":"`+long[:3*65]+`"}`),
 		to(dialecttest.OverLong, "username", 400, "/login", `{"username":"`+long+`","password":"x"}`),
 		to(dialecttest.OverLong, "password", 400, "/login", `{"username":"alice","password":"`+long+long+long+`"}`),
+		to(dialecttest.OverLong, "user_name of a link", 400, jumpPath, `{"live_id":"x","user_name":"`+long+`"}`),
+		to(dialecttest.OverLong, "version of a link", 400, jumpPath, `{"live_id":"x","version":"`+long+`"}`),
+		to(dialecttest.OverLong, "token of a link", 400, verifyPath, `{"user_id":"x","live_id":"x","app_server":"https://x","token":"`+strings.Repeat("a", 8193)+`"}`),
 		to(dialecttest.OverLong, "device_id", 400, "/api/v1/live/token", `{"device_id":"`+long+`","device_type":"ios"}`),
 		to(dialecttest.Oversize, "one long text", 413, "/api/v2/live/create", `{"title":"`+strings.Repeat("a", 1<<20)+`"}`),
 		to(dialecttest.Oversize, "blanks behind", 413, "/api/v1/live/list", `{}`+strings.Repeat(" ", 1<<20)),
@@ -135,6 +150,8 @@ func stateCases() []refusal {
 		to(dialecttest.NotFound, "get", 404, getPath, missing),
 		to(dialecttest.NotFound, "an id that no room can have", 404, getPath, `{"id":"../x"}`),
 		to(dialecttest.NotFound, "hyphenated id", 404, getPath, `{"id":"66584c06-347f-47c6-8a18-fa2860c563ba"}`),
+		to(dialecttest.NotFound, "link to no room", 404, jumpPath, `{"live_id":"none"}`),
+		to(dialecttest.NotFound, "channel of no room", 404, rtcPath, `{"room_id":"none"}`),
 		to(dialecttest.NotFound, "likes", 404, "/api/v1/live/sendLikeMessage", `{"chatroom_id":"none","like_count":1}`),
 		about(dialecttest.Conflict, "start after the end", 409, "/api/v1/live/start", end, alice),
 		about(dialecttest.Conflict, "pause after the end", 409, "/api/v1/live/pause", end, alice),

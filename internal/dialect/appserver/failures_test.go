@@ -229,6 +229,12 @@ func TestEveryOperationAnswersAsTheSpecSays(t *testing.T) {
 	b.send(t, "/api/v1/live/sendLikeMessage", b.bob, `{"chatroom_id":"`+id+`","like_count":1}`).want(t, 200)
 	b.send(t, "/api/v1/live/getStatistics", b.bob, `{"chatroom_id":"`+id+`"}`).want(t, 200)
 	b.send(t, "/api/v1/live/list", b.bob, `{}`).want(t, 200)
+	_, q := b.link(t, id, "")
+	b.verify(t, q, "").want(t, 200)
+	b.send(t, rtcPath, b.bob, `{"room_id":"`+b.get(t, b.alice, id).MeetingID+`"}`).want(t, 200)
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		b.do(t, t.Context(), b.pushReport(method, "publish", id, b.clock.now(), nil)).want(t, 200)
+	}
 	b.act(t, "delete", b.alice, id).want(t, 200)
 
 	operations := reflect.TypeFor[api.StrictServerInterface]()

@@ -1,8 +1,10 @@
 package appserver
 
 import (
+	"cmp"
 	"context"
 	"net/http"
+	"time"
 
 	api "github.com/stagedoor-live/stagedoor/gen/appserver"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
@@ -32,16 +34,14 @@ func (s *Server) login(ctx context.Context, in *api.LoginRequest) (api.LoginResu
 	if err := validLogin(in); err != nil {
 		return api.LoginResult{}, err
 	}
-	ttl := s.TokenTTL
-	if ttl == 0 {
-		ttl = DefaultTokenTTL
-	}
-	token, err := s.Accounts.Login(ctx, in.Username, in.Password, httpx.ClientAddr(ctx), ttl)
+	token, err := s.Accounts.Login(ctx, in.Username, in.Password, httpx.ClientAddr(ctx), s.tokenTTL())
 	if err != nil {
 		return api.LoginResult{}, err
 	}
 	return api.LoginResult{Code: http.StatusOK, Token: token.Value, Expire: s.formatTime(token.ExpiresAt)}, nil
 }
+
+func (s *Server) tokenTTL() time.Duration { return cmp.Or(s.TokenTTL, DefaultTokenTTL) }
 
 // IssueTokenV1 issues a token pair of the older message service.
 func (s *Server) IssueTokenV1(ctx context.Context, req api.IssueTokenV1RequestObject) (api.IssueTokenV1ResponseObject, error) {

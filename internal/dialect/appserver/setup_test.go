@@ -21,6 +21,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
+	"github.com/stagedoor-live/stagedoor/internal/jump"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
@@ -37,6 +38,8 @@ const (
 	pullKey   = "pullkey9876543210"
 	rtcAppID  = "7c61616e-480b-4de6-b3fc-95cef48f5b53"
 	rtcAppKey = "rtcappkey0123456789"
+	pushCBKey = "cbkey0123456789"
+	jumpKey   = "unit-test-jump-secret-0123456789"
 	imAppKey  = "demoappkey"
 
 	password = "correct horse battery staple"
@@ -51,6 +54,7 @@ type bench struct {
 	access   *access.Service
 	rooms    *room.Service
 	groups   *groupsSpy
+	jumps    *jump.Service
 	app      *Server
 	spec     *spectest.Validator
 
@@ -74,8 +78,13 @@ func setup(t *testing.T, options ...func(*bench)) *bench {
 	b.groups = &groupsSpy{Provider: &builtin.Provider{AppID: "demoapp", AppKey: imAppKey, AppSign: "demosign", Now: b.clock.now, Rand: nonces}}
 	b.rooms = room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: ids, Log: log.Logger(), Groups: im.Families{Old: b.groups, New: b.groups}, Signer: b.access, Nodes: recordNodes{},
 		Links: room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", HTTPPullDomain: "pull.example.com", App: "live",
-			HTTPScheme: "https", TTL: linkTTL, RTCAppID: rtcAppID, RTCAppKey: rtcAppKey}})
-	b.app = &Server{Accounts: b.accounts, Rooms: b.rooms, Groups: b.groups}
+			HTTPScheme: "https", TTL: linkTTL, RTCAppID: rtcAppID, RTCAppKey: rtcAppKey}, PushKey: pushCBKey})
+	b.jumps, err = jump.New(jump.Config{DB: b.pool, Now: b.clock.now, Rand: rand.Reader, Key: []byte(jumpKey), Accounts: b.accounts, Rooms: b.rooms,
+		Server: func() string { return "https://live.example.com" }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.app = &Server{Accounts: b.accounts, Rooms: b.rooms, Groups: b.groups, Jumps: b.jumps}
 	for _, option := range options {
 		option(b)
 	}
@@ -110,7 +119,7 @@ func (b *bench) serve(t *testing.T, log *dialecttest.Log) {
 	b.spec = spectest.New(t)
 	client.Transport = b.spec.Transport(client.Transport)
 	b.server = dialecttest.Server{URL: srv.URL, Client: client, Pool: b.pool, Log: log,
-		Secrets: []string{password, pushKey, pullKey, rtcAppKey, imAppKey}}
+		Secrets: []string{password, pushKey, pullKey, rtcAppKey, imAppKey, pushCBKey, jumpKey}}
 }
 
 // addAccount creates an account and returns an access token of it.

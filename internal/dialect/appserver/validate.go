@@ -15,6 +15,10 @@ const (
 	maxPassword = 1024
 	maxID       = 64
 	maxDevice   = 64
+	maxName     = 256
+	maxVersion  = 64
+	maxURL      = 2048
+	maxToken    = 8192
 )
 
 // maxLikeBatch is what one request adds at most. More is not refused: clients
@@ -39,6 +43,25 @@ func validText(field, value string, most int) error {
 		return errs.InvalidField(field, field+" is required")
 	case utf8.RuneCountInString(value) > most:
 		return errs.InvalidField(field, field+" is longer than "+strconv.Itoa(most)+" characters")
+	}
+	return nil
+}
+
+// field is a text of a request and the characters that it may have.
+type field struct {
+	name, value string
+	most        int
+}
+
+// validLengths checks texts that may be empty.
+func validLengths(fields ...field) error {
+	for _, f := range fields {
+		if f.value == "" {
+			continue
+		}
+		if err := validText(f.name, f.value, f.most); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,0 +1,2 @@
+DROP TABLE used_jump_tokens;
+DROP TABLE push_reports;
