@@ -109,6 +109,15 @@ type Node struct {
 	UpdatedAt             time.Time
 }
 
+type PushReport struct {
+	RoomID     string
+	Stream     string
+	ReportedAt int64
+	Published  bool
+	Ended      bool
+	Live       bool
+}
+
 type Recording struct {
 	ID        int64
 	SessionID int64
@@ -225,4 +234,10 @@ type TokenKey struct {
 	PrivateSealed []byte
 	CreatedAt     time.Time
 	RetiredAt     *time.Time
+}
+
+type UsedJumpToken struct {
+	TokenHash []byte
+	UsedAt    time.Time
+	ExpiresAt time.Time
 }
