@@ -62,7 +62,10 @@ type Principal struct {
 	TokenID   string    // empty for an access key
 	ExpiresAt time.Time // zero for an access key
 	pair      bool      // the token has a refresh token
-	rights    *rights   // compiled; nil where nobody did
+	// The account's at the login, and when that was; see Vouch.
+	generation int64
+	authTime   time.Time
+	rights     *rights // compiled; nil where nobody did
 }
 
 // System is the principal of the command line, which acts with the rights of

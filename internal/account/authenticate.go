@@ -97,7 +97,8 @@ func (s *Service) Holder(token string) (Principal, error) {
 }
 
 func (v verified) by(h held) Principal {
-	return Principal{Account: h.Account, TokenID: v.tokenID, ExpiresAt: v.expiresAt, pair: v.pair, rights: h.rights}
+	return Principal{Account: h.Account, TokenID: v.tokenID, ExpiresAt: v.expiresAt, pair: v.pair, rights: h.rights,
+		generation: v.generation, authTime: v.authTime}
 }
 
 // findKey finds a signing key that memory does not know.

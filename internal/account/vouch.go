@@ -2,45 +2,43 @@ package account
 
 import (
 	"context"
+	"fmt"
 	"time"
-
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 )
 
-// Vouch returns a mark of how an account may log in at this moment. A link that
-// carries it can be turned into a login by IssueFor, and no longer can once the
-// password has changed or the account was logged out everywhere. Errors:
-// Unauthorized account_disabled or token_invalid, Unavailable.
-func (s *Service) Vouch(ctx context.Context, username string) (mark int64, err error) {
-	row, known, err := s.find(ctx, username)
-	switch {
-	case err != nil:
-		return 0, err
-	case !known:
-		return 0, errTokenInvalid
-	case row.DisabledAt != nil:
-		return 0, errAccountDisabled
-	}
-	return row.TokensNotBefore.UnixMicro(), nil
+// Voucher stands for a login: links that carry one, signed by somebody, can be
+// turned into another login of the same account while the first is in force.
+type Voucher struct {
+	TokenID    string
+	Generation int64
+	AuthTime   time.Time // when the password was given, in whole seconds
 }
 
-var errVouchOver = errs.New(errs.Unauthorized, "token_revoked", "the login behind this token has ended")
+// Vouch returns a voucher for the login of a principal. One that holds an access
+// key gets none that is of use.
+func Vouch(p Principal) Voucher {
+	return Voucher{TokenID: p.TokenID, Generation: p.generation, AuthTime: p.authTime}
+}
 
-// IssueFor returns an access token for ttl, as Login does, to somebody who holds
-// proof made with Vouch in place of the password. Errors: Unauthorized
-// token_invalid, token_revoked or account_disabled, Unavailable.
-func (s *Service) IssueFor(ctx context.Context, username string, mark int64, ttl time.Duration) (Token, error) {
-	row, known, err := s.find(ctx, username)
-	switch {
-	case err != nil:
-		return Token{}, err
-	case !known:
-		return Token{}, errTokenInvalid
-	case row.TokensNotBefore.UnixMicro() != mark:
-		return Token{}, errVouchOver
-	case row.DisabledAt != nil:
-		return Token{}, errAccountDisabled
+// LoginFor returns an access token for ttl, as Login does, to the holder of a
+// voucher of the account. No chain of such logins outlives the password by more
+// than MaxTTL. Errors are those of Authenticate: the voucher ends with the token
+// that it was made from when that is revoked, and with the password.
+func (s *Service) LoginFor(ctx context.Context, username string, v Voucher, ttl time.Duration) (Token, error) {
+	now := s.now()
+	if ttl <= 0 {
+		ttl = DefaultTTL
 	}
-	s.memory.put(row)
-	return s.issue(row, s.now(), ttl)
+	if !validUsername(username) || v.TokenID == "" {
+		return Token{}, errTokenInvalid
+	}
+	left := v.AuthTime.Add(MaxTTL).Sub(now)
+	if left < time.Second {
+		return Token{}, errTokenExpired
+	}
+	p, err := s.principal(ctx, verified{account: foldUsername(username), tokenID: v.TokenID, generation: v.Generation, authTime: v.AuthTime}, now)
+	if err != nil {
+		return Token{}, fmt.Errorf("log in by voucher: %w", err)
+	}
+	return s.issue(p.Account, grant{now: now, authTime: v.AuthTime, ttl: min(ttl, left), generation: v.Generation})
 }

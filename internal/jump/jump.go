@@ -4,7 +4,8 @@
 //	Link ──> auipusher://…&token=…  ──(within an hour, once)──> Redeem ──> access token
 //
 // The token in the link is a JWT of its own kind, signed with a key that signs
-// nothing else. It ends early when the anchor's password changes.
+// nothing else. It ends early with the login that it was made with: when that is
+// logged out, or when the anchor's password changes.
 package jump
 
 import (
@@ -36,8 +37,7 @@ const minKey = 32
 const maxToken = 8 << 10
 
 type accounts interface {
-	Vouch(ctx context.Context, username string) (mark int64, err error)
-	IssueFor(ctx context.Context, username string, mark int64, ttl time.Duration) (account.Token, error)
+	LoginFor(ctx context.Context, username string, v account.Voucher, ttl time.Duration) (account.Token, error)
 }
 
 type rooms interface {
@@ -82,7 +82,18 @@ type claims struct {
 	UserName  string `json:"user_name"`
 	AppServer string `json:"app_server"`
 	jwt.RegisteredClaims
-	Mark int64 `json:"gen,omitempty"`
+	// The login that the link was made with.
+	TokenID    string           `json:"sid,omitempty"`
+	Generation int64            `json:"gen,omitempty"`
+	AuthTime   *jwt.NumericDate `json:"auth_time,omitempty"`
+}
+
+func (c claims) voucher() account.Voucher {
+	v := account.Voucher{TokenID: c.TokenID, Generation: c.Generation}
+	if c.AuthTime != nil {
+		v.AuthTime = c.AuthTime.Time
+	}
+	return v
 }
 
 // Request is what a link is made for. UserName and Version are the caller's to
@@ -91,20 +102,18 @@ type Request struct{ RoomID, UserName, Version string }
 
 // Link returns a link to a room for its anchor. Errors: NotFound, Forbidden for
 // anybody else, Unavailable.
-func (s *Service) Link(ctx context.Context, caller string, r Request) (string, error) {
-	if _, err := s.Rooms.Owned(ctx, caller, r.RoomID); err != nil {
-		return "", err
-	}
-	mark, err := s.Accounts.Vouch(ctx, caller)
-	if err != nil {
+func (s *Service) Link(ctx context.Context, caller account.Principal, r Request) (string, error) {
+	if _, err := s.Rooms.Owned(ctx, caller.Username, r.RoomID); err != nil {
 		return "", err
 	}
 	id, err := s.newID()
 	if err != nil {
 		return "", err
 	}
-	c := claims{UserID: caller, LiveID: r.RoomID, UserName: r.UserName, AppServer: s.Server(), Mark: mark,
-		RegisteredClaims: jwt.RegisteredClaims{ID: id, ExpiresAt: jwt.NewNumericDate(s.Now().Add(TTL))}}
+	v := account.Vouch(caller)
+	c := claims{UserID: caller.Username, LiveID: r.RoomID, UserName: r.UserName, AppServer: s.Server(),
+		RegisteredClaims: jwt.RegisteredClaims{ID: id, ExpiresAt: jwt.NewNumericDate(s.Now().Add(TTL))},
+		TokenID:          v.TokenID, Generation: v.Generation, AuthTime: jwt.NewNumericDate(v.AuthTime)}
 	token, err := s.sign(c)
 	if err != nil {
 		return "", err
@@ -161,7 +170,7 @@ func (s *Service) Redeem(ctx context.Context, p Presented, ttl time.Duration) (a
 	if c.UserID != p.UserID || c.LiveID != p.LiveID || c.AppServer != p.AppServer || (p.UserName != "" && c.UserName != p.UserName) {
 		return account.Token{}, errInvalid
 	}
-	token, err := s.Accounts.IssueFor(ctx, c.UserID, c.Mark, ttl)
+	token, err := s.Accounts.LoginFor(ctx, c.UserID, c.voucher(), ttl)
 	if err != nil {
 		return account.Token{}, err
 	}

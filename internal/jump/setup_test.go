@@ -18,6 +18,8 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/room"
 )
 
+const password = "correct horse battery staple"
+
 // bundle is one process on a database in which alice has a room.
 type bundle struct {
 	*Service
@@ -25,6 +27,7 @@ type bundle struct {
 	nanos    *atomic.Int64
 	accounts *account.Service
 	room     string
+	tokens   map[string]string // of logins
 }
 
 func setup(t *testing.T) *bundle {
@@ -33,10 +36,16 @@ func setup(t *testing.T) *bundle {
 	b.nanos.Store(time.Unix(1_700_000_000, 0).UnixNano())
 	b.build(t)
 	system := account.System()
+	b.tokens = map[string]string{}
 	for _, name := range []string{"alice", "bob"} {
-		if _, err := b.accounts.Register(t.Context(), &system, account.NewAccount{Username: name, Password: "correct horse battery staple"}); err != nil {
+		if _, err := b.accounts.Register(t.Context(), &system, account.NewAccount{Username: name, Password: password}); err != nil {
 			t.Fatal(err)
 		}
+		token, err := b.accounts.Login(t.Context(), name, password, netip.MustParseAddr("192.0.2.1"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.tokens[name] = token.Value
 	}
 	r, err := b.Rooms.(*room.Service).Create(t.Context(), "alice", room.Input{Title: "Evening show", Anchor: "alice"})
 	if err != nil {
@@ -44,6 +53,16 @@ func setup(t *testing.T) *bundle {
 	}
 	b.room = r.ID
 	return b
+}
+
+// as is somebody who has logged in.
+func (b *bundle) as(t *testing.T, name string) account.Principal {
+	t.Helper()
+	p, err := b.accounts.Authenticate(t.Context(), b.tokens[name])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // another is a second process on the same database.
@@ -82,10 +101,5 @@ func (b *bundle) update(t *testing.T, ch account.Changes) {
 	b.advance(time.Second)
 	if _, err := b.accounts.Update(t.Context(), account.System(), "alice", ch); err != nil {
 		t.Fatal(err)
-	}
-	if ch.Password != nil {
-		if _, err := b.accounts.Login(t.Context(), "alice", *ch.Password, netip.MustParseAddr("192.0.2.1"), 0); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	api "github.com/stagedoor-live/stagedoor/gen/appserver"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
 	"github.com/stagedoor-live/stagedoor/internal/jump"
 )
 
@@ -18,11 +19,10 @@ func (s *Server) GetLiveJumpURL(ctx context.Context, req api.GetLiveJumpURLReque
 	if err := validLengths(field{"user_name", in.UserName, maxName}, field{"version", in.Version, maxVersion}); err != nil {
 		return nil, err
 	}
-	user, err := s.roomCaller(ctx, in.LiveID, claim{"user_id", in.UserID})
-	if err != nil {
+	if _, err := s.roomCaller(ctx, in.LiveID, claim{"user_id", in.UserID}); err != nil {
 		return nil, err
 	}
-	link, err := s.Jumps.Link(ctx, user, jump.Request{RoomID: in.LiveID, UserName: in.UserName, Version: in.Version})
+	link, err := s.Jumps.Link(ctx, bearer.Principal(ctx), jump.Request{RoomID: in.LiveID, UserName: in.UserName, Version: in.Version})
 	if err != nil {
 		return nil, err
 	}
