@@ -20,6 +20,7 @@ const (
 	BearerAuthScopes            bearerAuthContextKey            = "bearerAuth.Scopes"
 	CallbackSecretScopes        callbackSecretContextKey        = "callbackSecret.Scopes"
 	PushCallbackSignatureScopes pushCallbackSignatureContextKey = "pushCallbackSignature.Scopes"
+	RenewableAuthScopes         renewableAuthContextKey         = "renewableAuth.Scopes"
 )
 
 // Defines values for DeviceType.
@@ -233,6 +234,14 @@ type AuthTokenCheck struct {
 	//
 	// Example: Alice
 	UserName string `json:"user_name,omitempty"`
+}
+
+// ChatroomRef Which message group.
+type ChatroomRef struct {
+	// ChatroomID The `chat_id` of the room.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	ChatroomID string `json:"chatroom_id"`
 }
 
 // DeviceType The kind of device.
@@ -561,6 +570,19 @@ type MeetingUpdate struct {
 
 	// Members All members; those that are missing here are dropped.
 	Members []MeetingMemberInput `json:"members"`
+}
+
+// MuteState Whether a message group is silent.
+type MuteState struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// Mute True when only the owner may speak.
+	//
+	// Example: false
+	Mute bool `json:"mute"`
 }
 
 // PullURLInfo Where to play.
@@ -1123,6 +1145,9 @@ type callbackSecretContextKey string
 // pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
 type pushCallbackSignatureContextKey string
 
+// renewableAuthContextKey is the context key for renewableAuth security scheme
+type renewableAuthContextKey string
+
 // HandlePushStreamEventParams defines parameters for HandlePushStreamEvent.
 type HandlePushStreamEventParams struct {
 	// Action What happened to the stream: `publish`, it is being pushed, or `publish_done`, it no longer is.
@@ -1197,6 +1222,9 @@ type HandlePushStreamEventPostParams struct {
 	ALILIVETIMESTAMP string `json:"ALI-LIVE-TIMESTAMP"`
 }
 
+// CancelMuteChatroomJSONRequestBody defines body for CancelMuteChatroom for application/json ContentType.
+type CancelMuteChatroomJSONRequestBody = ChatroomRef
+
 // CreateRoomV1JSONRequestBody defines body for CreateRoomV1 for application/json ContentType.
 type CreateRoomV1JSONRequestBody = RoomCreateV1
 
@@ -1218,11 +1246,17 @@ type GetRTCAuthTokenJSONRequestBody = RTCTokenRequest
 // GetStatisticsJSONRequestBody defines body for GetStatistics for application/json ContentType.
 type GetStatisticsJSONRequestBody = StatisticsRequest
 
+// IsMuteChatroomJSONRequestBody defines body for IsMuteChatroom for application/json ContentType.
+type IsMuteChatroomJSONRequestBody = ChatroomRef
+
 // ListRoomsJSONRequestBody defines body for ListRooms for application/json ContentType.
 type ListRoomsJSONRequestBody = RoomListRequest
 
 // AppLoginV1JSONRequestBody defines body for AppLoginV1 for application/json ContentType.
 type AppLoginV1JSONRequestBody = LoginRequest
+
+// MuteChatroomJSONRequestBody defines body for MuteChatroom for application/json ContentType.
+type MuteChatroomJSONRequestBody = ChatroomRef
 
 // PauseRoomJSONRequestBody defines body for PauseRoom for application/json ContentType.
 type PauseRoomJSONRequestBody = RoomRef
@@ -1259,6 +1293,9 @@ type AppLoginJSONRequestBody = LoginRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// CancelMuteChatroom Let everybody speak again
+	// (POST /api/v1/live/cancelMuteChatroom)
+	CancelMuteChatroom(w http.ResponseWriter, r *http.Request)
 	// CreateRoomV1 Create a room (v1)
 	// (POST /api/v1/live/create)
 	CreateRoomV1(w http.ResponseWriter, r *http.Request)
@@ -1286,15 +1323,24 @@ type ServerInterface interface {
 	// HandlePushStreamEventPost What a CDN reports of a pushed stream (as POST)
 	// (POST /api/v1/live/handlePushStreamEventCallback)
 	HandlePushStreamEventPost(w http.ResponseWriter, r *http.Request, params HandlePushStreamEventPostParams)
+	// IsMuteChatroom Tell whether a message group is silent
+	// (POST /api/v1/live/isMuteChatroom)
+	IsMuteChatroom(w http.ResponseWriter, r *http.Request)
 	// ListRooms List rooms
 	// (POST /api/v1/live/list)
 	ListRooms(w http.ResponseWriter, r *http.Request)
 	// AppLoginV1 Log in (path of the shipped clients)
 	// (POST /api/v1/live/login)
 	AppLoginV1(w http.ResponseWriter, r *http.Request)
+	// MuteChatroom Silence the message group of a room
+	// (POST /api/v1/live/muteChatroom)
+	MuteChatroom(w http.ResponseWriter, r *http.Request)
 	// PauseRoom Take a room off the air
 	// (POST /api/v1/live/pause)
 	PauseRoom(w http.ResponseWriter, r *http.Request)
+	// RefreshToken Renew an access token
+	// (POST /api/v1/live/refresh_token)
+	RefreshToken(w http.ResponseWriter, r *http.Request)
 	// SendLikeMessage Add likes to a room
 	// (POST /api/v1/live/sendLikeMessage)
 	SendLikeMessage(w http.ResponseWriter, r *http.Request)
@@ -1322,6 +1368,9 @@ type ServerInterface interface {
 	// IssueTokenV2 Issue message tokens
 	// (POST /api/v2/live/token)
 	IssueTokenV2(w http.ResponseWriter, r *http.Request)
+	// RefreshTokenGet Renew an access token (as GET)
+	// (GET /auth/refresh_token)
+	RefreshTokenGet(w http.ResponseWriter, r *http.Request)
 	// AppLogin Log in
 	// (POST /login)
 	AppLogin(w http.ResponseWriter, r *http.Request)
@@ -1335,6 +1384,26 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// CancelMuteChatroom operation middleware
+func (siw *ServerInterfaceWrapper) CancelMuteChatroom(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CancelMuteChatroom(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // CreateRoomV1 operation middleware
 func (siw *ServerInterfaceWrapper) CreateRoomV1(w http.ResponseWriter, r *http.Request) {
@@ -1838,6 +1907,26 @@ func (siw *ServerInterfaceWrapper) HandlePushStreamEventPost(w http.ResponseWrit
 	handler.ServeHTTP(w, r)
 }
 
+// IsMuteChatroom operation middleware
+func (siw *ServerInterfaceWrapper) IsMuteChatroom(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.IsMuteChatroom(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListRooms operation middleware
 func (siw *ServerInterfaceWrapper) ListRooms(w http.ResponseWriter, r *http.Request) {
 
@@ -1872,6 +1961,26 @@ func (siw *ServerInterfaceWrapper) AppLoginV1(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// MuteChatroom operation middleware
+func (siw *ServerInterfaceWrapper) MuteChatroom(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.MuteChatroom(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // PauseRoom operation middleware
 func (siw *ServerInterfaceWrapper) PauseRoom(w http.ResponseWriter, r *http.Request) {
 
@@ -1883,6 +1992,26 @@ func (siw *ServerInterfaceWrapper) PauseRoom(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PauseRoom(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RefreshToken operation middleware
+func (siw *ServerInterfaceWrapper) RefreshToken(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, RenewableAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RefreshToken(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2066,6 +2195,26 @@ func (siw *ServerInterfaceWrapper) IssueTokenV2(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// RefreshTokenGet operation middleware
+func (siw *ServerInterfaceWrapper) RefreshTokenGet(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, RenewableAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RefreshTokenGet(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // AppLogin operation middleware
 func (siw *ServerInterfaceWrapper) AppLogin(w http.ResponseWriter, r *http.Request) {
 
@@ -2202,6 +2351,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/login", wrapper.AppLogin)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/login", wrapper.AppLoginV1)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/refresh_token", wrapper.RefreshToken)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/auth/refresh_token", wrapper.RefreshTokenGet)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/token", wrapper.IssueTokenV1)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v2/live/token", wrapper.IssueTokenV2)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/create", wrapper.CreateRoomV1)
@@ -2217,6 +2368,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/updateMeetingInfo", wrapper.UpdateMeetingInfo)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/sendLikeMessage", wrapper.SendLikeMessage)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/getStatistics", wrapper.GetStatistics)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/muteChatroom", wrapper.MuteChatroom)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/cancelMuteChatroom", wrapper.CancelMuteChatroom)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/isMuteChatroom", wrapper.IsMuteChatroom)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/getLiveJumpUrl", wrapper.GetLiveJumpURL)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/verifyAuthToken", wrapper.VerifyAuthToken)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/live/getRtcAuthToken", wrapper.GetRTCAuthToken)
@@ -2278,6 +2432,157 @@ type AppUnavailableJSONResponse struct {
 	Body AppError
 
 	Headers AppUnavailableResponseHeaders
+}
+
+type CancelMuteChatroomRequestObject struct {
+	Body *CancelMuteChatroomJSONRequestBody
+}
+
+type CancelMuteChatroomResponseObject interface {
+	VisitCancelMuteChatroomResponse(w http.ResponseWriter) error
+}
+
+type CancelMuteChatroom200JSONResponse MuteState
+
+func (response CancelMuteChatroom200JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response CancelMuteChatroom400JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom401JSONResponse struct{ AppUnauthorizedJSONResponse }
+
+func (response CancelMuteChatroom401JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom403JSONResponse struct{ AppForbiddenJSONResponse }
+
+func (response CancelMuteChatroom403JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom404JSONResponse struct{ AppNotFoundJSONResponse }
+
+func (response CancelMuteChatroom404JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom413JSONResponse struct{ AppTooLargeJSONResponse }
+
+func (response CancelMuteChatroom413JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response CancelMuteChatroom429JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response CancelMuteChatroom500JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom502JSONResponse struct{ AppBadGatewayJSONResponse }
+
+func (response CancelMuteChatroom502JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelMuteChatroom503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response CancelMuteChatroom503JSONResponse) VisitCancelMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type CreateRoomV1RequestObject struct {
@@ -3399,6 +3704,129 @@ func (response HandlePushStreamEventPost503JSONResponse) VisitHandlePushStreamEv
 	return err
 }
 
+type IsMuteChatroomRequestObject struct {
+	Body *IsMuteChatroomJSONRequestBody
+}
+
+type IsMuteChatroomResponseObject interface {
+	VisitIsMuteChatroomResponse(w http.ResponseWriter) error
+}
+
+type IsMuteChatroom200JSONResponse MuteState
+
+func (response IsMuteChatroom200JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IsMuteChatroom400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response IsMuteChatroom400JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IsMuteChatroom401JSONResponse struct{ AppUnauthorizedJSONResponse }
+
+func (response IsMuteChatroom401JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IsMuteChatroom404JSONResponse struct{ AppNotFoundJSONResponse }
+
+func (response IsMuteChatroom404JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IsMuteChatroom413JSONResponse struct{ AppTooLargeJSONResponse }
+
+func (response IsMuteChatroom413JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IsMuteChatroom429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response IsMuteChatroom429JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IsMuteChatroom500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response IsMuteChatroom500JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IsMuteChatroom503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response IsMuteChatroom503JSONResponse) VisitIsMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRoomsRequestObject struct {
 	Body *ListRoomsJSONRequestBody
 }
@@ -3638,6 +4066,157 @@ func (response AppLoginV1503JSONResponse) VisitAppLoginV1Response(w http.Respons
 	return err
 }
 
+type MuteChatroomRequestObject struct {
+	Body *MuteChatroomJSONRequestBody
+}
+
+type MuteChatroomResponseObject interface {
+	VisitMuteChatroomResponse(w http.ResponseWriter) error
+}
+
+type MuteChatroom200JSONResponse MuteState
+
+func (response MuteChatroom200JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom400JSONResponse struct{ AppBadRequestJSONResponse }
+
+func (response MuteChatroom400JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom401JSONResponse struct{ AppUnauthorizedJSONResponse }
+
+func (response MuteChatroom401JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom403JSONResponse struct{ AppForbiddenJSONResponse }
+
+func (response MuteChatroom403JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom404JSONResponse struct{ AppNotFoundJSONResponse }
+
+func (response MuteChatroom404JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom413JSONResponse struct{ AppTooLargeJSONResponse }
+
+func (response MuteChatroom413JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response MuteChatroom429JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response MuteChatroom500JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom502JSONResponse struct{ AppBadGatewayJSONResponse }
+
+func (response MuteChatroom502JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteChatroom503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response MuteChatroom503JSONResponse) VisitMuteChatroomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PauseRoomRequestObject struct {
 	Body *PauseRoomJSONRequestBody
 }
@@ -3777,6 +4356,100 @@ func (response PauseRoom500JSONResponse) VisitPauseRoomResponse(w http.ResponseW
 type PauseRoom503JSONResponse struct{ AppUnavailableJSONResponse }
 
 func (response PauseRoom503JSONResponse) VisitPauseRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTokenRequestObject struct {
+}
+
+type RefreshTokenResponseObject interface {
+	VisitRefreshTokenResponse(w http.ResponseWriter) error
+}
+
+type RefreshToken200JSONResponse LoginResult
+
+func (response RefreshToken200JSONResponse) VisitRefreshTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshToken401JSONResponse struct{ AppUnauthorizedJSONResponse }
+
+func (response RefreshToken401JSONResponse) VisitRefreshTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshToken413JSONResponse struct{ AppTooLargeJSONResponse }
+
+func (response RefreshToken413JSONResponse) VisitRefreshTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshToken429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response RefreshToken429JSONResponse) VisitRefreshTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshToken500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response RefreshToken500JSONResponse) VisitRefreshTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshToken503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response RefreshToken503JSONResponse) VisitRefreshTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5010,6 +5683,86 @@ func (response IssueTokenV2503JSONResponse) VisitIssueTokenV2Response(w http.Res
 	return err
 }
 
+type RefreshTokenGetRequestObject struct {
+}
+
+type RefreshTokenGetResponseObject interface {
+	VisitRefreshTokenGetResponse(w http.ResponseWriter) error
+}
+
+type RefreshTokenGet200JSONResponse LoginResult
+
+func (response RefreshTokenGet200JSONResponse) VisitRefreshTokenGetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTokenGet401JSONResponse struct{ AppUnauthorizedJSONResponse }
+
+func (response RefreshTokenGet401JSONResponse) VisitRefreshTokenGetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTokenGet429JSONResponse struct{ AppTooManyRequestsJSONResponse }
+
+func (response RefreshTokenGet429JSONResponse) VisitRefreshTokenGetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTokenGet500JSONResponse struct{ AppInternalErrorJSONResponse }
+
+func (response RefreshTokenGet500JSONResponse) VisitRefreshTokenGetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefreshTokenGet503JSONResponse struct{ AppUnavailableJSONResponse }
+
+func (response RefreshTokenGet503JSONResponse) VisitRefreshTokenGetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type AppLoginRequestObject struct {
 	Body *AppLoginJSONRequestBody
 }
@@ -5120,6 +5873,9 @@ func (response AppLogin503JSONResponse) VisitAppLoginResponse(w http.ResponseWri
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// CancelMuteChatroom Let everybody speak again
+	// (POST /api/v1/live/cancelMuteChatroom)
+	CancelMuteChatroom(ctx context.Context, request CancelMuteChatroomRequestObject) (CancelMuteChatroomResponseObject, error)
 	// CreateRoomV1 Create a room (v1)
 	// (POST /api/v1/live/create)
 	CreateRoomV1(ctx context.Context, request CreateRoomV1RequestObject) (CreateRoomV1ResponseObject, error)
@@ -5147,15 +5903,24 @@ type StrictServerInterface interface {
 	// HandlePushStreamEventPost What a CDN reports of a pushed stream (as POST)
 	// (POST /api/v1/live/handlePushStreamEventCallback)
 	HandlePushStreamEventPost(ctx context.Context, request HandlePushStreamEventPostRequestObject) (HandlePushStreamEventPostResponseObject, error)
+	// IsMuteChatroom Tell whether a message group is silent
+	// (POST /api/v1/live/isMuteChatroom)
+	IsMuteChatroom(ctx context.Context, request IsMuteChatroomRequestObject) (IsMuteChatroomResponseObject, error)
 	// ListRooms List rooms
 	// (POST /api/v1/live/list)
 	ListRooms(ctx context.Context, request ListRoomsRequestObject) (ListRoomsResponseObject, error)
 	// AppLoginV1 Log in (path of the shipped clients)
 	// (POST /api/v1/live/login)
 	AppLoginV1(ctx context.Context, request AppLoginV1RequestObject) (AppLoginV1ResponseObject, error)
+	// MuteChatroom Silence the message group of a room
+	// (POST /api/v1/live/muteChatroom)
+	MuteChatroom(ctx context.Context, request MuteChatroomRequestObject) (MuteChatroomResponseObject, error)
 	// PauseRoom Take a room off the air
 	// (POST /api/v1/live/pause)
 	PauseRoom(ctx context.Context, request PauseRoomRequestObject) (PauseRoomResponseObject, error)
+	// RefreshToken Renew an access token
+	// (POST /api/v1/live/refresh_token)
+	RefreshToken(ctx context.Context, request RefreshTokenRequestObject) (RefreshTokenResponseObject, error)
 	// SendLikeMessage Add likes to a room
 	// (POST /api/v1/live/sendLikeMessage)
 	SendLikeMessage(ctx context.Context, request SendLikeMessageRequestObject) (SendLikeMessageResponseObject, error)
@@ -5183,6 +5948,9 @@ type StrictServerInterface interface {
 	// IssueTokenV2 Issue message tokens
 	// (POST /api/v2/live/token)
 	IssueTokenV2(ctx context.Context, request IssueTokenV2RequestObject) (IssueTokenV2ResponseObject, error)
+	// RefreshTokenGet Renew an access token (as GET)
+	// (GET /auth/refresh_token)
+	RefreshTokenGet(ctx context.Context, request RefreshTokenGetRequestObject) (RefreshTokenGetResponseObject, error)
 	// AppLogin Log in
 	// (POST /login)
 	AppLogin(ctx context.Context, request AppLoginRequestObject) (AppLoginResponseObject, error)
@@ -5225,6 +5993,37 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// CancelMuteChatroom operation middleware
+func (sh *strictHandler) CancelMuteChatroom(w http.ResponseWriter, r *http.Request) {
+	var request CancelMuteChatroomRequestObject
+
+	var body CancelMuteChatroomJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelMuteChatroom(ctx, request.(CancelMuteChatroomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelMuteChatroom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CancelMuteChatroomResponseObject); ok {
+		if err := validResponse.VisitCancelMuteChatroomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // CreateRoomV1 operation middleware
@@ -5496,6 +6295,37 @@ func (sh *strictHandler) HandlePushStreamEventPost(w http.ResponseWriter, r *htt
 	}
 }
 
+// IsMuteChatroom operation middleware
+func (sh *strictHandler) IsMuteChatroom(w http.ResponseWriter, r *http.Request) {
+	var request IsMuteChatroomRequestObject
+
+	var body IsMuteChatroomJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.IsMuteChatroom(ctx, request.(IsMuteChatroomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IsMuteChatroom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(IsMuteChatroomResponseObject); ok {
+		if err := validResponse.VisitIsMuteChatroomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListRooms operation middleware
 func (sh *strictHandler) ListRooms(w http.ResponseWriter, r *http.Request) {
 	var request ListRoomsRequestObject
@@ -5558,6 +6388,37 @@ func (sh *strictHandler) AppLoginV1(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// MuteChatroom operation middleware
+func (sh *strictHandler) MuteChatroom(w http.ResponseWriter, r *http.Request) {
+	var request MuteChatroomRequestObject
+
+	var body MuteChatroomJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.MuteChatroom(ctx, request.(MuteChatroomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MuteChatroom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(MuteChatroomResponseObject); ok {
+		if err := validResponse.VisitMuteChatroomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // PauseRoom operation middleware
 func (sh *strictHandler) PauseRoom(w http.ResponseWriter, r *http.Request) {
 	var request PauseRoomRequestObject
@@ -5582,6 +6443,30 @@ func (sh *strictHandler) PauseRoom(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PauseRoomResponseObject); ok {
 		if err := validResponse.VisitPauseRoomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RefreshToken operation middleware
+func (sh *strictHandler) RefreshToken(w http.ResponseWriter, r *http.Request) {
+	var request RefreshTokenRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshToken(ctx, request.(RefreshTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshToken")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RefreshTokenResponseObject); ok {
+		if err := validResponse.VisitRefreshTokenResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5861,6 +6746,30 @@ func (sh *strictHandler) IssueTokenV2(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(IssueTokenV2ResponseObject); ok {
 		if err := validResponse.VisitIssueTokenV2Response(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RefreshTokenGet operation middleware
+func (sh *strictHandler) RefreshTokenGet(w http.ResponseWriter, r *http.Request) {
+	var request RefreshTokenGetRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RefreshTokenGet(ctx, request.(RefreshTokenGetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RefreshTokenGet")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RefreshTokenGetResponseObject); ok {
+		if err := validResponse.VisitRefreshTokenGetResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

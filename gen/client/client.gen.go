@@ -611,6 +611,14 @@ type CallbackRefusal struct {
 	Detail RefusalReason `json:"detail"`
 }
 
+// ChatroomRef Which message group.
+type ChatroomRef struct {
+	// ChatroomID The `chat_id` of the room.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	ChatroomID string `json:"chatroom_id"`
+}
+
 // ClientID The id of the connection, unique within one run of the media server. A number from SRS 3,
 // a string from later ones.
 //
@@ -1453,6 +1461,19 @@ type MeetingUpdate struct {
 
 	// Members All members; those that are missing here are dropped.
 	Members []MeetingMemberInput `json:"members"`
+}
+
+// MuteState Whether a message group is silent.
+type MuteState struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
+
+	// Mute True when only the owner may speak.
+	//
+	// Example: false
+	Mute bool `json:"mute"`
 }
 
 // NginxRTMPEvent One call of nginx-rtmp. The query of the client follows these fields, undecoded.
@@ -2492,6 +2513,9 @@ type DestroyLiveTokenParams struct {
 // UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
 type UpdateAccountJSONRequestBody = AccountUpdate
 
+// CancelMuteChatroomJSONRequestBody defines body for CancelMuteChatroom for application/json ContentType.
+type CancelMuteChatroomJSONRequestBody = ChatroomRef
+
 // CreateRoomV1JSONRequestBody defines body for CreateRoomV1 for application/json ContentType.
 type CreateRoomV1JSONRequestBody = RoomCreateV1
 
@@ -2513,11 +2537,17 @@ type GetRTCAuthTokenJSONRequestBody = RTCTokenRequest
 // GetStatisticsJSONRequestBody defines body for GetStatistics for application/json ContentType.
 type GetStatisticsJSONRequestBody = StatisticsRequest
 
+// IsMuteChatroomJSONRequestBody defines body for IsMuteChatroom for application/json ContentType.
+type IsMuteChatroomJSONRequestBody = ChatroomRef
+
 // ListRoomsJSONRequestBody defines body for ListRooms for application/json ContentType.
 type ListRoomsJSONRequestBody = RoomListRequest
 
 // AppLoginV1JSONRequestBody defines body for AppLoginV1 for application/json ContentType.
 type AppLoginV1JSONRequestBody = LoginRequest
+
+// MuteChatroomJSONRequestBody defines body for MuteChatroom for application/json ContentType.
+type MuteChatroomJSONRequestBody = ChatroomRef
 
 // PauseRoomJSONRequestBody defines body for PauseRoom for application/json ContentType.
 type PauseRoomJSONRequestBody = RoomRef
@@ -2707,6 +2737,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 	UpdateAccount(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelMuteChatroomWithBody Let everybody speak again
+	//
+	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+	// means that the message service refused or did not answer; nothing has changed then.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+	CancelMuteChatroomWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelMuteChatroom Let everybody speak again
+	//
+	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+	// means that the message service refused or did not answer; nothing has changed then.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+	CancelMuteChatroom(ctx context.Context, body CancelMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateRoomV1WithBody Create a room (v1)
 	//
@@ -2898,6 +2948,24 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEventPost` operationId).
 	HandlePushStreamEventPost(ctx context.Context, params *HandlePushStreamEventPostParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// IsMuteChatroomWithBody Tell whether a message group is silent
+	//
+	// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+	IsMuteChatroomWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IsMuteChatroom Tell whether a message group is silent
+	//
+	// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+	IsMuteChatroom(ctx context.Context, body IsMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListRoomsWithBody List rooms
 	//
 	// Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
@@ -2940,6 +3008,28 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/live/login (the `AppLoginV1` operationId).
 	AppLoginV1(ctx context.Context, body AppLoginV1JSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// MuteChatroomWithBody Silence the message group of a room
+	//
+	// From now on only the owner of the room may speak in its message group. Silencing it again changes
+	// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+	// message service refused or did not answer; nothing has changed then.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+	MuteChatroomWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MuteChatroom Silence the message group of a room
+	//
+	// From now on only the owner of the room may speak in its message group. Silencing it again changes
+	// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+	// message service refused or did not answer; nothing has changed then.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+	MuteChatroom(ctx context.Context, body MuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// PauseRoomWithBody Take a room off the air
 	//
 	// Changes status 1 to 0 without touching the times. A prepared room stays as it is; an ended
@@ -2961,6 +3051,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/live/pause (the `PauseRoom` operationId).
 	PauseRoom(ctx context.Context, body PauseRoomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefreshToken Renew an access token
+	//
+	// Exchanges an access token of `POST /login` for a new one that lives as long as one of a login. The
+	// token may have expired, but the password it goes back to must have been given at most 24 hours
+	// ago, also when the token itself came of such an exchange. A token that was revoked, and one that
+	// came with a refresh token, is refused. The old token stays what it was. The request has no body.
+	//
+	// Corresponds with POST /api/v1/live/refresh_token (the `RefreshToken` operationId).
+	RefreshToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SendLikeMessageWithBody Add likes to a room
 	//
@@ -3175,6 +3275,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v2/live/token (the `IssueTokenV2` operationId).
 	IssueTokenV2(ctx context.Context, body IssueTokenV2JSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefreshTokenGet Renew an access token (as GET)
+	//
+	// The same as `POST /api/v1/live/refresh_token`, under the path and the method of the first server
+	// that had it. The answer must not be cached, and says so.
+	//
+	// Corresponds with GET /auth/refresh_token (the `RefreshTokenGet` operationId).
+	RefreshTokenGet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginForAccessTokenWithBody Log in with user name and password
 	//
@@ -3628,6 +3736,46 @@ func (c *Client) UpdateAccount(ctx context.Context, username string, body Update
 	return c.Client.Do(req)
 }
 
+// CancelMuteChatroomWithBody Let everybody speak again
+//
+// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+// means that the message service refused or did not answer; nothing has changed then.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+func (c *Client) CancelMuteChatroomWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelMuteChatroomRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelMuteChatroom Let everybody speak again
+//
+// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+// means that the message service refused or did not answer; nothing has changed then.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+func (c *Client) CancelMuteChatroom(ctx context.Context, body CancelMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelMuteChatroomRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CreateRoomV1WithBody Create a room (v1)
 //
 // Creates a room that belongs to the caller, with its message group. The answer shows status 0,
@@ -3978,6 +4126,44 @@ func (c *Client) HandlePushStreamEventPost(ctx context.Context, params *HandlePu
 	return c.Client.Do(req)
 }
 
+// IsMuteChatroomWithBody Tell whether a message group is silent
+//
+// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+func (c *Client) IsMuteChatroomWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIsMuteChatroomRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IsMuteChatroom Tell whether a message group is silent
+//
+// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+func (c *Client) IsMuteChatroom(ctx context.Context, body IsMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIsMuteChatroomRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListRoomsWithBody List rooms
 //
 // Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
@@ -4060,6 +4246,48 @@ func (c *Client) AppLoginV1(ctx context.Context, body AppLoginV1JSONRequestBody,
 	return c.Client.Do(req)
 }
 
+// MuteChatroomWithBody Silence the message group of a room
+//
+// From now on only the owner of the room may speak in its message group. Silencing it again changes
+// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+// message service refused or did not answer; nothing has changed then.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+func (c *Client) MuteChatroomWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMuteChatroomRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MuteChatroom Silence the message group of a room
+//
+// From now on only the owner of the room may speak in its message group. Silencing it again changes
+// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+// message service refused or did not answer; nothing has changed then.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+func (c *Client) MuteChatroom(ctx context.Context, body MuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMuteChatroomRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // PauseRoomWithBody Take a room off the air
 //
 // Changes status 1 to 0 without touching the times. A prepared room stays as it is; an ended
@@ -4092,6 +4320,26 @@ func (c *Client) PauseRoomWithBody(ctx context.Context, contentType string, body
 // Corresponds with POST /api/v1/live/pause (the `PauseRoom` operationId).
 func (c *Client) PauseRoom(ctx context.Context, body PauseRoomJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPauseRoomRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefreshToken Renew an access token
+//
+// Exchanges an access token of `POST /login` for a new one that lives as long as one of a login. The
+// token may have expired, but the password it goes back to must have been given at most 24 hours
+// ago, also when the token itself came of such an exchange. A token that was revoked, and one that
+// came with a refresh token, is refused. The old token stays what it was. The request has no body.
+//
+// Corresponds with POST /api/v1/live/refresh_token (the `RefreshToken` operationId).
+func (c *Client) RefreshToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefreshTokenRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -4496,6 +4744,24 @@ func (c *Client) IssueTokenV2WithBody(ctx context.Context, contentType string, b
 // Corresponds with POST /api/v2/live/token (the `IssueTokenV2` operationId).
 func (c *Client) IssueTokenV2(ctx context.Context, body IssueTokenV2JSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIssueTokenV2Request(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefreshTokenGet Renew an access token (as GET)
+//
+// The same as `POST /api/v1/live/refresh_token`, under the path and the method of the first server
+// that had it. The answer must not be cached, and says so.
+//
+// Corresponds with GET /auth/refresh_token (the `RefreshTokenGet` operationId).
+func (c *Client) RefreshTokenGet(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefreshTokenGetRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5371,6 +5637,46 @@ func NewUpdateAccountRequestWithBody(server string, username string, contentType
 	return req, nil
 }
 
+// NewCancelMuteChatroomRequest calls the generic CancelMuteChatroom builder with application/json body
+func NewCancelMuteChatroomRequest(server string, body CancelMuteChatroomJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelMuteChatroomRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCancelMuteChatroomRequestWithBody constructs an http.Request for the CancelMuteChatroom method, with any body, and a specified content type
+func NewCancelMuteChatroomRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/cancelMuteChatroom")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCreateRoomV1Request calls the generic CreateRoomV1 builder with application/json body
 func NewCreateRoomV1Request(server string, body CreateRoomV1JSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -5921,6 +6227,46 @@ func NewHandlePushStreamEventPostRequest(server string, params *HandlePushStream
 	return req, nil
 }
 
+// NewIsMuteChatroomRequest calls the generic IsMuteChatroom builder with application/json body
+func NewIsMuteChatroomRequest(server string, body IsMuteChatroomJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIsMuteChatroomRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewIsMuteChatroomRequestWithBody constructs an http.Request for the IsMuteChatroom method, with any body, and a specified content type
+func NewIsMuteChatroomRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/isMuteChatroom")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListRoomsRequest calls the generic ListRooms builder with application/json body
 func NewListRoomsRequest(server string, body ListRoomsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6001,6 +6347,46 @@ func NewAppLoginV1RequestWithBody(server string, contentType string, body io.Rea
 	return req, nil
 }
 
+// NewMuteChatroomRequest calls the generic MuteChatroom builder with application/json body
+func NewMuteChatroomRequest(server string, body MuteChatroomJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMuteChatroomRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewMuteChatroomRequestWithBody constructs an http.Request for the MuteChatroom method, with any body, and a specified content type
+func NewMuteChatroomRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/muteChatroom")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewPauseRoomRequest calls the generic PauseRoom builder with application/json body
 func NewPauseRoomRequest(server string, body PauseRoomJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -6037,6 +6423,33 @@ func NewPauseRoomRequestWithBody(server string, contentType string, body io.Read
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRefreshTokenRequest constructs an http.Request for the RefreshToken method
+func NewRefreshTokenRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live/refresh_token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -6424,6 +6837,33 @@ func NewIssueTokenV2RequestWithBody(server string, contentType string, body io.R
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRefreshTokenGetRequest constructs an http.Request for the RefreshTokenGet method
+func NewRefreshTokenGetRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/auth/refresh_token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -7328,6 +7768,26 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 	UpdateAccountWithResponse(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAccountResponse, error)
 
+	// CancelMuteChatroomWithBodyWithResponse Let everybody speak again
+	//
+	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+	// means that the message service refused or did not answer; nothing has changed then.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+	CancelMuteChatroomWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelMuteChatroomResponse, error)
+
+	// CancelMuteChatroomWithResponse Let everybody speak again
+	//
+	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+	// means that the message service refused or did not answer; nothing has changed then.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+	CancelMuteChatroomWithResponse(ctx context.Context, body CancelMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelMuteChatroomResponse, error)
+
 	// CreateRoomV1WithBodyWithResponse Create a room (v1)
 	//
 	// Creates a room that belongs to the caller, with its message group. The answer shows status 0,
@@ -7522,6 +7982,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/live/handlePushStreamEventCallback (the `HandlePushStreamEventPost` operationId).
 	HandlePushStreamEventPostWithResponse(ctx context.Context, params *HandlePushStreamEventPostParams, reqEditors ...RequestEditorFn) (*HandlePushStreamEventPostResponse, error)
 
+	// IsMuteChatroomWithBodyWithResponse Tell whether a message group is silent
+	//
+	// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+	IsMuteChatroomWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IsMuteChatroomResponse, error)
+
+	// IsMuteChatroomWithResponse Tell whether a message group is silent
+	//
+	// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+	IsMuteChatroomWithResponse(ctx context.Context, body IsMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*IsMuteChatroomResponse, error)
+
 	// ListRoomsWithBodyWithResponse List rooms
 	//
 	// Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
@@ -7564,6 +8042,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/live/login (the `AppLoginV1` operationId).
 	AppLoginV1WithResponse(ctx context.Context, body AppLoginV1JSONRequestBody, reqEditors ...RequestEditorFn) (*AppLoginV1Response, error)
 
+	// MuteChatroomWithBodyWithResponse Silence the message group of a room
+	//
+	// From now on only the owner of the room may speak in its message group. Silencing it again changes
+	// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+	// message service refused or did not answer; nothing has changed then.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+	MuteChatroomWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteChatroomResponse, error)
+
+	// MuteChatroomWithResponse Silence the message group of a room
+	//
+	// From now on only the owner of the room may speak in its message group. Silencing it again changes
+	// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+	// message service refused or did not answer; nothing has changed then.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+	MuteChatroomWithResponse(ctx context.Context, body MuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteChatroomResponse, error)
+
 	// PauseRoomWithBodyWithResponse Take a room off the air
 	//
 	// Changes status 1 to 0 without touching the times. A prepared room stays as it is; an ended
@@ -7585,6 +8085,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/live/pause (the `PauseRoom` operationId).
 	PauseRoomWithResponse(ctx context.Context, body PauseRoomJSONRequestBody, reqEditors ...RequestEditorFn) (*PauseRoomResponse, error)
+
+	// RefreshTokenWithResponse Renew an access token
+	//
+	// Exchanges an access token of `POST /login` for a new one that lives as long as one of a login. The
+	// token may have expired, but the password it goes back to must have been given at most 24 hours
+	// ago, also when the token itself came of such an exchange. A token that was revoked, and one that
+	// came with a refresh token, is refused. The old token stays what it was. The request has no body.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/live/refresh_token (the `RefreshToken` operationId).
+	RefreshTokenWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RefreshTokenResponse, error)
 
 	// SendLikeMessageWithBodyWithResponse Add likes to a room
 	//
@@ -7801,6 +8313,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v2/live/token (the `IssueTokenV2` operationId).
 	IssueTokenV2WithResponse(ctx context.Context, body IssueTokenV2JSONRequestBody, reqEditors ...RequestEditorFn) (*IssueTokenV2Response, error)
+
+	// RefreshTokenGetWithResponse Renew an access token (as GET)
+	//
+	// The same as `POST /api/v1/live/refresh_token`, under the path and the method of the first server
+	// that had it. The answer must not be cached, and says so.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /auth/refresh_token (the `RefreshTokenGet` operationId).
+	RefreshTokenGetWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RefreshTokenGetResponse, error)
 
 	// LoginForAccessTokenWithBodyWithResponse Log in with user name and password
 	//
@@ -8546,6 +9068,131 @@ func (r UpdateAccountResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CancelMuteChatroomResponse401Headers the declared response headers of an HTTP 401 response for CancelMuteChatroom
+type CancelMuteChatroomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// CancelMuteChatroomResponse429Headers the declared response headers of an HTTP 429 response for CancelMuteChatroom
+type CancelMuteChatroomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// CancelMuteChatroomResponse503Headers the declared response headers of an HTTP 503 response for CancelMuteChatroom
+type CancelMuteChatroomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type CancelMuteChatroomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MuteState
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *AppForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *AppNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *AppTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *AppBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CancelMuteChatroomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CancelMuteChatroomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CancelMuteChatroomResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON200() *MuteState {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON401() *AppUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON403() *AppForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON404() *AppNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON413() *AppTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON502() *AppBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CancelMuteChatroomResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CancelMuteChatroomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CancelMuteChatroomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CancelMuteChatroomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CancelMuteChatroomResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -9544,6 +10191,117 @@ func (r HandlePushStreamEventPostResponse) ContentType() string {
 	return ""
 }
 
+// IsMuteChatroomResponse401Headers the declared response headers of an HTTP 401 response for IsMuteChatroom
+type IsMuteChatroomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IsMuteChatroomResponse429Headers the declared response headers of an HTTP 429 response for IsMuteChatroom
+type IsMuteChatroomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IsMuteChatroomResponse503Headers the declared response headers of an HTTP 503 response for IsMuteChatroom
+type IsMuteChatroomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IsMuteChatroomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MuteState
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppUnauthorized
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *AppNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *AppTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IsMuteChatroomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IsMuteChatroomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IsMuteChatroomResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON200() *MuteState {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON401() *AppUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON404() *AppNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON413() *AppTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r IsMuteChatroomResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r IsMuteChatroomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IsMuteChatroomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IsMuteChatroomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IsMuteChatroomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListRoomsResponse200Headers the declared response headers of an HTTP 200 response for ListRooms
 type ListRoomsResponse200Headers struct {
 	XTotalCount int64
@@ -9759,6 +10517,131 @@ func (r AppLoginV1Response) ContentType() string {
 	return ""
 }
 
+// MuteChatroomResponse401Headers the declared response headers of an HTTP 401 response for MuteChatroom
+type MuteChatroomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// MuteChatroomResponse429Headers the declared response headers of an HTTP 429 response for MuteChatroom
+type MuteChatroomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// MuteChatroomResponse503Headers the declared response headers of an HTTP 503 response for MuteChatroom
+type MuteChatroomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type MuteChatroomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MuteState
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *AppBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *AppForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *AppNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *AppTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *AppBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *MuteChatroomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *MuteChatroomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *MuteChatroomResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r MuteChatroomResponse) GetJSON200() *MuteState {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r MuteChatroomResponse) GetJSON400() *AppBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r MuteChatroomResponse) GetJSON401() *AppUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r MuteChatroomResponse) GetJSON403() *AppForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r MuteChatroomResponse) GetJSON404() *AppNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r MuteChatroomResponse) GetJSON413() *AppTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r MuteChatroomResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r MuteChatroomResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r MuteChatroomResponse) GetJSON502() *AppBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r MuteChatroomResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r MuteChatroomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MuteChatroomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MuteChatroomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MuteChatroomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // PauseRoomResponse401Headers the declared response headers of an HTTP 401 response for PauseRoom
 type PauseRoomResponse401Headers struct {
 	WWWAuthenticate string
@@ -9878,6 +10761,103 @@ func (r PauseRoomResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PauseRoomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RefreshTokenResponse401Headers the declared response headers of an HTTP 401 response for RefreshToken
+type RefreshTokenResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RefreshTokenResponse429Headers the declared response headers of an HTTP 429 response for RefreshToken
+type RefreshTokenResponse429Headers struct {
+	RetryAfter int32
+}
+
+// RefreshTokenResponse503Headers the declared response headers of an HTTP 503 response for RefreshToken
+type RefreshTokenResponse503Headers struct {
+	RetryAfter int32
+}
+
+type RefreshTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LoginResult
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppUnauthorized
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *AppTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RefreshTokenResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RefreshTokenResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RefreshTokenResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefreshTokenResponse) GetJSON200() *LoginResult {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RefreshTokenResponse) GetJSON401() *AppUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r RefreshTokenResponse) GetJSON413() *AppTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RefreshTokenResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RefreshTokenResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RefreshTokenResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RefreshTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefreshTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefreshTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefreshTokenResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11016,6 +11996,96 @@ func (r IssueTokenV2Response) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r IssueTokenV2Response) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RefreshTokenGetResponse401Headers the declared response headers of an HTTP 401 response for RefreshTokenGet
+type RefreshTokenGetResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RefreshTokenGetResponse429Headers the declared response headers of an HTTP 429 response for RefreshTokenGet
+type RefreshTokenGetResponse429Headers struct {
+	RetryAfter int32
+}
+
+// RefreshTokenGetResponse503Headers the declared response headers of an HTTP 503 response for RefreshTokenGet
+type RefreshTokenGetResponse503Headers struct {
+	RetryAfter int32
+}
+
+type RefreshTokenGetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LoginResult
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *AppUnauthorized
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *AppTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *AppInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *AppUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RefreshTokenGetResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RefreshTokenGetResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RefreshTokenGetResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RefreshTokenGetResponse) GetJSON200() *LoginResult {
+	return r.JSON200
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RefreshTokenGetResponse) GetJSON401() *AppUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RefreshTokenGetResponse) GetJSON429() *AppTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RefreshTokenGetResponse) GetJSON500() *AppInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RefreshTokenGetResponse) GetJSON503() *AppUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RefreshTokenGetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RefreshTokenGetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefreshTokenGetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefreshTokenGetResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12825,6 +13895,38 @@ func (c *ClientWithResponses) UpdateAccountWithResponse(ctx context.Context, use
 	return ParseUpdateAccountResponse(rsp)
 }
 
+// CancelMuteChatroomWithBodyWithResponse Let everybody speak again
+//
+// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+// means that the message service refused or did not answer; nothing has changed then.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+func (c *ClientWithResponses) CancelMuteChatroomWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CancelMuteChatroomResponse, error) {
+	rsp, err := c.CancelMuteChatroomWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelMuteChatroomResponse(rsp)
+}
+
+// CancelMuteChatroomWithResponse Let everybody speak again
+//
+// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
+// means that the message service refused or did not answer; nothing has changed then.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/cancelMuteChatroom (the `CancelMuteChatroom` operationId).
+func (c *ClientWithResponses) CancelMuteChatroomWithResponse(ctx context.Context, body CancelMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*CancelMuteChatroomResponse, error) {
+	rsp, err := c.CancelMuteChatroom(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCancelMuteChatroomResponse(rsp)
+}
+
 // CreateRoomV1WithBodyWithResponse Create a room (v1)
 //
 // Creates a room that belongs to the caller, with its message group. The answer shows status 0,
@@ -13115,6 +14217,36 @@ func (c *ClientWithResponses) HandlePushStreamEventPostWithResponse(ctx context.
 	return ParseHandlePushStreamEventPostResponse(rsp)
 }
 
+// IsMuteChatroomWithBodyWithResponse Tell whether a message group is silent
+//
+// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+func (c *ClientWithResponses) IsMuteChatroomWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IsMuteChatroomResponse, error) {
+	rsp, err := c.IsMuteChatroomWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIsMuteChatroomResponse(rsp)
+}
+
+// IsMuteChatroomWithResponse Tell whether a message group is silent
+//
+// Tells whether the message group of a room was silenced as a whole. Any user may ask.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/isMuteChatroom (the `IsMuteChatroom` operationId).
+func (c *ClientWithResponses) IsMuteChatroomWithResponse(ctx context.Context, body IsMuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*IsMuteChatroomResponse, error) {
+	rsp, err := c.IsMuteChatroom(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIsMuteChatroomResponse(rsp)
+}
+
 // ListRoomsWithBodyWithResponse List rooms
 //
 // Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
@@ -13181,6 +14313,40 @@ func (c *ClientWithResponses) AppLoginV1WithResponse(ctx context.Context, body A
 	return ParseAppLoginV1Response(rsp)
 }
 
+// MuteChatroomWithBodyWithResponse Silence the message group of a room
+//
+// From now on only the owner of the room may speak in its message group. Silencing it again changes
+// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+// message service refused or did not answer; nothing has changed then.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+func (c *ClientWithResponses) MuteChatroomWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MuteChatroomResponse, error) {
+	rsp, err := c.MuteChatroomWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMuteChatroomResponse(rsp)
+}
+
+// MuteChatroomWithResponse Silence the message group of a room
+//
+// From now on only the owner of the room may speak in its message group. Silencing it again changes
+// nothing. `chatroom_id` is the `chat_id` of the room. Only the owner may do this. 502 means that the
+// message service refused or did not answer; nothing has changed then.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/muteChatroom (the `MuteChatroom` operationId).
+func (c *ClientWithResponses) MuteChatroomWithResponse(ctx context.Context, body MuteChatroomJSONRequestBody, reqEditors ...RequestEditorFn) (*MuteChatroomResponse, error) {
+	rsp, err := c.MuteChatroom(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMuteChatroomResponse(rsp)
+}
+
 // PauseRoomWithBodyWithResponse Take a room off the air
 //
 // Changes status 1 to 0 without touching the times. A prepared room stays as it is; an ended
@@ -13213,6 +14379,24 @@ func (c *ClientWithResponses) PauseRoomWithResponse(ctx context.Context, body Pa
 		return nil, err
 	}
 	return ParsePauseRoomResponse(rsp)
+}
+
+// RefreshTokenWithResponse Renew an access token
+//
+// Exchanges an access token of `POST /login` for a new one that lives as long as one of a login. The
+// token may have expired, but the password it goes back to must have been given at most 24 hours
+// ago, also when the token itself came of such an exchange. A token that was revoked, and one that
+// came with a refresh token, is refused. The old token stays what it was. The request has no body.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/live/refresh_token (the `RefreshToken` operationId).
+func (c *ClientWithResponses) RefreshTokenWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RefreshTokenResponse, error) {
+	rsp, err := c.RefreshToken(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefreshTokenResponse(rsp)
 }
 
 // SendLikeMessageWithBodyWithResponse Add likes to a room
@@ -13543,6 +14727,22 @@ func (c *ClientWithResponses) IssueTokenV2WithResponse(ctx context.Context, body
 		return nil, err
 	}
 	return ParseIssueTokenV2Response(rsp)
+}
+
+// RefreshTokenGetWithResponse Renew an access token (as GET)
+//
+// The same as `POST /api/v1/live/refresh_token`, under the path and the method of the first server
+// that had it. The answer must not be cached, and says so.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /auth/refresh_token (the `RefreshTokenGet` operationId).
+func (c *ClientWithResponses) RefreshTokenGetWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*RefreshTokenGetResponse, error) {
+	rsp, err := c.RefreshTokenGet(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefreshTokenGetResponse(rsp)
 }
 
 // LoginForAccessTokenWithBodyWithResponse Log in with user name and password
@@ -14461,6 +15661,128 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateAccountResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCancelMuteChatroomResponse parses an HTTP response from a CancelMuteChatroomWithResponse call
+func ParseCancelMuteChatroomResponse(rsp *http.Response) (*CancelMuteChatroomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CancelMuteChatroomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MuteState
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AppForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AppNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AppTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest AppBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CancelMuteChatroomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CancelMuteChatroomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CancelMuteChatroomResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -15433,6 +16755,114 @@ func ParseHandlePushStreamEventPostResponse(rsp *http.Response) (*HandlePushStre
 	return response, nil
 }
 
+// ParseIsMuteChatroomResponse parses an HTTP response from a IsMuteChatroomWithResponse call
+func ParseIsMuteChatroomResponse(rsp *http.Response) (*IsMuteChatroomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IsMuteChatroomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MuteState
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AppNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AppTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IsMuteChatroomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IsMuteChatroomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IsMuteChatroomResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListRoomsResponse parses an HTTP response from a ListRoomsWithResponse call
 func ParseListRoomsResponse(rsp *http.Response) (*ListRoomsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15642,6 +17072,128 @@ func ParseAppLoginV1Response(rsp *http.Response) (*AppLoginV1Response, error) {
 	return response, nil
 }
 
+// ParseMuteChatroomResponse parses an HTTP response from a MuteChatroomWithResponse call
+func ParseMuteChatroomResponse(rsp *http.Response) (*MuteChatroomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MuteChatroomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MuteState
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest AppBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest AppForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AppNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AppTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest AppBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers MuteChatroomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers MuteChatroomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers MuteChatroomResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParsePauseRoomResponse parses an HTTP response from a PauseRoomWithResponse call
 func ParsePauseRoomResponse(rsp *http.Response) (*PauseRoomResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15751,6 +17303,100 @@ func ParsePauseRoomResponse(rsp *http.Response) (*PauseRoomResponse, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers PauseRoomResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRefreshTokenResponse parses an HTTP response from a RefreshTokenWithResponse call
+func ParseRefreshTokenResponse(rsp *http.Response) (*RefreshTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefreshTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LoginResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest AppTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RefreshTokenResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RefreshTokenResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RefreshTokenResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -16862,6 +18508,93 @@ func ParseIssueTokenV2Response(rsp *http.Response) (*IssueTokenV2Response, error
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers IssueTokenV2Response503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRefreshTokenGetResponse parses an HTTP response from a RefreshTokenGetWithResponse call
+func ParseRefreshTokenGetResponse(rsp *http.Response) (*RefreshTokenGetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefreshTokenGetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LoginResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest AppUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest AppTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest AppInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest AppUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RefreshTokenGetResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RefreshTokenGetResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RefreshTokenGetResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

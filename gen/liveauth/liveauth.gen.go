@@ -22,6 +22,7 @@ const (
 	BearerAuthScopes            bearerAuthContextKey            = "bearerAuth.Scopes"
 	CallbackSecretScopes        callbackSecretContextKey        = "callbackSecret.Scopes"
 	PushCallbackSignatureScopes pushCallbackSignatureContextKey = "pushCallbackSignature.Scopes"
+	RenewableAuthScopes         renewableAuthContextKey         = "renewableAuth.Scopes"
 )
 
 // Defines values for PushAction.
@@ -326,6 +327,9 @@ type callbackSecretContextKey string
 
 // pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
 type pushCallbackSignatureContextKey string
+
+// renewableAuthContextKey is the context key for renewableAuth security scheme
+type renewableAuthContextKey string
 
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {

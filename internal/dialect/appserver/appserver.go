@@ -32,6 +32,7 @@ const budget = 7 * time.Second
 type accounts interface {
 	Login(ctx context.Context, username, password string, source netip.Addr, ttl time.Duration) (account.Token, error)
 	Authenticate(ctx context.Context, token string) (account.Principal, error)
+	Renew(ctx context.Context, token string, maxAge, ttl time.Duration) (account.Token, error)
 }
 
 type groups interface {
@@ -65,11 +66,13 @@ func (s *Server) Register(rt *httpx.Router) {
 			s.wholeObject,
 			s.checkPushSignature,
 			bearer.Middleware(s.Accounts, api.BearerAuthScopes, s.writeError),
+			bearer.Unchecked(api.RenewableAuthScopes, s.writeError),
+			httpx.NoStore,
 			httpx.WithinBudget(budget),
 		},
 		ErrorHandlerFunc: s.writeParamError,
 	})
-	rt.Errors(s.writeError, "/login", "/api/v1/live/", "/api/v2/live/")
+	rt.Errors(s.writeError, "/login", "/api/v1/live/", "/api/v2/live/", "/auth/refresh_token")
 }
 
 // caller returns the subject of the access token. Every client repeats its user

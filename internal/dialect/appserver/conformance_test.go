@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 )
@@ -65,6 +66,16 @@ func credentialCases() []refusal {
 		{Fault: dialecttest.BadCredential, Name: "jump token of somebody else", Status: 401, Header: bearer, Request: func(*testing.T, *bench) dialecttest.Request {
 			return dialecttest.JSON(verifyPath, "", `{"user_id":"alice","live_id":"x","app_server":"https://live.example.com","token":"a.b.c"}`)
 		}},
+		{Fault: dialecttest.NoCredential, Name: "nothing to renew", Status: 401, Header: bearer, Request: func(*testing.T, *bench) dialecttest.Request {
+			return dialecttest.Request{Method: http.MethodGet, Path: "/auth/refresh_token"}
+		}},
+		{Fault: dialecttest.ExpiredCredential, Name: "too old to renew", Status: 401, Header: bearer, Request: func(_ *testing.T, b *bench) dialecttest.Request {
+			b.clock.advance(maxRenewal + time.Second)
+			return dialecttest.JSON(renewPath, b.alice, "")
+		}},
+		{Fault: dialecttest.OtherOwner, Name: "mute", Status: 403, Request: func(t *testing.T, b *bench) dialecttest.Request {
+			return dialecttest.JSON("/api/v1/live/muteChatroom", b.bob, `{"chatroom_id":"`+b.create(t, "").ChatID+`"}`)
+		}},
 		{Fault: dialecttest.BadCredential, Name: "report without a signature", Status: 403, Request: func(*testing.T, *bench) dialecttest.Request {
 			return dialecttest.Request{Method: http.MethodGet, Path: pushPath + "?action=publish"}
 		}},
@@ -109,6 +120,12 @@ func requestCases() []refusal {
 		to(dialecttest.MissingField, "members", 400, "/api/v1/live/updateMeetingInfo", `{"id":"x","members":null}`),
 		to(dialecttest.MissingField, "chatroom_id", 400, "/api/v1/live/sendLikeMessage", `{"like_count":1}`),
 		to(dialecttest.MissingField, "statistics without chatroom_id", 400, "/api/v1/live/getStatistics", `{}`),
+		to(dialecttest.MissingField, "mute without chatroom_id", 400, "/api/v1/live/muteChatroom", `{}`),
+		to(dialecttest.MissingField, "unmute without chatroom_id", 400, "/api/v1/live/cancelMuteChatroom", `{}`),
+		to(dialecttest.MissingField, "is muted without chatroom_id", 400, "/api/v1/live/isMuteChatroom", `{}`),
+		to(dialecttest.NotFound, "mute", 404, "/api/v1/live/muteChatroom", `{"chatroom_id":"none"}`),
+		to(dialecttest.NotFound, "unmute", 404, "/api/v1/live/cancelMuteChatroom", `{"chatroom_id":"none"}`),
+		to(dialecttest.NotFound, "is muted", 404, "/api/v1/live/isMuteChatroom", `{"chatroom_id":"none"}`),
 		to(dialecttest.MissingField, "meeting without id", 400, "/api/v1/live/getMeetingInfo", `{}`),
 		to(dialecttest.MissingField, "like_count", 400, "/api/v1/live/sendLikeMessage", `{"chatroom_id":"x"}`),
 		to(dialecttest.MissingField, "device_id", 400, "/api/v1/live/token", `{"device_type":"ios"}`),

@@ -229,6 +229,11 @@ func TestEveryOperationAnswersAsTheSpecSays(t *testing.T) {
 	b.send(t, "/api/v1/live/sendLikeMessage", b.bob, `{"chatroom_id":"`+id+`","like_count":1}`).want(t, 200)
 	b.send(t, "/api/v1/live/getStatistics", b.bob, `{"chatroom_id":"`+id+`"}`).want(t, 200)
 	b.send(t, "/api/v1/live/list", b.bob, `{}`).want(t, 200)
+	for _, op := range []string{"muteChatroom", "isMuteChatroom", "cancelMuteChatroom"} {
+		b.mute(t, op, b.alice, id).want(t, 200)
+	}
+	b.renew(t, http.MethodPost, b.bob).want(t, 200)
+	b.renew(t, http.MethodGet, b.bob).want(t, 200)
 	_, q := b.link(t, id, "")
 	b.verify(t, q, "").want(t, 200)
 	b.send(t, rtcPath, b.bob, `{"room_id":"`+b.get(t, b.alice, id).MeetingID+`"}`).want(t, 200)

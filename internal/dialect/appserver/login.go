@@ -7,6 +7,7 @@ import (
 	"time"
 
 	api "github.com/stagedoor-live/stagedoor/gen/appserver"
+	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/im"
@@ -38,7 +39,11 @@ func (s *Server) login(ctx context.Context, in *api.LoginRequest) (api.LoginResu
 	if err != nil {
 		return api.LoginResult{}, err
 	}
-	return api.LoginResult{Code: http.StatusOK, Token: token.Value, Expire: s.formatTime(token.ExpiresAt)}, nil
+	return s.toLogin(token), nil
+}
+
+func (s *Server) toLogin(token account.Token) api.LoginResult {
+	return api.LoginResult{Code: http.StatusOK, Token: token.Value, Expire: s.formatTime(token.ExpiresAt)}
 }
 
 func (s *Server) tokenTTL() time.Duration { return cmp.Or(s.TokenTTL, DefaultTokenTTL) }

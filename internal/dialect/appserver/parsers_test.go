@@ -170,9 +170,7 @@ func checkRoom(t *testing.T, object map[string]json.RawMessage, created bool) {
 		t.Errorf("P5: metrics present is %v", ok)
 	}
 	onlyKeys(t, "P4: metrics", object["metrics"], "like_count", "online_count", "pv", "uv")
-	if got := string(object["user_status"]); got != `{"mute":false,"mute_source":[]}` {
-		t.Errorf("user_status is %s", got)
-	}
+	checkUserStatus(t, object["user_status"])
 	if r.Status < 0 || r.Status > 2 {
 		t.Errorf("P14: status %d", r.Status)
 	}
@@ -187,6 +185,25 @@ func checkRoom(t *testing.T, object map[string]json.RawMessage, created bool) {
 	checkTimes(t, r, created)
 	checkVOD(t, r)
 	checkURLs(t, r)
+}
+
+// checkUserStatus demands a reason wherever somebody is muted, and nowhere else.
+func checkUserStatus(t *testing.T, raw json.RawMessage) {
+	t.Helper()
+	onlyKeys(t, "user_status", raw, "mute", "mute_source")
+	var status struct {
+		Mute    *bool
+		Sources []string `json:"mute_source"`
+	}
+	decode(t, raw, &status)
+	if status.Mute == nil || status.Sources == nil || *status.Mute != (len(status.Sources) > 0) {
+		t.Fatalf("user_status is %s", raw)
+	}
+	for _, source := range status.Sources {
+		if source != "group" && source != "user" {
+			t.Errorf("user_status is %s", raw)
+		}
+	}
 }
 
 func checkTimes(t *testing.T, r wireRoom, created bool) {

@@ -50,11 +50,46 @@ func Middleware(a authenticator, scopesKey any, fail httpx.ErrorWriter) func(htt
 }
 
 func authenticate(a authenticator, r *http.Request) (account.Principal, error) {
-	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !found || token == "" || !strings.EqualFold(scheme, "bearer") {
-		return account.Principal{}, errMissing
+	token, err := tokenOf(r)
+	if err != nil {
+		return account.Principal{}, err
 	}
 	return a.Authenticate(r.Context(), token)
+}
+
+func tokenOf(r *http.Request) (string, error) {
+	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found || token == "" || !strings.EqualFold(scheme, "bearer") {
+		return "", errMissing
+	}
+	return token, nil
+}
+
+type tokenKey struct{}
+
+// Token returns the token of an operation that Unchecked let through.
+func Token(ctx context.Context) string {
+	token, _ := ctx.Value(tokenKey{}).(string)
+	return token
+}
+
+// Unchecked hands the token on to operations that have its own rules for it, as
+// the spec's security scheme under scopesKey says. One must be there.
+func Unchecked(scopesKey any, fail httpx.ErrorWriter) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Context().Value(scopesKey) == nil {
+				next.ServeHTTP(w, r)
+				return
+			}
+			token, err := tokenOf(r)
+			if err != nil {
+				fail(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
+		})
+	}
 }
 
 // ParamErrors answers a parameter that does not parse. The generated code

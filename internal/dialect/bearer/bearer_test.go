@@ -148,3 +148,25 @@ func TestBadParametersOfNobodyAreAnAuthenticationFailure(t *testing.T) {
 		})
 	}
 }
+
+func TestUncheckedHandsOnWhateverTokenThereIs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		r      *http.Request
+		status int
+		token  string
+	}{
+		"any token":     {request(true, "bearer  anything"), 200, " anything"},
+		"none":          {request(true), 401, ""},
+		"other scheme":  {request(true, "Basic good"), 401, ""},
+		"another rule":  {request(false, "Bearer good"), 200, ""},
+		"nothing at it": {request(false), 200, ""},
+	} {
+		var token string
+		w := httptest.NewRecorder()
+		bearer.Unchecked(scopes{}, fail)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { token = bearer.Token(r.Context()) })).ServeHTTP(w, c.r)
+		if w.Code != c.status || token != c.token {
+			t.Errorf("%s: %d, %q", name, w.Code, token)
+		}
+	}
+}
