@@ -20,12 +20,13 @@ type walk struct {
 // added to the spec and not here.
 func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, nil)
+	s := newServer(t, map[string]string{"PUSH_CALLBACK_KEY": pushCallbackKey})
 	w := walk{s, s.logIn(t)}
 	w.operations(t)
 	w.users(t)
 	w.accounts(t)
 	room := w.room(t)
+	w.links(t, room)
 	w.callbacks(t, room)
 	w.ends(t, room)
 	if missed := s.spec.Uncovered(); len(missed) > 0 {
