@@ -143,14 +143,16 @@ func TestAccountsAreManagedWithoutPasswordsOnTheCommandLine(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	i.ok(t, "first horse battery\n", "user", "create", "alice", "--admin")
-	bob := decoded[accountJSON](t, i, "correct horse battery\n", "user", "create", "bob", "--email", "bob@example.com", "--full-name", "Bob B", "--level", "2")
-	if bob != (accountJSON{"bob", "bob@example.com", "Bob B", false, 2, false}) {
+	bob := decoded[accountJSON](t, i, "correct horse battery\n", "user", "create", "bob", "--email", "bob@example.com", "--full-name", "Bob B", "--level", "2",
+		"--push", "/live/bob", "--pull", "/live/*;/vod/*")
+	if bob != (accountJSON{"bob", "bob@example.com", "Bob B", false, 2, "/live/bob", "/live/*;/vod/*", false}) {
 		t.Errorf("created: %+v", bob)
 	}
 	if got := decoded[accountJSON](t, i, "", "user", "update", "bob", "--level", "3", "--admin"); got.PermissionLevel != 3 || !got.Admin {
 		t.Errorf("updated: %+v", got)
 	}
-	if got := decoded[accountJSON](t, i, "", "user", "update", "BOB", "--no-admin"); got.PermissionLevel != 3 || got.Admin {
+	if got := decoded[accountJSON](t, i, "", "user", "update", "BOB", "--no-admin", "--pull", ""); got.PermissionLevel != 3 || got.Admin ||
+		got.Push != "/live/bob" || got.Pull != "" {
 		t.Errorf("updated again: %+v", got)
 	}
 	i.ok(t, "another horse battery\n", "user", "password", "bob")
@@ -170,10 +172,41 @@ func TestAccountsAreManagedWithoutPasswordsOnTheCommandLine(t *testing.T) {
 	i.fails(t, exitFailed, "already", "correct horse battery\n", "user", "create", "Bob")
 	i.fails(t, exitUsage, "password", "x\n", "user", "create", "carol")
 	i.fails(t, exitFailed, "standard input", "", "user", "create", "carol")
-	for _, verb := range []string{"disable", "enable", "update"} {
-		i.fails(t, exitNotFound, "", "", "user", verb, "nobody")
+	i.fails(t, exitFailed, "last administrator", "", "user", "delete", "alice")
+	i.ok(t, "", "user", "delete", "BOB")
+	for _, verb := range []string{"disable", "enable", "update", "delete"} {
+		i.fails(t, exitNotFound, "", "", "user", verb, "bob")
 	}
 	i.fails(t, exitNotFound, "", "another horse battery\n", "user", "password", "nobody")
+}
+
+func TestAccessKeysShowTheirSecretOnce(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	i.ok(t, "correct horse battery\n", "user", "create", "encoder")
+	key := decoded[accessKeyJSON](t, i, "", "access-key", "create", "--username", "ENCODER", "--comment", "studio 3")
+	if !strings.HasPrefix(key.ID, "AKSD") || len(key.Secret) < 40 || key.Username != "encoder" || key.Comment != "studio 3" {
+		t.Errorf("created: %+v", key)
+	}
+	text := i.ok(t, "", "access-key", "create", "--username", "encoder")
+	if !strings.Contains(text, "access_key_id      AKSD") || !strings.Contains(text, "secret_access_key  ") {
+		t.Errorf("as text:\n%s", text)
+	}
+	i.ok(t, "", "access-key", "revoke", key.ID)
+	keys := decoded[[]accessKeyJSON](t, i, "", "access-key", "list", "--username", "encoder")
+	if len(keys) != 2 || keys[0].ID != key.ID || keys[0].RevokedAt == nil || keys[0].LastUsedAt != nil || keys[1].RevokedAt != nil {
+		t.Errorf("listed: %+v", keys)
+	}
+	for _, text := range []string{i.ok(t, "", "access-key", "list"), i.ok(t, "", "access-key", "list", "--json")} {
+		if strings.Contains(text, key.Secret) || !strings.Contains(text, key.ID) || !strings.Contains(text, "studio 3") {
+			t.Errorf("listed:\n%s", text)
+		}
+	}
+
+	i.fails(t, exitNotFound, "account", "", "access-key", "create", "--username", "nobody")
+	i.fails(t, exitUsage, "username", "", "access-key", "create")
+	i.fails(t, exitUsage, "comment", "", "access-key", "create", "--username", "encoder", "--comment", "a\nb")
+	i.fails(t, exitNotFound, "access key", "", "access-key", "revoke", "AKSD00000000000000000000")
 }
 
 func TestMigrationsGoUpAndDown(t *testing.T) {

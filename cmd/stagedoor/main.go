@@ -39,13 +39,14 @@ type cli struct {
 	config.Config
 	JSON bool `help:"Print JSON." name:"json"`
 
-	Serve   serveCmd   `cmd:"" default:"withargs" help:"Serve (default)."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database schema up or down."`
-	User    userCmd    `cmd:"" help:"Manage accounts."`
-	Rule    ruleCmd    `cmd:"" help:"Manage auth rules and their signing keys."`
-	Node    nodeCmd    `cmd:"" help:"Manage media servers."`
-	Sign    signCmd    `cmd:"" help:"Print signed URLs of a stream."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve     serveCmd     `cmd:"" default:"withargs" help:"Serve (default)."`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up or down."`
+	User      userCmd      `cmd:"" help:"Manage accounts."`
+	AccessKey accessKeyCmd `cmd:"" help:"Manage the keys with which machines sign requests."`
+	Rule      ruleCmd      `cmd:"" help:"Manage auth rules and their signing keys."`
+	Node      nodeCmd      `cmd:"" help:"Manage media servers."`
+	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 // env is what commands get besides their own flags.

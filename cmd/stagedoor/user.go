@@ -16,6 +16,7 @@ type userCmd struct {
 	Password userPasswordCmd `cmd:"" help:"Set a password, read from standard input; ends all logins of the account."`
 	Disable  userDisableCmd  `cmd:"" help:"Disable an account; ends its logins and live tokens at once."`
 	Enable   userEnableCmd   `cmd:"" help:"Enable an account again."`
+	Delete   userDeleteCmd   `cmd:"" help:"Delete an account with its live tokens and access keys; ends its logins at once."`
 }
 
 type accountJSON struct {
@@ -24,19 +25,22 @@ type accountJSON struct {
 	FullName        string `json:"full_name"`
 	Admin           bool   `json:"admin"`
 	PermissionLevel int    `json:"permission_level"`
+	Push            string `json:"push"`
+	Pull            string `json:"pull"`
 	Disabled        bool   `json:"disabled"`
 }
 
 func toAccountJSON(a account.Account) accountJSON {
-	return accountJSON{a.Username, a.Email, a.FullName, a.Admin, a.PermissionLevel, a.Disabled}
+	return accountJSON{a.Username, a.Email, a.FullName, a.Admin, a.PermissionLevel, a.Push, a.Pull, a.Disabled}
 }
 
 func printAccounts(e *env, v any, accounts ...account.Account) error {
 	rows := make([][]string, len(accounts))
 	for i, a := range accounts {
-		rows[i] = []string{a.Username, orDash(a.Email), strconv.FormatBool(a.Admin), strconv.Itoa(a.PermissionLevel), strconv.FormatBool(a.Disabled)}
+		rows[i] = []string{a.Username, orDash(a.Email), strconv.FormatBool(a.Admin), strconv.Itoa(a.PermissionLevel),
+			orDash(a.Push), orDash(a.Pull), strconv.FormatBool(a.Disabled)}
 	}
-	return e.print(v, "USERNAME EMAIL ADMIN LEVEL DISABLED", rows)
+	return e.print(v, "USERNAME EMAIL ADMIN LEVEL PUSH PULL DISABLED", rows)
 }
 
 // readPassword takes the password from standard input, never from the command
@@ -79,6 +83,8 @@ type userCreateCmd struct {
 	FullName string `help:"Full name."`
 	Level    int    `help:"Permission level."`
 	Admin    bool   `help:"Make an administrator."`
+	Push     string `help:"Streams that its access tokens publish to: patterns like /live/alice or /live/*, by semicolons."`
+	Pull     string `help:"Streams that its access tokens play."`
 }
 
 func (c userCreateCmd) Run(e *env) error {
@@ -89,7 +95,7 @@ func (c userCreateCmd) Run(e *env) error {
 	return withApp(e, func(a *app) error {
 		system := account.System()
 		acc, err := a.accounts.Register(e.ctx, &system, account.NewAccount{Username: c.Username, Email: c.Email, FullName: c.FullName,
-			Password: password, Admin: c.Admin, PermissionLevel: c.Level})
+			Password: password, Admin: c.Admin, PermissionLevel: c.Level, Push: c.Push, Pull: c.Pull})
 		if err != nil {
 			return err
 		}
@@ -108,13 +114,15 @@ func (e *env) updateAccount(username string, ch account.Changes) error {
 }
 
 type userUpdateCmd struct {
-	Username string `arg:""`
-	Level    *int   `help:"Permission level."`
-	Admin    *bool  `help:"Administrator or not." negatable:""`
+	Username string  `arg:""`
+	Level    *int    `help:"Permission level."`
+	Admin    *bool   `help:"Administrator or not." negatable:""`
+	Push     *string `help:"Streams that its access tokens publish to; empty for none."`
+	Pull     *string `help:"Streams that its access tokens play; empty for none."`
 }
 
 func (c userUpdateCmd) Run(e *env) error {
-	return e.updateAccount(c.Username, account.Changes{PermissionLevel: c.Level, Admin: c.Admin})
+	return e.updateAccount(c.Username, account.Changes{PermissionLevel: c.Level, Admin: c.Admin, Push: c.Push, Pull: c.Pull})
 }
 
 type userPasswordCmd struct {
@@ -145,4 +153,12 @@ type userEnableCmd struct {
 func (c userEnableCmd) Run(e *env) error {
 	no := false
 	return e.updateAccount(c.Username, account.Changes{Disabled: &no})
+}
+
+type userDeleteCmd struct {
+	Username string `arg:""`
+}
+
+func (c userDeleteCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error { return a.accounts.DeleteAccount(e.ctx, account.System(), c.Username) })
 }

@@ -38,7 +38,7 @@ func TestGetShowsAnAccountWhateverTheCase(t *testing.T) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	admin := decode[gen.Account](t, b.send(t, ask("GET", "/api/v1/accounts/admin", b.admin)))
-	if !admin.Admin || admin.PermissionLevel != 1 {
+	if !admin.Admin || admin.PermissionLevel != 1 || admin.Push != "*" || admin.Pull != "*" {
 		t.Errorf("got %+v", admin)
 	}
 }
@@ -49,6 +49,9 @@ func TestAllButLogoutIsForAdministrators(t *testing.T) {
 	for _, r := range []dialecttest.Request{
 		ask("GET", "/api/v1/accounts", b.alice), ask("GET", "/api/v1/accounts/alice", b.alice), ask("GET", "/api/v1/accounts/nobody", b.alice),
 		patch("alice", b.alice, `{"admin":true}`), patch("alice", b.alice, `{`), patch("nobody", b.alice, `{}`),
+		ask("DELETE", "/api/v1/accounts/alice", b.alice), ask("DELETE", "/api/v1/accounts/nobody", b.alice),
+		ask("GET", "/api/v1/access-keys", b.alice), ask("GET", "/api/v1/access-keys?username=alice", b.alice),
+		newKey(b.alice, `{"username":"alice"}`), newKey(b.alice, `{`), ask("DELETE", "/api/v1/access-keys/AKSD00000000000000000000", b.alice),
 	} {
 		b.bad(t, r).want(t, http.StatusForbidden, "admin_only")
 	}
@@ -203,8 +206,13 @@ func TestEveryOperationIsHeldAgainstTheSpec(t *testing.T) {
 	b.send(t, ask("GET", "/api/v1/accounts?limit=1", b.admin))
 	b.send(t, ask("GET", "/api/v1/accounts/alice", b.admin))
 	b.send(t, patch("alice", b.admin, `{"permission_level":1}`))
+	b.send(t, ask("GET", "/api/v1/access-keys", b.admin))
+	key := b.createKey(t, `{"username":"alice"}`)
+	b.send(t, ask("DELETE", "/api/v1/access-keys/"+key.AccessKeyID, b.admin))
+	b.send(t, ask("DELETE", "/api/v1/accounts/alice", b.admin))
 	b.send(t, ask("POST", "/api/v1/logout", b.admin))
-	if got, want := b.spec.Covered(), []string{"getAccount", "listAccounts", "logout", "updateAccount"}; !slices.Equal(got, want) {
+	want := []string{"createAccessKey", "deleteAccount", "getAccount", "listAccessKeys", "listAccounts", "logout", "revokeAccessKey", "updateAccount"}
+	if got := b.spec.Covered(); !slices.Equal(got, want) {
 		t.Errorf("covered %q, want %q", got, want)
 	}
 }

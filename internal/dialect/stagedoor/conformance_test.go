@@ -44,6 +44,8 @@ func TestADatabaseThatIsAwayIsToldAsSuch(t *testing.T) {
 	for _, r := range []dialecttest.Request{
 		ask("GET", "/api/v1/accounts", b.admin), ask("GET", "/api/v1/accounts/alice", b.admin),
 		patch("alice", b.admin, `{"admin":true}`), ask("POST", "/api/v1/logout", b.admin),
+		ask("DELETE", "/api/v1/accounts/alice", b.admin), ask("GET", "/api/v1/access-keys", b.admin),
+		newKey(b.admin, `{"username":"alice"}`), ask("DELETE", "/api/v1/access-keys/AKSD00000000000000000000", b.admin),
 	} {
 		got := b.send(t, r).want(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 		if got.Header.Get("Retry-After") != "1" {
@@ -65,7 +67,8 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	challenge := map[string]string{"WWW-Authenticate": "Bearer"}
 	var cases []dialecttest.Case[*bench]
-	for _, op := range []string{"POST /api/v1/logout", "GET /api/v1/accounts", "GET /api/v1/accounts/alice", "PATCH /api/v1/accounts/alice"} {
+	for _, op := range []string{"POST /api/v1/logout", "GET /api/v1/accounts", "GET /api/v1/accounts/alice", "PATCH /api/v1/accounts/alice",
+		"DELETE /api/v1/accounts/alice", "GET /api/v1/access-keys", "POST /api/v1/access-keys", "DELETE /api/v1/access-keys/AKSD00000000000000000000"} {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,
@@ -90,7 +93,7 @@ func TestConformance(t *testing.T) {
 			{Fault: dialecttest.UnknownPath, Name: "a doubled slash", Status: 404,
 				Request: fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api//v1/accounts", b.admin) })},
 			{Fault: dialecttest.WrongMethod, Name: "accounts", Status: 405, Header: map[string]string{"Allow": "GET, HEAD"},
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("DELETE", "/api/v1/accounts", b.admin) })},
+				Request: fixed(func(b *bench) dialecttest.Request { return ask("PUT", "/api/v1/accounts", b.admin) })},
 			{Fault: dialecttest.Malformed, Name: "JSON", Status: 400, Request: change(`{"disabled":`)},
 			{Fault: dialecttest.MissingField, Name: "no body", Status: 400, Request: change(``)},
 			{Fault: dialecttest.WrongType, Name: "disabled", Status: 400, Request: change(`{"disabled":"true"}`)},

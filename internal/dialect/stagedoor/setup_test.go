@@ -22,6 +22,8 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
 
+var home = netip.MustParseAddr("192.0.2.7")
+
 const password = "correct horse battery staple"
 
 // bench is the dialect on a database of its own.
@@ -76,7 +78,7 @@ func (b *bench) addAccount(t *testing.T, n account.NewAccount) string {
 
 func (b *bench) login(t *testing.T, username, password string) (string, error) {
 	t.Helper()
-	token, err := b.accounts.Login(t.Context(), username, password, netip.MustParseAddr("192.0.2.7"), 0)
+	token, err := b.accounts.Login(t.Context(), username, password, home, 0)
 	return token.Value, err
 }
 

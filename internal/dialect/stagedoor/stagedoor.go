@@ -1,5 +1,6 @@
 // Package stagedoor is the dialect of our own operations, those that no
-// documented API offers: accounts for administrators, and logging out.
+// documented API offers: accounts and access keys for administrators, and
+// logging out.
 package stagedoor
 
 import (
@@ -95,16 +96,24 @@ func (s *Server) UpdateAccount(ctx context.Context, req gen.UpdateAccountRequest
 	return gen.UpdateAccount200JSONResponse(toAccount(a)), nil
 }
 
+// DeleteAccount removes one account.
+func (s *Server) DeleteAccount(ctx context.Context, req gen.DeleteAccountRequestObject) (gen.DeleteAccountResponseObject, error) {
+	if err := s.Accounts.DeleteAccount(ctx, bearer.Principal(ctx), req.Username); err != nil {
+		return nil, err
+	}
+	return gen.DeleteAccount204Response{}, nil
+}
+
 func toAccount(a account.Account) gen.Account {
 	return gen.Account{
 		Username: a.Username, Email: a.Email, FullName: a.FullName,
-		Admin: a.Admin, PermissionLevel: int32(a.PermissionLevel), Disabled: a.Disabled,
+		Admin: a.Admin, PermissionLevel: int32(a.PermissionLevel), Push: a.Push, Pull: a.Pull, Disabled: a.Disabled,
 		CreatedAt: a.CreatedAt.UTC(), UpdatedAt: a.UpdatedAt.UTC(),
 	}
 }
 
 func toChanges(u gen.AccountUpdate) account.Changes {
-	ch := account.Changes{Disabled: u.Disabled, Admin: u.Admin, Password: u.Password, Email: u.Email, FullName: u.FullName}
+	ch := account.Changes{Disabled: u.Disabled, Admin: u.Admin, Password: u.Password, Email: u.Email, FullName: u.FullName, Push: u.Push, Pull: u.Pull}
 	if u.PermissionLevel != nil {
 		level := int(*u.PermissionLevel)
 		ch.PermissionLevel = &level
