@@ -398,6 +398,46 @@ func (e VODInfoStatus) Valid() bool {
 	}
 }
 
+// AccessKey A key with which a machine signs requests, without its secret.
+type AccessKey struct {
+	// AccessKeyID The id of the key, which is no secret.
+	//
+	// Example: AKSD7QH2M9X4T1C8B5V0N3K6
+	AccessKeyID string `json:"access_key_id"`
+
+	// Comment What the key is for, in the words of who created it.
+	//
+	// Example: studio 3
+	Comment string `json:"comment"`
+
+	// CreatedAt When the key was created, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// LastUsedAt When a request that was signed with the key was accepted last, in UTC, to within some
+	// ten seconds. Absent when none was.
+	//
+	// Example: 2023-11-08T08:00:00Z
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// RevokedAt When the key was revoked, in UTC. Absent while it is in force.
+	//
+	// Example: 2023-11-09T10:30:00Z
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+
+	// Username The account in whose name the key signs.
+	//
+	// Example: encoder
+	Username string `json:"username"`
+}
+
+// AccessKeyList Access keys.
+type AccessKeyList struct {
+	// AccessKeys The keys.
+	AccessKeys []AccessKey `json:"access_keys"`
+}
+
 // Account Someone who logs in.
 type Account struct {
 	// Admin Whether the account may administer everything.
@@ -429,6 +469,21 @@ type Account struct {
 	//
 	// Example: 0
 	PermissionLevel int32 `json:"permission_level"`
+
+	// Pull The streams that an access token of the account plays, written as `push`.
+	//
+	// Example: /live/*;/vod/+/trailer
+	Pull string `json:"pull"`
+
+	// Push The streams that an access token of the account publishes to, as `/app/name`
+	// or `/vhost/app/name`. Path patterns, separated by `;`. A pattern is `*` for everything, or segments separated
+	// by `/`: `+` stands for exactly one segment of any text, and `*` as the last segment for
+	// any number of further ones, none included. Case and slashes at either end make no
+	// difference. Empty for none. An
+	// administrator may publish everything.
+	//
+	// Example: /live/alice
+	Push string `json:"push"`
 
 	// UpdatedAt When the account was changed last, in UTC.
 	//
@@ -483,6 +538,18 @@ type AccountUpdate struct {
 	//
 	// Example: 1
 	PermissionLevel *int32 `json:"permission_level,omitempty"`
+
+	// Pull The new right to play, as `push`.
+	//
+	// Example: /live/*
+	Pull *string `json:"pull,omitempty"`
+
+	// Push The new right to publish, in force at once, also for tokens that exist. Empty takes it
+	// away; an administrator's becomes `*`. Who ceases to be an administrator loses a `*`
+	// unless the same request gives it.
+	//
+	// Example: /live/alice
+	Push *string `json:"push,omitempty"`
 }
 
 // AliyunNewIM The token of the new message service. It has no other keys.
@@ -742,6 +809,34 @@ type ConnectCallback struct {
 //
 // Example: on_connect
 type ConnectCallbackAction string
+
+// CreatedAccessKey A new access key with its secret.
+type CreatedAccessKey struct {
+	// AccessKeyID The id of the key, which is no secret.
+	//
+	// Example: AKSD7QH2M9X4T1C8B5V0N3K6
+	AccessKeyID string `json:"access_key_id"`
+
+	// Comment What the key is for, in the words of who created it.
+	//
+	// Example: studio 3
+	Comment string `json:"comment"`
+
+	// CreatedAt When the key was created, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// SecretAccessKey The secret, shown in this answer only.
+	//
+	// Example: rT5mVx0Zq8LdN3cYhB7wKp2GsJ9fUe4AiO6tRyE1WQXk
+	SecretAccessKey string `json:"secret_access_key"`
+
+	// Username The account in whose name the key signs.
+	//
+	// Example: encoder
+	Username string `json:"username"`
+}
 
 // DetailError The error envelope of the live_auth dialect.
 type DetailError struct {
@@ -1474,6 +1569,19 @@ type MuteState struct {
 	//
 	// Example: false
 	Mute bool `json:"mute"`
+}
+
+// NewAccessKey What an access key is for.
+type NewAccessKey struct {
+	// Comment What the key is for, to be shown in lists.
+	//
+	// Example: studio 3
+	Comment string `json:"comment,omitempty"`
+
+	// Username The account in whose name the key signs; upper and lower case are the same.
+	//
+	// Example: encoder
+	Username string `json:"username"`
 }
 
 // NginxRTMPEvent One call of nginx-rtmp. The query of the client follows these fields, undecoded.
@@ -2317,6 +2425,12 @@ type ValidationError struct {
 	Type string `json:"type"`
 }
 
+// AccessKeyConflict The error envelope of our own operations.
+type AccessKeyConflict = Error
+
+// AccessKeyNotFound The error envelope of our own operations.
+type AccessKeyNotFound = Error
+
 // AppBadGateway The error envelope of the AppServer dialect.
 type AppBadGateway = AppError
 
@@ -2409,6 +2523,12 @@ type Unavailable = Error
 
 // ValidationFailed The answer to invalid input.
 type ValidationFailed = HTTPValidationError
+
+// ListAccessKeysParams defines parameters for ListAccessKeys.
+type ListAccessKeysParams struct {
+	// Username Only the keys of this account; upper and lower case are the same. Absent for all.
+	Username string `form:"username,omitempty" json:"username,omitempty"`
+}
 
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
@@ -2509,6 +2629,9 @@ type DestroyLiveTokenParams struct {
 	// Token The publish secret, `token` of the pair.
 	Token string `form:"token" json:"token"`
 }
+
+// CreateAccessKeyJSONRequestBody defines body for CreateAccessKey for application/json ContentType.
+type CreateAccessKeyJSONRequestBody = NewAccessKey
 
 // UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
 type UpdateAccountJSONRequestBody = AccountUpdate
@@ -2701,6 +2824,46 @@ type ClientInterface interface {
 	// Corresponds with GET /.well-known/jwks.json (the `JWKS` operationId).
 	JWKS(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListAccessKeys List access keys
+	//
+	// Lists the access keys of one account, or of all, in the order of user names and then of
+	// creation; never a secret. Keys that were revoked more than 30 days ago are forgotten. At
+	// most 1000 are listed; ask for one account at a time where there are more. For
+	// administrators.
+	//
+	// Corresponds with GET /api/v1/access-keys (the `ListAccessKeys` operationId).
+	ListAccessKeys(ctx context.Context, params *ListAccessKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAccessKeyWithBody Create an access key
+	//
+	// Creates an access key with which a machine signs requests in the name of an account, as
+	// the `volcengine` operations demand. The secret is in this answer and never shown again.
+	// An account has up to 50 keys that are not revoked. For administrators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+	CreateAccessKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAccessKey Create an access key
+	//
+	// Creates an access key with which a machine signs requests in the name of an account, as
+	// the `volcengine` operations demand. The secret is in this answer and never shown again.
+	// An account has up to 50 keys that are not revoked. For administrators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+	CreateAccessKey(ctx context.Context, body CreateAccessKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeAccessKey Revoke an access key
+	//
+	// Ends an access key for good, at once, on every process. It stays in the list for 30 days.
+	// Revoking it again does nothing. For administrators.
+	//
+	// Corresponds with DELETE /api/v1/access-keys/{access_key_id} (the `RevokeAccessKey` operationId).
+	RevokeAccessKey(ctx context.Context, accessKeyID string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListAccounts List accounts
 	//
 	// Lists all accounts in the order of their names, a page at a time. Follow `next_cursor`
@@ -2708,6 +2871,15 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/accounts (the `ListAccounts` operationId).
 	ListAccounts(ctx context.Context, params *ListAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAccount Delete an account
+	//
+	// Deletes an account with its live tokens and access keys, and voids all its access and
+	// refresh tokens at once, on every process. The last administrator cannot be deleted. For
+	// administrators.
+	//
+	// Corresponds with DELETE /api/v1/accounts/{username} (the `DeleteAccount` operationId).
+	DeleteAccount(ctx context.Context, username string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAccount Show an account
 	//
@@ -2719,8 +2891,8 @@ type ClientInterface interface {
 	// UpdateAccountWithBody Change an account
 	//
 	// Changes the fields that the body names and leaves the others. Disabling an account, or
-	// giving it a new password, voids all its access tokens at once, on every process. The last
-	// administrator can be neither disabled nor demoted. For administrators.
+	// giving it a new password, voids all its access and refresh tokens at once, on every
+	// process. The last administrator can be neither disabled nor demoted. For administrators.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2730,8 +2902,8 @@ type ClientInterface interface {
 	// UpdateAccount Change an account
 	//
 	// Changes the fields that the body names and leaves the others. Disabling an account, or
-	// giving it a new password, voids all its access tokens at once, on every process. The last
-	// administrator can be neither disabled nor demoted. For administrators.
+	// giving it a new password, voids all its access and refresh tokens at once, on every
+	// process. The last administrator can be neither disabled nor demoted. For administrators.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3659,6 +3831,86 @@ func (c *Client) JWKS(ctx context.Context, reqEditors ...RequestEditorFn) (*http
 	return c.Client.Do(req)
 }
 
+// ListAccessKeys List access keys
+//
+// Lists the access keys of one account, or of all, in the order of user names and then of
+// creation; never a secret. Keys that were revoked more than 30 days ago are forgotten. At
+// most 1000 are listed; ask for one account at a time where there are more. For
+// administrators.
+//
+// Corresponds with GET /api/v1/access-keys (the `ListAccessKeys` operationId).
+func (c *Client) ListAccessKeys(ctx context.Context, params *ListAccessKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAccessKeysRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAccessKeyWithBody Create an access key
+//
+// Creates an access key with which a machine signs requests in the name of an account, as
+// the `volcengine` operations demand. The secret is in this answer and never shown again.
+// An account has up to 50 keys that are not revoked. For administrators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+func (c *Client) CreateAccessKeyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessKeyRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAccessKey Create an access key
+//
+// Creates an access key with which a machine signs requests in the name of an account, as
+// the `volcengine` operations demand. The secret is in this answer and never shown again.
+// An account has up to 50 keys that are not revoked. For administrators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+func (c *Client) CreateAccessKey(ctx context.Context, body CreateAccessKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAccessKeyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeAccessKey Revoke an access key
+//
+// Ends an access key for good, at once, on every process. It stays in the list for 30 days.
+// Revoking it again does nothing. For administrators.
+//
+// Corresponds with DELETE /api/v1/access-keys/{access_key_id} (the `RevokeAccessKey` operationId).
+func (c *Client) RevokeAccessKey(ctx context.Context, accessKeyID string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeAccessKeyRequest(c.Server, accessKeyID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListAccounts List accounts
 //
 // Lists all accounts in the order of their names, a page at a time. Follow `next_cursor`
@@ -3667,6 +3919,25 @@ func (c *Client) JWKS(ctx context.Context, reqEditors ...RequestEditorFn) (*http
 // Corresponds with GET /api/v1/accounts (the `ListAccounts` operationId).
 func (c *Client) ListAccounts(ctx context.Context, params *ListAccountsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListAccountsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAccount Delete an account
+//
+// Deletes an account with its live tokens and access keys, and voids all its access and
+// refresh tokens at once, on every process. The last administrator cannot be deleted. For
+// administrators.
+//
+// Corresponds with DELETE /api/v1/accounts/{username} (the `DeleteAccount` operationId).
+func (c *Client) DeleteAccount(ctx context.Context, username string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAccountRequest(c.Server, username)
 	if err != nil {
 		return nil, err
 	}
@@ -3697,8 +3968,8 @@ func (c *Client) GetAccount(ctx context.Context, username string, reqEditors ...
 // UpdateAccountWithBody Change an account
 //
 // Changes the fields that the body names and leaves the others. Disabling an account, or
-// giving it a new password, voids all its access tokens at once, on every process. The last
-// administrator can be neither disabled nor demoted. For administrators.
+// giving it a new password, voids all its access and refresh tokens at once, on every
+// process. The last administrator can be neither disabled nor demoted. For administrators.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3718,8 +3989,8 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, username string, con
 // UpdateAccount Change an account
 //
 // Changes the fields that the body names and leaves the others. Disabling an account, or
-// giving it a new password, voids all its access tokens at once, on every process. The last
-// administrator can be neither disabled nor demoted. For administrators.
+// giving it a new password, voids all its access and refresh tokens at once, on every
+// process. The last administrator can be neither disabled nor demoted. For administrators.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5494,6 +5765,130 @@ func NewJWKSRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListAccessKeysRequest constructs an http.Request for the ListAccessKeys method
+func NewListAccessKeysRequest(server string, params *ListAccessKeysParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/access-keys")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "username", params.Username, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAccessKeyRequest calls the generic CreateAccessKey builder with application/json body
+func NewCreateAccessKeyRequest(server string, body CreateAccessKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAccessKeyRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateAccessKeyRequestWithBody constructs an http.Request for the CreateAccessKey method, with any body, and a specified content type
+func NewCreateAccessKeyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/access-keys")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeAccessKeyRequest constructs an http.Request for the RevokeAccessKey method
+func NewRevokeAccessKeyRequest(server string, accessKeyID string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "access_key_id", accessKeyID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/access-keys/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListAccountsRequest constructs an http.Request for the ListAccounts method
 func NewListAccountsRequest(server string, params *ListAccountsParams) (*http.Request, error) {
 	var err error
@@ -5549,6 +5944,40 @@ func NewListAccountsRequest(server string, params *ListAccountsParams) (*http.Re
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteAccountRequest constructs an http.Request for the DeleteAccount method
+func NewDeleteAccountRequest(server string, username string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "username", username, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/accounts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -7727,6 +8156,50 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /.well-known/jwks.json (the `JWKS` operationId).
 	JWKSWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*JWKSResponse, error)
 
+	// ListAccessKeysWithResponse List access keys
+	//
+	// Lists the access keys of one account, or of all, in the order of user names and then of
+	// creation; never a secret. Keys that were revoked more than 30 days ago are forgotten. At
+	// most 1000 are listed; ask for one account at a time where there are more. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/access-keys (the `ListAccessKeys` operationId).
+	ListAccessKeysWithResponse(ctx context.Context, params *ListAccessKeysParams, reqEditors ...RequestEditorFn) (*ListAccessKeysResponse, error)
+
+	// CreateAccessKeyWithBodyWithResponse Create an access key
+	//
+	// Creates an access key with which a machine signs requests in the name of an account, as
+	// the `volcengine` operations demand. The secret is in this answer and never shown again.
+	// An account has up to 50 keys that are not revoked. For administrators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+	CreateAccessKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessKeyResponse, error)
+
+	// CreateAccessKeyWithResponse Create an access key
+	//
+	// Creates an access key with which a machine signs requests in the name of an account, as
+	// the `volcengine` operations demand. The secret is in this answer and never shown again.
+	// An account has up to 50 keys that are not revoked. For administrators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+	CreateAccessKeyWithResponse(ctx context.Context, body CreateAccessKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessKeyResponse, error)
+
+	// RevokeAccessKeyWithResponse Revoke an access key
+	//
+	// Ends an access key for good, at once, on every process. It stays in the list for 30 days.
+	// Revoking it again does nothing. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/access-keys/{access_key_id} (the `RevokeAccessKey` operationId).
+	RevokeAccessKeyWithResponse(ctx context.Context, accessKeyID string, reqEditors ...RequestEditorFn) (*RevokeAccessKeyResponse, error)
+
 	// ListAccountsWithResponse List accounts
 	//
 	// Lists all accounts in the order of their names, a page at a time. Follow `next_cursor`
@@ -7736,6 +8209,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/accounts (the `ListAccounts` operationId).
 	ListAccountsWithResponse(ctx context.Context, params *ListAccountsParams, reqEditors ...RequestEditorFn) (*ListAccountsResponse, error)
+
+	// DeleteAccountWithResponse Delete an account
+	//
+	// Deletes an account with its live tokens and access keys, and voids all its access and
+	// refresh tokens at once, on every process. The last administrator cannot be deleted. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/accounts/{username} (the `DeleteAccount` operationId).
+	DeleteAccountWithResponse(ctx context.Context, username string, reqEditors ...RequestEditorFn) (*DeleteAccountResponse, error)
 
 	// GetAccountWithResponse Show an account
 	//
@@ -7749,8 +8233,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithBodyWithResponse Change an account
 	//
 	// Changes the fields that the body names and leaves the others. Disabling an account, or
-	// giving it a new password, voids all its access tokens at once, on every process. The last
-	// administrator can be neither disabled nor demoted. For administrators.
+	// giving it a new password, voids all its access and refresh tokens at once, on every
+	// process. The last administrator can be neither disabled nor demoted. For administrators.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7760,8 +8244,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithResponse Change an account
 	//
 	// Changes the fields that the body names and leaves the others. Disabling an account, or
-	// giving it a new password, voids all its access tokens at once, on every process. The last
-	// administrator can be neither disabled nor demoted. For administrators.
+	// giving it a new password, voids all its access and refresh tokens at once, on every
+	// process. The last administrator can be neither disabled nor demoted. For administrators.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8741,6 +9225,332 @@ func (r JWKSResponse) ContentType() string {
 	return ""
 }
 
+// ListAccessKeysResponse401Headers the declared response headers of an HTTP 401 response for ListAccessKeys
+type ListAccessKeysResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListAccessKeysResponse429Headers the declared response headers of an HTTP 429 response for ListAccessKeys
+type ListAccessKeysResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListAccessKeysResponse503Headers the declared response headers of an HTTP 503 response for ListAccessKeys
+type ListAccessKeysResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListAccessKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *AccessKeyList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListAccessKeysResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListAccessKeysResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListAccessKeysResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListAccessKeysResponse) GetJSON200() *AccessKeyList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListAccessKeysResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListAccessKeysResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListAccessKeysResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListAccessKeysResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListAccessKeysResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListAccessKeysResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListAccessKeysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListAccessKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListAccessKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListAccessKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateAccessKeyResponse401Headers the declared response headers of an HTTP 401 response for CreateAccessKey
+type CreateAccessKeyResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// CreateAccessKeyResponse429Headers the declared response headers of an HTTP 429 response for CreateAccessKey
+type CreateAccessKeyResponse429Headers struct {
+	RetryAfter int32
+}
+
+// CreateAccessKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateAccessKey
+type CreateAccessKeyResponse503Headers struct {
+	RetryAfter int32
+}
+
+type CreateAccessKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *CreatedAccessKey
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *AccessKeyConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *TooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateAccessKeyResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateAccessKeyResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateAccessKeyResponse503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON201() *CreatedAccessKey {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON409() *AccessKeyConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON413() *TooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateAccessKeyResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateAccessKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateAccessKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateAccessKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateAccessKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RevokeAccessKeyResponse401Headers the declared response headers of an HTTP 401 response for RevokeAccessKey
+type RevokeAccessKeyResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RevokeAccessKeyResponse429Headers the declared response headers of an HTTP 429 response for RevokeAccessKey
+type RevokeAccessKeyResponse429Headers struct {
+	RetryAfter int32
+}
+
+// RevokeAccessKeyResponse503Headers the declared response headers of an HTTP 503 response for RevokeAccessKey
+type RevokeAccessKeyResponse503Headers struct {
+	RetryAfter int32
+}
+
+type RevokeAccessKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *AccessKeyNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RevokeAccessKeyResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RevokeAccessKeyResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RevokeAccessKeyResponse503Headers
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RevokeAccessKeyResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RevokeAccessKeyResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RevokeAccessKeyResponse) GetJSON404() *AccessKeyNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RevokeAccessKeyResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RevokeAccessKeyResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RevokeAccessKeyResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeAccessKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeAccessKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeAccessKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeAccessKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListAccountsResponse401Headers the declared response headers of an HTTP 401 response for ListAccounts
 type ListAccountsResponse401Headers struct {
 	WWWAuthenticate string
@@ -8839,6 +9649,110 @@ func (r ListAccountsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListAccountsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteAccountResponse401Headers the declared response headers of an HTTP 401 response for DeleteAccount
+type DeleteAccountResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// DeleteAccountResponse429Headers the declared response headers of an HTTP 429 response for DeleteAccount
+type DeleteAccountResponse429Headers struct {
+	RetryAfter int32
+}
+
+// DeleteAccountResponse503Headers the declared response headers of an HTTP 503 response for DeleteAccount
+type DeleteAccountResponse503Headers struct {
+	RetryAfter int32
+}
+
+type DeleteAccountResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *Conflict
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteAccountResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteAccountResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteAccountResponse503Headers
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteAccountResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteAccountResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteAccountResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r DeleteAccountResponse) GetJSON409() *Conflict {
+	return r.JSON409
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteAccountResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteAccountResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteAccountResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAccountResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAccountResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAccountResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAccountResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13830,6 +14744,74 @@ func (c *ClientWithResponses) JWKSWithResponse(ctx context.Context, reqEditors .
 	return ParseJWKSResponse(rsp)
 }
 
+// ListAccessKeysWithResponse List access keys
+//
+// Lists the access keys of one account, or of all, in the order of user names and then of
+// creation; never a secret. Keys that were revoked more than 30 days ago are forgotten. At
+// most 1000 are listed; ask for one account at a time where there are more. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/access-keys (the `ListAccessKeys` operationId).
+func (c *ClientWithResponses) ListAccessKeysWithResponse(ctx context.Context, params *ListAccessKeysParams, reqEditors ...RequestEditorFn) (*ListAccessKeysResponse, error) {
+	rsp, err := c.ListAccessKeys(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListAccessKeysResponse(rsp)
+}
+
+// CreateAccessKeyWithBodyWithResponse Create an access key
+//
+// Creates an access key with which a machine signs requests in the name of an account, as
+// the `volcengine` operations demand. The secret is in this answer and never shown again.
+// An account has up to 50 keys that are not revoked. For administrators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+func (c *ClientWithResponses) CreateAccessKeyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateAccessKeyResponse, error) {
+	rsp, err := c.CreateAccessKeyWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccessKeyResponse(rsp)
+}
+
+// CreateAccessKeyWithResponse Create an access key
+//
+// Creates an access key with which a machine signs requests in the name of an account, as
+// the `volcengine` operations demand. The secret is in this answer and never shown again.
+// An account has up to 50 keys that are not revoked. For administrators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/access-keys (the `CreateAccessKey` operationId).
+func (c *ClientWithResponses) CreateAccessKeyWithResponse(ctx context.Context, body CreateAccessKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAccessKeyResponse, error) {
+	rsp, err := c.CreateAccessKey(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateAccessKeyResponse(rsp)
+}
+
+// RevokeAccessKeyWithResponse Revoke an access key
+//
+// Ends an access key for good, at once, on every process. It stays in the list for 30 days.
+// Revoking it again does nothing. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/access-keys/{access_key_id} (the `RevokeAccessKey` operationId).
+func (c *ClientWithResponses) RevokeAccessKeyWithResponse(ctx context.Context, accessKeyID string, reqEditors ...RequestEditorFn) (*RevokeAccessKeyResponse, error) {
+	rsp, err := c.RevokeAccessKey(ctx, accessKeyID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeAccessKeyResponse(rsp)
+}
+
 // ListAccountsWithResponse List accounts
 //
 // Lists all accounts in the order of their names, a page at a time. Follow `next_cursor`
@@ -13844,6 +14826,23 @@ func (c *ClientWithResponses) ListAccountsWithResponse(ctx context.Context, para
 		return nil, err
 	}
 	return ParseListAccountsResponse(rsp)
+}
+
+// DeleteAccountWithResponse Delete an account
+//
+// Deletes an account with its live tokens and access keys, and voids all its access and
+// refresh tokens at once, on every process. The last administrator cannot be deleted. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/accounts/{username} (the `DeleteAccount` operationId).
+func (c *ClientWithResponses) DeleteAccountWithResponse(ctx context.Context, username string, reqEditors ...RequestEditorFn) (*DeleteAccountResponse, error) {
+	rsp, err := c.DeleteAccount(ctx, username, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAccountResponse(rsp)
 }
 
 // GetAccountWithResponse Show an account
@@ -13864,8 +14863,8 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, userna
 // UpdateAccountWithBodyWithResponse Change an account
 //
 // Changes the fields that the body names and leaves the others. Disabling an account, or
-// giving it a new password, voids all its access tokens at once, on every process. The last
-// administrator can be neither disabled nor demoted. For administrators.
+// giving it a new password, voids all its access and refresh tokens at once, on every
+// process. The last administrator can be neither disabled nor demoted. For administrators.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13881,8 +14880,8 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 // UpdateAccountWithResponse Change an account
 //
 // Changes the fields that the body names and leaves the others. Disabling an account, or
-// giving it a new password, voids all its access tokens at once, on every process. The last
-// administrator can be neither disabled nor demoted. For administrators.
+// giving it a new password, voids all its access and refresh tokens at once, on every
+// process. The last administrator can be neither disabled nor demoted. For administrators.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15350,6 +16349,326 @@ func ParseJWKSResponse(rsp *http.Response) (*JWKSResponse, error) {
 	return response, nil
 }
 
+// ParseListAccessKeysResponse parses an HTTP response from a ListAccessKeysWithResponse call
+func ParseListAccessKeysResponse(rsp *http.Response) (*ListAccessKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListAccessKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest AccessKeyList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListAccessKeysResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListAccessKeysResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListAccessKeysResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateAccessKeyResponse parses an HTTP response from a CreateAccessKeyWithResponse call
+func ParseCreateAccessKeyResponse(rsp *http.Response) (*CreateAccessKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateAccessKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest CreatedAccessKey
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest AccessKeyConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CreateAccessKeyResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateAccessKeyResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateAccessKeyResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRevokeAccessKeyResponse parses an HTTP response from a RevokeAccessKeyWithResponse call
+func ParseRevokeAccessKeyResponse(rsp *http.Response) (*RevokeAccessKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeAccessKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest AccessKeyNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RevokeAccessKeyResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RevokeAccessKeyResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RevokeAccessKeyResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListAccountsResponse parses an HTTP response from a ListAccountsWithResponse call
 func ParseListAccountsResponse(rsp *http.Response) (*ListAccountsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15438,6 +16757,110 @@ func ParseListAccountsResponse(rsp *http.Response) (*ListAccountsResponse, error
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAccountsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAccountResponse parses an HTTP response from a DeleteAccountWithResponse call
+func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAccountResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteAccountResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteAccountResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteAccountResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -42,6 +42,46 @@ func (e PushAction) Valid() bool {
 	}
 }
 
+// AccessKey A key with which a machine signs requests, without its secret.
+type AccessKey struct {
+	// AccessKeyID The id of the key, which is no secret.
+	//
+	// Example: AKSD7QH2M9X4T1C8B5V0N3K6
+	AccessKeyID string `json:"access_key_id"`
+
+	// Comment What the key is for, in the words of who created it.
+	//
+	// Example: studio 3
+	Comment string `json:"comment"`
+
+	// CreatedAt When the key was created, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// LastUsedAt When a request that was signed with the key was accepted last, in UTC, to within some
+	// ten seconds. Absent when none was.
+	//
+	// Example: 2023-11-08T08:00:00Z
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// RevokedAt When the key was revoked, in UTC. Absent while it is in force.
+	//
+	// Example: 2023-11-09T10:30:00Z
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+
+	// Username The account in whose name the key signs.
+	//
+	// Example: encoder
+	Username string `json:"username"`
+}
+
+// AccessKeyList Access keys.
+type AccessKeyList struct {
+	// AccessKeys The keys.
+	AccessKeys []AccessKey `json:"access_keys"`
+}
+
 // Account Someone who logs in.
 type Account struct {
 	// Admin Whether the account may administer everything.
@@ -73,6 +113,21 @@ type Account struct {
 	//
 	// Example: 0
 	PermissionLevel int32 `json:"permission_level"`
+
+	// Pull The streams that an access token of the account plays, written as `push`.
+	//
+	// Example: /live/*;/vod/+/trailer
+	Pull string `json:"pull"`
+
+	// Push The streams that an access token of the account publishes to, as `/app/name`
+	// or `/vhost/app/name`. Path patterns, separated by `;`. A pattern is `*` for everything, or segments separated
+	// by `/`: `+` stands for exactly one segment of any text, and `*` as the last segment for
+	// any number of further ones, none included. Case and slashes at either end make no
+	// difference. Empty for none. An
+	// administrator may publish everything.
+	//
+	// Example: /live/alice
+	Push string `json:"push"`
 
 	// UpdatedAt When the account was changed last, in UTC.
 	//
@@ -127,6 +182,46 @@ type AccountUpdate struct {
 	//
 	// Example: 1
 	PermissionLevel *int32 `json:"permission_level,omitempty"`
+
+	// Pull The new right to play, as `push`.
+	//
+	// Example: /live/*
+	Pull *string `json:"pull,omitempty"`
+
+	// Push The new right to publish, in force at once, also for tokens that exist. Empty takes it
+	// away; an administrator's becomes `*`. Who ceases to be an administrator loses a `*`
+	// unless the same request gives it.
+	//
+	// Example: /live/alice
+	Push *string `json:"push,omitempty"`
+}
+
+// CreatedAccessKey A new access key with its secret.
+type CreatedAccessKey struct {
+	// AccessKeyID The id of the key, which is no secret.
+	//
+	// Example: AKSD7QH2M9X4T1C8B5V0N3K6
+	AccessKeyID string `json:"access_key_id"`
+
+	// Comment What the key is for, in the words of who created it.
+	//
+	// Example: studio 3
+	Comment string `json:"comment"`
+
+	// CreatedAt When the key was created, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// SecretAccessKey The secret, shown in this answer only.
+	//
+	// Example: rT5mVx0Zq8LdN3cYhB7wKp2GsJ9fUe4AiO6tRyE1WQXk
+	SecretAccessKey string `json:"secret_access_key"`
+
+	// Username The account in whose name the key signs.
+	//
+	// Example: encoder
+	Username string `json:"username"`
 }
 
 // Error The error envelope of our own operations.
@@ -147,10 +242,29 @@ type Error struct {
 	RequestID string `json:"request_id"`
 }
 
+// NewAccessKey What an access key is for.
+type NewAccessKey struct {
+	// Comment What the key is for, to be shown in lists.
+	//
+	// Example: studio 3
+	Comment string `json:"comment,omitempty"`
+
+	// Username The account in whose name the key signs; upper and lower case are the same.
+	//
+	// Example: encoder
+	Username string `json:"username"`
+}
+
 // PushAction What a CDN reports of a pushed stream.
 //
 // Example: publish
 type PushAction string
+
+// AccessKeyConflict The error envelope of our own operations.
+type AccessKeyConflict = Error
+
+// AccessKeyNotFound The error envelope of our own operations.
+type AccessKeyNotFound = Error
 
 // BadRequest The error envelope of our own operations.
 type BadRequest = Error
@@ -191,6 +305,12 @@ type pushCallbackSignatureContextKey string
 // renewableAuthContextKey is the context key for renewableAuth security scheme
 type renewableAuthContextKey string
 
+// ListAccessKeysParams defines parameters for ListAccessKeys.
+type ListAccessKeysParams struct {
+	// Username Only the keys of this account; upper and lower case are the same. Absent for all.
+	Username string `form:"username,omitempty" json:"username,omitempty"`
+}
+
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
 	// Limit The most accounts that one page may hold.
@@ -200,14 +320,29 @@ type ListAccountsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateAccessKeyJSONRequestBody defines body for CreateAccessKey for application/json ContentType.
+type CreateAccessKeyJSONRequestBody = NewAccessKey
+
 // UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
 type UpdateAccountJSONRequestBody = AccountUpdate
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAccessKeys List access keys
+	// (GET /api/v1/access-keys)
+	ListAccessKeys(w http.ResponseWriter, r *http.Request, params ListAccessKeysParams)
+	// CreateAccessKey Create an access key
+	// (POST /api/v1/access-keys)
+	CreateAccessKey(w http.ResponseWriter, r *http.Request)
+	// RevokeAccessKey Revoke an access key
+	// (DELETE /api/v1/access-keys/{access_key_id})
+	RevokeAccessKey(w http.ResponseWriter, r *http.Request, accessKeyID string)
 	// ListAccounts List accounts
 	// (GET /api/v1/accounts)
 	ListAccounts(w http.ResponseWriter, r *http.Request, params ListAccountsParams)
+	// DeleteAccount Delete an account
+	// (DELETE /api/v1/accounts/{username})
+	DeleteAccount(w http.ResponseWriter, r *http.Request, username string)
 	// GetAccount Show an account
 	// (GET /api/v1/accounts/{username})
 	GetAccount(w http.ResponseWriter, r *http.Request, username string)
@@ -227,6 +362,97 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ListAccessKeys operation middleware
+func (siw *ServerInterfaceWrapper) ListAccessKeys(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccessKeysParams
+
+	// ------------- Optional query parameter "username" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "username", r.URL.Query(), &params.Username, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "username"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "username", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAccessKeys(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateAccessKey operation middleware
+func (siw *ServerInterfaceWrapper) CreateAccessKey(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateAccessKey(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeAccessKey operation middleware
+func (siw *ServerInterfaceWrapper) RevokeAccessKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "access_key_id" -------------
+	var accessKeyID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "access_key_id", r.PathValue("access_key_id"), &accessKeyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "access_key_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeAccessKey(w, r, accessKeyID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListAccounts operation middleware
 func (siw *ServerInterfaceWrapper) ListAccounts(w http.ResponseWriter, r *http.Request) {
@@ -271,6 +497,38 @@ func (siw *ServerInterfaceWrapper) ListAccounts(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListAccounts(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteAccount operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAccount(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "username" -------------
+	var username string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "username", r.PathValue("username"), &username, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "username", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAccount(w, r, username)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -486,11 +744,19 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/logout", wrapper.Logout)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/accounts", wrapper.ListAccounts)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.DeleteAccount)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.GetAccount)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.UpdateAccount)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/access-keys", wrapper.ListAccessKeys)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/access-keys", wrapper.CreateAccessKey)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/access-keys/{access_key_id}", wrapper.RevokeAccessKey)
 
 	return m
 }
+
+type AccessKeyConflictJSONResponse Error
+
+type AccessKeyNotFoundJSONResponse Error
 
 type BadRequestJSONResponse Error
 
@@ -529,6 +795,369 @@ type UnavailableJSONResponse struct {
 	Body Error
 
 	Headers UnavailableResponseHeaders
+}
+
+type ListAccessKeysRequestObject struct {
+	Params ListAccessKeysParams
+}
+
+type ListAccessKeysResponseObject interface {
+	VisitListAccessKeysResponse(w http.ResponseWriter) error
+}
+
+type ListAccessKeys200JSONResponse AccessKeyList
+
+func (response ListAccessKeys200JSONResponse) VisitListAccessKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessKeys400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListAccessKeys400JSONResponse) VisitListAccessKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessKeys401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListAccessKeys401JSONResponse) VisitListAccessKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessKeys403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListAccessKeys403JSONResponse) VisitListAccessKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessKeys429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListAccessKeys429JSONResponse) VisitListAccessKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessKeys500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListAccessKeys500JSONResponse) VisitListAccessKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccessKeys503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListAccessKeys503JSONResponse) VisitListAccessKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKeyRequestObject struct {
+	Body *CreateAccessKeyJSONRequestBody
+}
+
+type CreateAccessKeyResponseObject interface {
+	VisitCreateAccessKeyResponse(w http.ResponseWriter) error
+}
+
+type CreateAccessKey201JSONResponse CreatedAccessKey
+
+func (response CreateAccessKey201JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateAccessKey400JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateAccessKey401JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateAccessKey403JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response CreateAccessKey404JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey409JSONResponse struct{ AccessKeyConflictJSONResponse }
+
+func (response CreateAccessKey409JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateAccessKey413JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response CreateAccessKey429JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateAccessKey500JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccessKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateAccessKey503JSONResponse) VisitCreateAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessKeyRequestObject struct {
+	AccessKeyID string `json:"access_key_id"`
+}
+
+type RevokeAccessKeyResponseObject interface {
+	VisitRevokeAccessKeyResponse(w http.ResponseWriter) error
+}
+
+type RevokeAccessKey204Response struct {
+}
+
+func (response RevokeAccessKey204Response) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeAccessKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RevokeAccessKey401JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RevokeAccessKey403JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessKey404JSONResponse struct{ AccessKeyNotFoundJSONResponse }
+
+func (response RevokeAccessKey404JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessKey429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response RevokeAccessKey429JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessKey500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RevokeAccessKey500JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeAccessKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RevokeAccessKey503JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type ListAccountsRequestObject struct {
@@ -628,6 +1257,123 @@ func (response ListAccounts500JSONResponse) VisitListAccountsResponse(w http.Res
 type ListAccounts503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ListAccounts503JSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccountRequestObject struct {
+	Username string `json:"username"`
+}
+
+type DeleteAccountResponseObject interface {
+	VisitDeleteAccountResponse(w http.ResponseWriter) error
+}
+
+type DeleteAccount204Response struct {
+}
+
+func (response DeleteAccount204Response) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAccount401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteAccount401JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteAccount403JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteAccount404JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount409JSONResponse struct{ ConflictJSONResponse }
+
+func (response DeleteAccount409JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response DeleteAccount429JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteAccount500JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteAccount503JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -977,9 +1723,21 @@ func (response Logout503JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAccessKeys List access keys
+	// (GET /api/v1/access-keys)
+	ListAccessKeys(ctx context.Context, request ListAccessKeysRequestObject) (ListAccessKeysResponseObject, error)
+	// CreateAccessKey Create an access key
+	// (POST /api/v1/access-keys)
+	CreateAccessKey(ctx context.Context, request CreateAccessKeyRequestObject) (CreateAccessKeyResponseObject, error)
+	// RevokeAccessKey Revoke an access key
+	// (DELETE /api/v1/access-keys/{access_key_id})
+	RevokeAccessKey(ctx context.Context, request RevokeAccessKeyRequestObject) (RevokeAccessKeyResponseObject, error)
 	// ListAccounts List accounts
 	// (GET /api/v1/accounts)
 	ListAccounts(ctx context.Context, request ListAccountsRequestObject) (ListAccountsResponseObject, error)
+	// DeleteAccount Delete an account
+	// (DELETE /api/v1/accounts/{username})
+	DeleteAccount(ctx context.Context, request DeleteAccountRequestObject) (DeleteAccountResponseObject, error)
 	// GetAccount Show an account
 	// (GET /api/v1/accounts/{username})
 	GetAccount(ctx context.Context, request GetAccountRequestObject) (GetAccountResponseObject, error)
@@ -1030,6 +1788,89 @@ type strictHandler struct {
 	options     StrictHTTPServerOptions
 }
 
+// ListAccessKeys operation middleware
+func (sh *strictHandler) ListAccessKeys(w http.ResponseWriter, r *http.Request, params ListAccessKeysParams) {
+	var request ListAccessKeysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAccessKeys(ctx, request.(ListAccessKeysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAccessKeys")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAccessKeysResponseObject); ok {
+		if err := validResponse.VisitListAccessKeysResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAccessKey operation middleware
+func (sh *strictHandler) CreateAccessKey(w http.ResponseWriter, r *http.Request) {
+	var request CreateAccessKeyRequestObject
+
+	var body CreateAccessKeyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAccessKey(ctx, request.(CreateAccessKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAccessKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateAccessKeyResponseObject); ok {
+		if err := validResponse.VisitCreateAccessKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeAccessKey operation middleware
+func (sh *strictHandler) RevokeAccessKey(w http.ResponseWriter, r *http.Request, accessKeyID string) {
+	var request RevokeAccessKeyRequestObject
+
+	request.AccessKeyID = accessKeyID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeAccessKey(ctx, request.(RevokeAccessKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeAccessKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeAccessKeyResponseObject); ok {
+		if err := validResponse.VisitRevokeAccessKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListAccounts operation middleware
 func (sh *strictHandler) ListAccounts(w http.ResponseWriter, r *http.Request, params ListAccountsParams) {
 	var request ListAccountsRequestObject
@@ -1049,6 +1890,32 @@ func (sh *strictHandler) ListAccounts(w http.ResponseWriter, r *http.Request, pa
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListAccountsResponseObject); ok {
 		if err := validResponse.VisitListAccountsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAccount operation middleware
+func (sh *strictHandler) DeleteAccount(w http.ResponseWriter, r *http.Request, username string) {
+	var request DeleteAccountRequestObject
+
+	request.Username = username
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAccount(ctx, request.(DeleteAccountRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAccount")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAccountResponseObject); ok {
+		if err := validResponse.VisitDeleteAccountResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
