@@ -62,6 +62,9 @@ UPDATE rooms SET muted = @muted, updated_at = @now
 WHERE id = @id AND deleted_at IS NULL
 RETURNING *;
 
+-- name: RoomSetVOD :exec
+UPDATE rooms SET vod_id = @vod_id WHERE id = @id AND vod_id = '';
+
 -- name: RoomLike :one
 UPDATE rooms SET like_count = like_count + @likes WHERE chat_id = @chat_id AND deleted_at IS NULL
 RETURNING like_count;

@@ -76,8 +76,12 @@ func (a *app) build(ctx context.Context) (err error) {
 	owners := &streamOwners{}
 	a.access = access.New(access.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Owners: owners, App: a.cfg.App,
 		PublishHost: media.HostOf(a.cfg.PushDomain), PlayHost: media.HostOf(a.cfg.PullDomain), Policy: access.Policy(a.cfg.DefaultPolicy)})
-	a.rooms = room.New(room.Config{DB: pool, Now: now, Rand: rand.Reader, Log: a.log, Groups: a.groups, Signer: a.access, Nodes: a.nodes, Links: links,
-		PushKey: a.cfg.PushKey.Reveal()})
+	rooms := room.Config{DB: pool, Now: now, Rand: rand.Reader, Log: a.log, Groups: a.groups, Signer: a.access, Nodes: a.nodes, Links: links,
+		PushKey: a.cfg.PushKey.Reveal()}
+	if a.cfg.Cloud.Recordings {
+		rooms.Library = a.cloudLibrary()
+	}
+	a.rooms = room.New(rooms)
 	owners.rooms = a.rooms
 	if a.jumps, err = a.newJumps(ctx); err != nil {
 		return err
@@ -117,7 +121,7 @@ func (a *app) newGroups(ctx context.Context) (im.Families, error) {
 			return im.Families{}, err
 		}
 	}
-	return builtin.Families(p), nil
+	return a.cloudGroups(p), nil
 }
 
 func (a *app) links(ctx context.Context) (room.LinkConfig, error) {

@@ -529,6 +529,20 @@ func (q *Queries) RoomSetMuted(ctx context.Context, db DBTX, arg RoomSetMutedPar
 	return i, err
 }
 
+const roomSetVOD = `-- name: RoomSetVOD :exec
+UPDATE rooms SET vod_id = $1 WHERE id = $2 AND vod_id = ''
+`
+
+type RoomSetVODParams struct {
+	VodID string
+	ID    string
+}
+
+func (q *Queries) RoomSetVOD(ctx context.Context, db DBTX, arg RoomSetVODParams) error {
+	_, err := db.Exec(ctx, roomSetVOD, arg.VodID, arg.ID)
+	return err
+}
+
 const roomStart = `-- name: RoomStart :one
 UPDATE rooms SET status = 1, started_at = coalesce(started_at, $1::timestamptz), updated_at = $1
 WHERE id = $2 AND status = 0 AND deleted_at IS NULL

@@ -42,6 +42,16 @@ type Config struct {
 	IMAppSign Secret `name:"im-app-sign" env:"STAGEDOOR_IM_APP_SIGN" placeholder:"SIGN" help:"Application signature that message clients present."`
 	PushKey   Secret `name:"push-callback-key" env:"STAGEDOOR_PUSH_CALLBACK_KEY" placeholder:"KEY" help:"Key with which the CDN signs its reports of pushed streams. Empty: no report is believed."`
 
+	AliyunServices        []string `name:"aliyun-services" env:"STAGEDOOR_ALIYUN_SERVICES" placeholder:"SERVICE" help:"What to use of Alibaba Cloud: im_old and im_new for message groups, vod for recordings. Empty: nothing."`
+	AliyunAccessKeyID     string   `name:"aliyun-access-key-id" env:"STAGEDOOR_ALIYUN_ACCESS_KEY_ID" placeholder:"ID" help:"Access key that signs requests to Alibaba Cloud."`
+	AliyunAccessKeySecret Secret   `name:"aliyun-access-key-secret" env:"STAGEDOOR_ALIYUN_ACCESS_KEY_SECRET" placeholder:"SECRET" help:"Secret of the access key."`
+	AliyunSecurityToken   Secret   `name:"aliyun-security-token" env:"STAGEDOOR_ALIYUN_SECURITY_TOKEN" placeholder:"TOKEN" help:"Security token, for a temporary access key only."`
+	AliyunRegion          string   `name:"aliyun-region" env:"STAGEDOOR_ALIYUN_REGION" default:"cn-shanghai" help:"Region, from which endpoints and the data center of message groups follow."`
+	AliyunLiveEndpoint    string   `name:"aliyun-live-endpoint" env:"STAGEDOOR_ALIYUN_LIVE_ENDPOINT" placeholder:"URL" help:"Endpoint of the live service, a host or a URL. Empty: the region's."`
+	AliyunVODEndpoint     string   `name:"aliyun-vod-endpoint" env:"STAGEDOOR_ALIYUN_VOD_ENDPOINT" placeholder:"URL" help:"Endpoint of the video-on-demand service, a host or a URL. Empty: the region's."`
+	AliyunSignature       string   `name:"aliyun-signature" env:"STAGEDOOR_ALIYUN_SIGNATURE" default:"v1" help:"How requests to Alibaba Cloud are signed, v1 or v3."`
+	IMOldAppID            string   `name:"im-old-app-id" env:"STAGEDOOR_IM_OLD_APP_ID" placeholder:"ID" help:"Application id of the older message service, for im_old."`
+
 	CORSOrigins     []string      `name:"cors-origins" env:"STAGEDOOR_CORS_ORIGINS" placeholder:"ORIGIN" help:"Web origins that browsers may call from."`
 	TLSCert         string        `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" help:"Certificate chain to serve HTTPS with, read again when it changes."`
 	TLSKey          string        `name:"tls-key" env:"STAGEDOOR_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate."`

@@ -34,6 +34,7 @@ type Settings struct {
 	Location         *time.Location // of TimeZone
 	OpenPolicy       bool           // DefaultPolicy is open
 	OpenRegistration bool           // Registration is open
+	Cloud            Cloud
 }
 
 // TextLog reports whether to log as text, given whether the log is a terminal.
@@ -53,6 +54,7 @@ func (c Config) Resolve() (Settings, error) {
 	r.choices(&s)
 	r.network(&s)
 	r.times(&s)
+	r.cloud(&s)
 	if len(r.problems) > 0 {
 		return Settings{}, errors.Join(r.problems...)
 	}

@@ -9,6 +9,7 @@ package im
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -71,6 +72,35 @@ type Deleter interface {
 // where the provider allows an exception.
 type Muter interface {
 	MuteGroup(ctx context.Context, groupID, creator string, muted bool) error
+}
+
+// ErrRefused is inside the error of a provider that has answered, and said no:
+// nothing was done.
+var ErrRefused = errors.New("refused by the message service")
+
+// Statistics are a provider's figures of one group. What it does not count is
+// zero.
+type Statistics struct {
+	Likes  int64
+	Online int64 // users in the group now
+	PV     int64 // visits so far
+	UV     int64 // distinct users so far
+}
+
+// Counter is a provider that counts who is in a group.
+type Counter interface {
+	Statistics(ctx context.Context, groupID string) (Statistics, error)
+}
+
+// Watcher is a provider that knows which users are silent.
+type Watcher interface {
+	MuteState(ctx context.Context, groupID, userID string) (MuteState, error)
+}
+
+// Liker is a provider that tells a group about likes: n new ones by a user, and
+// their new total.
+type Liker interface {
+	Like(ctx context.Context, groupID, userID string, n, total int64) error
 }
 
 // MuteState says whether a user is silent in a group, and what makes it so.

@@ -7,9 +7,11 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/vod"
 )
 
-// Metrics are counted from the play sessions of a room's streams.
+// Metrics are counted from the play sessions of a room's streams. Where the
+// provider of its message groups counted more, that counts.
 type Metrics struct {
 	Likes  int64
 	Online int64 // players connected now
@@ -29,12 +31,14 @@ type Detail struct {
 	Room
 	Metrics    Metrics
 	Recordings []Recording  // newest first; only for rooms that have ended
+	VOD        []vod.File   // the recording in the video-on-demand service, in its forms; only for rooms that have ended
 	Mute       im.MuteState // of the caller
 	Links      Links
 }
 
 // Describe adds figures, recordings and URLs to rooms, with one query for all
-// of each, whatever their number.
+// of each, whatever their number. A provider that does not answer costs its
+// figures and nothing else.
 func (s *Service) Describe(ctx context.Context, caller string, rooms ...Room) ([]Detail, error) {
 	metrics, err := s.metrics(ctx, rooms)
 	if err != nil {
@@ -44,12 +48,29 @@ func (s *Service) Describe(ctx context.Context, caller string, rooms ...Room) ([
 	if err != nil {
 		return nil, err
 	}
+	said := s.ask(ctx, caller, rooms)
 	now := s.Now()
 	out := make([]Detail, len(rooms))
 	for i, r := range rooms {
-		out[i] = Detail{Room: r, Metrics: metrics[i], Recordings: files[r.ID], Mute: r.muteState(), Links: s.LinksFor(r, caller, now)}
+		out[i] = Detail{Room: r, Metrics: metrics[i].atLeast(said[i].stats), Recordings: files[r.ID], Mute: r.muteState(), Links: s.LinksFor(r, caller, now)}
+		out[i].add(said[i])
 	}
 	return out, nil
+}
+
+// atLeast takes the larger of each figure.
+func (m Metrics) atLeast(st im.Statistics) Metrics {
+	return Metrics{Likes: max(m.Likes, st.Likes), Online: max(m.Online, st.Online), PV: max(m.PV, st.PV), UV: max(m.UV, st.UV)}
+}
+
+// add puts in what providers know better.
+func (d *Detail) add(said remote) {
+	if said.mute != nil {
+		d.Mute = *said.mute
+	}
+	if d.VOD = said.vod.files; said.vod.id != "" {
+		d.VODID = said.vod.id
+	}
 }
 
 // Statistics returns the metrics of the room of a message group. Error:
@@ -63,7 +84,7 @@ func (s *Service) Statistics(ctx context.Context, chatID string) (Metrics, error
 	if err != nil {
 		return Metrics{}, err
 	}
-	return m[0], nil
+	return m[0].atLeast(s.counted(ctx, r)), nil
 }
 
 type streamKey struct{ app, name string }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,6 +24,7 @@ func (s *Service) createGroups(ctx context.Context, creator, id string, servers 
 			err = s.checkGroup(ctx, server, group, id, i > 0)
 		}
 		if err != nil {
+			s.doubtGroup(ctx, server, id, err)
 			s.abandonGroups(ctx, id, servers[:i])
 			return "", errNoGroup.With(fmt.Errorf("create a group of %s: %w", server, err))
 		}
@@ -30,6 +32,17 @@ func (s *Service) createGroups(ctx context.Context, creator, id string, servers 
 	}
 	return id, nil
 }
+
+// doubtGroup remembers a group that may have been made although nobody said so.
+// Its provider does not answer just now, so that it is removed later.
+func (s *Service) doubtGroup(ctx context.Context, server, id string, err error) {
+	_, canDelete := s.Groups.Of(server).(im.Deleter)
+	if canDelete && !errors.Is(err, im.ErrRefused) && !errors.Is(err, errOddGroup) {
+		s.keepStray(context.WithoutCancel(ctx), server, id)
+	}
+}
+
+var errOddGroup = errors.New("the group has an unusable id")
 
 // checkGroup refuses a group whose id would not pass in URLs, or differs from
 // the one that the room has already.
@@ -40,7 +53,7 @@ func (s *Service) checkGroup(ctx context.Context, server, group, id string, fixe
 	if group != "" {
 		s.abandonGroups(ctx, group, []string{server})
 	}
-	return fmt.Errorf("group id %.80q", group)
+	return fmt.Errorf("%w: %.80q", errOddGroup, group)
 }
 
 // abandonTimeout bounds the removal of one group. Whoever asked for the room

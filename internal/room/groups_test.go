@@ -68,7 +68,7 @@ func TestTheFirstGroupGoesWhenTheSecondCannotBeMade(t *testing.T) {
 	first := &groups{}
 	b.Groups.Old = first
 	for _, answer := range []func(_, id string) (string, error){
-		func(_, _ string) (string, error) { return "", errBroken },
+		func(_, _ string) (string, error) { return "", im.ErrRefused },
 		func(_, id string) (string, error) { return "not-" + id[:8], nil }, // another id than the first has
 	} {
 		b.groups.answer = answer
@@ -80,11 +80,33 @@ func TestTheFirstGroupGoesWhenTheSecondCannotBeMade(t *testing.T) {
 	}
 }
 
+func TestAGroupThatMayHaveBeenMadeIsRemovedLater(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var wanted string
+	b.groups.answer = func(_, id string) (string, error) {
+		wanted = id
+		return "", context.DeadlineExceeded
+	}
+	_, err := b.Create(t.Context(), "alice", Input{Title: "t", Anchor: "alice"})
+	wantErr(t, err, errs.BadGateway, "im_unavailable")
+	if got := b.strays(t); !slices.Equal(got, []string{im.ServerNew + " " + wanted}) || len(b.groups.deleted) != 0 {
+		t.Errorf("strays %q, removed %q", got, b.groups.deleted)
+	}
+	b.clock.advance(strayPause)
+	if err := b.SweepGroups(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.strays(t)) != 0 || !slices.Equal(b.groups.deleted, []string{wanted}) {
+		t.Errorf("strays %q, removed %q", b.strays(t), b.groups.deleted)
+	}
+}
+
 func TestAGroupThatCannotBeRemovedIsRemembered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.Groups.Old = &keeper{answer: "kept"}
-	b.groups.answer = func(string, string) (string, error) { return "", errBroken }
+	b.groups.answer = func(string, string) (string, error) { return "", im.ErrRefused }
 	_, err := b.Create(t.Context(), "alice", Input{Title: "t", Anchor: "alice", IMServers: []string{im.ServerOld, im.ServerNew}})
 	wantErr(t, err, errs.BadGateway, "im_unavailable")
 	if want := []string{"aliyun_old kept"}; !slices.Equal(b.strays(t), want) {

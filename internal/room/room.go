@@ -57,6 +57,7 @@ type Room struct {
 	Mode                 int
 	ChatID               string
 	MeetingID            string // "" unless Mode is ModeLink
+	VODID                string // of the recording in the video-on-demand service, once found
 	Members              []Member
 	IMServers            []string
 	Muted                bool // everybody but the anchor is silent in the message groups
@@ -90,14 +91,15 @@ type nodes interface {
 
 // Config lists what a Service depends on.
 type Config struct {
-	DB     pg.DB
-	Now    func() time.Time
-	Rand   io.Reader
-	Log    *slog.Logger
-	Groups im.Families
-	Signer signer
-	Nodes  nodes
-	Links  LinkConfig
+	DB      pg.DB
+	Now     func() time.Time
+	Rand    io.Reader
+	Log     *slog.Logger
+	Groups  im.Families
+	Library library // nil: there is none
+	Signer  signer
+	Nodes   nodes
+	Links   LinkConfig
 	// PushKey signs what the vendor's CDN reports of pushed streams. Without one
 	// no report is believed.
 	PushKey string
@@ -106,11 +108,15 @@ type Config struct {
 // Service is the room service.
 type Service struct {
 	Config
-	q *db.Queries
+	q          *db.Queries
+	figures    *memo[im.Statistics]
+	recordedAt *memo[recorded]
 }
 
 // New returns a Service.
-func New(c Config) *Service { return &Service{Config: c, q: db.New()} }
+func New(c Config) *Service {
+	return &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout)}
+}
 
 var (
 	errNotFound = errs.New(errs.NotFound, "room_not_found", "room not found")
@@ -135,7 +141,7 @@ func (s *Service) Get(ctx context.Context, id string) (Room, error) {
 
 func fromRow(r db.Room) (Room, error) {
 	room := Room{ID: r.ID, App: r.App, Title: r.Title, Notice: r.Notice, CoverURL: r.CoverURL, AnchorID: r.AnchorID, AnchorNick: r.AnchorNick,
-		Extends: r.Extends, Status: Status(r.Status), Mode: int(r.Mode), ChatID: r.ChatID, IMServers: r.IMServers, Muted: r.Muted, Likes: r.LikeCount,
+		Extends: r.Extends, Status: Status(r.Status), Mode: int(r.Mode), ChatID: r.ChatID, IMServers: r.IMServers, Muted: r.Muted, VODID: r.VodID, Likes: r.LikeCount,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, StartedAt: r.StartedAt, StoppedAt: r.StoppedAt}
 	if r.MeetingID != nil {
 		room.MeetingID = *r.MeetingID

@@ -15,6 +15,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/room"
+	"github.com/stagedoor-live/stagedoor/internal/vod"
 )
 
 // The clients cut and compare the 25 characters of a time, so there is always a
@@ -61,7 +62,7 @@ func (s *Server) toRoom(d room.Detail) api.Room {
 		ID: d.ID, ChatID: d.ChatID, Title: d.Title, Notice: d.Notice, CoverURL: d.CoverURL, Extends: d.Extends,
 		AnchorID: d.AnchorID, AnchorNick: d.AnchorNick,
 		Status: api.RoomStatus(d.Status), Mode: api.RoomMode(d.Mode),
-		MeetingID: d.MeetingID, MeetingInfo: meetingInfo(d.Members),
+		VODID: d.VODID, MeetingID: d.MeetingID, MeetingInfo: meetingInfo(d.Members),
 		CreatedAt: s.formatTime(d.CreatedAt), UpdatedAt: s.formatTime(d.UpdatedAt),
 		StartedAt: s.formatOptional(d.StartedAt), StoppedAt: s.formatOptional(d.StoppedAt),
 		Metrics: &metrics, VODInfo: toVODInfo(d),
@@ -113,14 +114,30 @@ func toVODInfo(d room.Detail) *api.VODInfo {
 	if d.Status != room.Off {
 		return nil
 	}
-	if len(d.Recordings) == 0 {
+	if len(d.Recordings) == 0 && len(d.VOD) == 0 {
 		return &api.VODInfo{Status: api.VODInfoStatusMissing}
 	}
 	out := api.VODInfo{Status: api.VODInfoStatusAvailable}
+	for _, f := range d.VOD { // first: it is the whole show in one file
+		out.Playlist = append(out.Playlist, toVODFile(f))
+	}
 	for _, r := range slices.Backward(d.Recordings) {
 		out.Playlist = append(out.Playlist, toVODItem(r))
 	}
 	return &out
+}
+
+// toVODFile passes on what the video-on-demand service says.
+func toVODFile(f vod.File) api.VODItem {
+	item := api.VODItem{
+		PlayURL: f.PlayURL, Definition: f.Definition, Format: f.Format, Status: f.Status, StreamType: f.Type,
+		BitRate: f.BitRate, Duration: f.Duration, Fps: f.FPS, Height: clamp(f.Height), Width: clamp(f.Width), Size: f.Size,
+		BitDepth: clamp(f.BitDepth), Encrypt: clamp(f.Encrypt), EncryptType: f.EncryptType, HdrType: f.HDRType, WatermarkID: f.WatermarkID,
+	}
+	if !f.CreatedAt.IsZero() {
+		item.CreationTime = f.CreatedAt.UTC().Format(vodLayout)
+	}
+	return item
 }
 
 // toVODItem leaves empty what no media server reports.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
+	"fmt"
 	"io"
 	mathrand "math/rand/v2"
 	"strings"
@@ -38,7 +38,7 @@ type groupsSpy struct {
 	deleted []string
 }
 
-var errProvider = errors.New("dial tcp 10.1.2.3:443: provider secret in an error")
+var errProvider = fmt.Errorf("%w: 10.1.2.3:443: provider secret in an error", im.ErrRefused)
 
 func (g *groupsSpy) trouble() error {
 	if g.panicing.Load() {
