@@ -752,7 +752,7 @@ type Room struct {
 	// UserStatus Whether the caller may speak in the message group.
 	UserStatus UserStatus `json:"user_status"`
 
-	// VODID Reserved, empty.
+	// VODID What the video-on-demand service calls the recording; empty until one has been found there.
 	VODID string `json:"vod_id"`
 
 	// VODInfo The recording. Present only when the room has ended.
@@ -1020,7 +1020,7 @@ type UserStatus struct {
 
 // VODInfo The recording. Present only when the room has ended.
 type VODInfo struct {
-	// Playlist The recorded files, oldest first; never empty when present.
+	// Playlist The recorded files, those of the video-on-demand service before those of media servers, oldest first; never empty when present.
 	Playlist []VODItem `json:"playlist,omitempty"`
 
 	// Status 0 while no recording has been reported, 1 when `playlist` is there.
@@ -1036,6 +1036,11 @@ type VODInfoStatus int32
 
 // VODItem One recorded file. What is not known is empty or zero.
 type VODItem struct {
+	// BitDepth Bits per color, where the video-on-demand service says so.
+	//
+	// Example: 8
+	BitDepth int32 `json:"bit_depth,omitempty"`
+
 	// BitRate Kilobits per second, as text.
 	//
 	// Example: 858.198
@@ -1056,6 +1061,16 @@ type VODItem struct {
 	// Example: 67.685
 	Duration string `json:"duration"`
 
+	// Encrypt 1 for a file that the video-on-demand service has encrypted.
+	//
+	// Example: 0
+	Encrypt int32 `json:"encrypt,omitempty"`
+
+	// EncryptType How it is encrypted.
+	//
+	// Example: AliyunVoDEncryption
+	EncryptType string `json:"encrypt_type,omitempty"`
+
 	// Format The file format.
 	//
 	// Example: flv
@@ -1065,6 +1080,11 @@ type VODItem struct {
 	//
 	// Example: 25
 	Fps string `json:"fps"`
+
+	// HdrType The dynamic range.
+	//
+	// Example: SDR
+	HdrType string `json:"hdr_type,omitempty"`
 
 	// Height Height in pixels.
 	//
@@ -1090,6 +1110,11 @@ type VODItem struct {
 	//
 	// Example: video
 	StreamType string `json:"stream_type"`
+
+	// WatermarkID The watermark, if there is one.
+	//
+	// Example: 0c15b3e5e4f94bd9b2d6ee03c4d3a5d1
+	WatermarkID string `json:"watermark_id,omitempty"`
 
 	// Width Width in pixels.
 	//
