@@ -14,10 +14,11 @@ import (
 
 // Ban forbids one stream to publishers and players for a while.
 //
-// One of Vhost and Domain says where. A Vhost is one that media servers report.
-// A Domain is that of streams whose vhost has the name, and of clients that used
-// it as host name. A name that Stagedoor is configured to hand out in URLs stands
-// for the default vhost too, in either field: most media servers have no other.
+// One of Vhost and Domain says where. Both stand for streams whose vhost has the
+// name. A Domain is also the host name that a client used, on any vhost; a Vhost
+// is so on the default vhost only, since a server that has no other one cannot
+// tell. A name that Stagedoor hands out in URLs stands for the default vhost,
+// whatever name a client used: it cannot get around the ban by another one.
 type Ban struct {
 	Vhost, Domain, App, Stream string
 	CreatedAt                  time.Time
@@ -157,18 +158,24 @@ func (s *Service) Banned(now time.Time, host string, st media.Stream) bool {
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	if v.bans.hit(now, vhost, st) || v.bans.hitDomain(now, hostName(host), st) {
+	host = hostName(host)
+	if v.bans.hit(now, vhost, st) || v.bans.hitDomain(now, host, st) {
 		return true
 	}
-	return vhost == media.DefaultVhost && (v.bans.hit(now, s.PublishHost, st) || v.bans.hit(now, s.PlayHost, st))
+	return vhost == media.DefaultVhost && (v.bans.hit(now, host, st) || v.bans.hit(now, s.PublishHost, st) || v.bans.hit(now, s.PlayHost, st))
 }
 
 // bans are those in force, in memory. The view's lock guards them, except that
 // any can be read without it: nearly always there is no ban at all.
 type bans struct {
 	any  atomic.Bool
-	list map[banKey]time.Time // until when
+	list map[banKey]activeBan
 	byID map[int64]banKey
+}
+
+type activeBan struct {
+	id    int64
+	until time.Time
 }
 
 type banKey struct {
@@ -177,7 +184,7 @@ type banKey struct {
 }
 
 func (b *bans) clear() {
-	b.list, b.byID = map[banKey]time.Time{}, map[int64]banKey{}
+	b.list, b.byID = map[banKey]activeBan{}, map[int64]banKey{}
 	b.any.Store(false)
 }
 
@@ -191,23 +198,26 @@ func (b *bans) put(row db.Ban) {
 	if row.Domain != "" {
 		k.name, k.domain = row.Domain, true
 	}
-	b.list[k], b.byID[row.ID] = row.Until, k
+	b.list[k], b.byID[row.ID] = activeBan{row.ID, row.Until}, k
 	b.any.Store(true)
 }
 
+// drop leaves a newer ban of the same stream alone.
 func (b *bans) drop(id int64) {
-	delete(b.list, b.byID[id])
+	if k, ok := b.byID[id]; ok && b.list[k].id == id {
+		delete(b.list, k)
+	}
 	delete(b.byID, id)
 	b.any.Store(len(b.list) > 0)
 }
 
 // hit says whether a ban of a vhost or a domain of this name is in force.
 func (b *bans) hit(now time.Time, name string, st media.Stream) bool {
-	return now.Before(b.list[banKey{app: st.App, stream: st.Name, name: name}]) || b.hitDomain(now, name, st)
+	return now.Before(b.list[banKey{app: st.App, stream: st.Name, name: name}].until) || b.hitDomain(now, name, st)
 }
 
 func (b *bans) hitDomain(now time.Time, name string, st media.Stream) bool {
-	return now.Before(b.list[banKey{app: st.App, stream: st.Name, name: name, domain: true}])
+	return now.Before(b.list[banKey{app: st.App, stream: st.Name, name: name, domain: true}].until)
 }
 
 // applyBan reads one ban again.

@@ -61,7 +61,7 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool) Decision {
 	if scene == media.Publish && s.view.roomClosed(e.Stream.Name) && e.Stream.App == s.App {
 		return deny(media.RoomEnded)
 	}
-	rule, ruled := s.view.ruleFor(scene, s.clientHost(scene, e.Host), e.Stream)
+	rule, ruled := s.ruleFor(scene, s.clientHost(scene, e.Host), e.Stream)
 	byToken := s.byToken(scene, e)
 	if byToken.Allow {
 		return byToken
@@ -93,7 +93,7 @@ func (s *Service) opens(rule *rule, ruled bool, e media.Event) bool {
 		return false
 	}
 	name := rule.domain + rule.vhost // one of them is empty
-	if e.Stream.Vhost == media.DefaultVhost && name == s.clientHost(e.Scene(), "") {
+	if e.Stream.Vhost == media.DefaultVhost && (name == s.PublishHost || name == s.PlayHost) {
 		return true
 	}
 	return name == "" || name == e.Stream.Vhost
@@ -133,6 +133,23 @@ func (s *Service) clientHost(scene media.Scene, host string) string {
 		return s.PublishHost
 	}
 	return s.PlayHost
+}
+
+// ruleFor finds the rule of a stream on a known vhost. A server that knows only
+// the default vhost cannot tell which one its client meant, so there a rule of
+// the vhost that is called like the client's host comes first, as it does when a
+// URL is signed. The two domains that we hand out lead to one place, and the
+// rules of either name are those of both.
+func (s *Service) ruleFor(scene media.Scene, host string, st media.Stream) (*rule, bool) {
+	switch {
+	case st.Vhost != media.DefaultVhost:
+		return s.view.ruleFor(scene, host, st)
+	case scene == media.Publish && host == s.PublishHost:
+		return s.view.ruleFor(scene, host, st, host, s.PlayHost)
+	case scene == media.Play && host == s.PlayHost:
+		return s.view.ruleFor(scene, host, st, host, s.PublishHost)
+	}
+	return s.view.ruleFor(scene, host, st, host)
 }
 
 // hostName returns a host in lower case if it is a name, and "" otherwise.

@@ -47,12 +47,12 @@ func (s *Service) SignWith(scene media.Scene, host string, st media.Stream, path
 // is such a rule: a server with a vhost of that name takes it.
 func (s *Service) ruleToSign(scene media.Scene, host string, st media.Stream) (*rule, bool) {
 	if st.Vhost != "" {
-		return s.view.ruleFor(scene, host, st)
+		return s.ruleFor(scene, host, st)
 	}
 	st.Vhost = host
-	if r, ok := s.view.ruleFor(scene, host, st); ok && (r.domain != "" || r.vhost != "") {
+	if r, ok := s.ruleFor(scene, host, st); ok && (r.domain != "" || r.vhost != "") {
 		return r, true
 	}
 	st.Vhost = media.DefaultVhost
-	return s.view.ruleFor(scene, host, st)
+	return s.ruleFor(scene, host, st)
 }

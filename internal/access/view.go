@@ -17,13 +17,15 @@ import (
 // view is what the decision knows. Reads share a lock for a few map look-ups;
 // values in it never change, they are replaced.
 type view struct {
-	mu     sync.RWMutex
-	rules  map[ruleKey]*rule
-	byID   map[int64]ruleKey
-	tokens map[tokenHash]liveToken
-	pairs  map[int64][2]tokenHash // live token id -> its hashes here
-	closed map[string]struct{}    // ended and deleted rooms
-	bans   bans
+	mu    sync.RWMutex
+	rules map[ruleKey]*rule
+	byID  map[int64]ruleKey
+	// vhostRules counts the rules of a vhost: mostly there is none to look for.
+	vhostRules int
+	tokens     map[tokenHash]liveToken
+	pairs      map[int64][2]tokenHash // live token id -> its hashes here
+	closed     map[string]struct{}    // ended and deleted rooms
+	bans       bans
 
 	usedMu sync.Mutex
 	used   map[int64]time.Time // signing key id -> last use, not yet written
@@ -52,6 +54,7 @@ func newView() *view {
 func (v *view) clear() {
 	v.rules = map[ruleKey]*rule{}
 	v.byID = map[int64]ruleKey{}
+	v.vhostRules = 0
 	v.tokens = map[tokenHash]liveToken{}
 	v.pairs = map[int64][2]tokenHash{}
 	v.closed = map[string]struct{}{}
@@ -59,26 +62,45 @@ func (v *view) clear() {
 }
 
 // ruleFor finds the most specific rule: domain before vhost before any, and at
-// each of them the app before any app. A server that knows only the default
-// vhost cannot tell which one its client meant, so there a rule of the vhost that
-// is called like the client's host comes first, as it does when a URL is signed.
-func (v *view) ruleFor(scene media.Scene, host string, st media.Stream) (*rule, bool) {
-	meant := st.Vhost
-	if st.Vhost == media.DefaultVhost && host != "" {
-		meant = host
-	}
+// each of them the app before any app. Aliases are other names of st's vhost,
+// which come before its own.
+func (v *view) ruleFor(scene media.Scene, host string, st media.Stream, aliases ...string) (*rule, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	for _, k := range [...]ruleKey{
 		{domain: host, app: st.App}, {domain: host},
 		{domain: st.Vhost, app: st.App}, {domain: st.Vhost},
-		{vhost: meant, app: st.App}, {vhost: meant},
-		{vhost: st.Vhost, app: st.App}, {vhost: st.Vhost},
-		{app: st.App}, {},
 	} {
 		k.scene = scene
 		if r, ok := v.rules[k]; ok {
 			return r, true
+		}
+	}
+	if r, ok := v.vhostRule(scene, st, aliases); ok {
+		return r, true
+	}
+	for _, k := range [...]ruleKey{{app: st.App}, {}} {
+		k.scene = scene
+		if r, ok := v.rules[k]; ok {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+func (v *view) vhostRule(scene media.Scene, st media.Stream, aliases []string) (*rule, bool) {
+	if v.vhostRules == 0 {
+		return nil, false
+	}
+	for i := range len(aliases) + 1 {
+		vhost := st.Vhost
+		if i < len(aliases) {
+			vhost = aliases[i]
+		}
+		for _, app := range [...]string{st.App, ""} {
+			if r, ok := v.rules[ruleKey{vhost: vhost, app: app, scene: scene}]; ok && vhost != "" {
+				return r, true
+			}
 		}
 	}
 	return nil, false
@@ -99,14 +121,26 @@ func (v *view) roomClosed(id string) bool {
 }
 
 func (v *view) putRule(k ruleKey, r *rule) {
+	if _, there := v.rules[k]; !there && k.vhost != "" {
+		v.vhostRules++
+	}
 	v.rules[k] = r
 	v.byID[r.id] = k
 }
 
+// dropRule leaves a newer rule of the same place alone.
 func (v *view) dropRule(id int64) {
-	if k, ok := v.byID[id]; ok {
-		delete(v.rules, k)
-		delete(v.byID, id)
+	k, ok := v.byID[id]
+	if !ok {
+		return
+	}
+	delete(v.byID, id)
+	if r := v.rules[k]; r == nil || r.id != id {
+		return
+	}
+	delete(v.rules, k)
+	if k.vhost != "" {
+		v.vhostRules--
 	}
 }
 
@@ -164,7 +198,8 @@ func (s *Service) Reload(ctx context.Context, d pg.DB) error {
 	v := s.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.rules, v.byID, v.tokens, v.pairs, v.closed = fresh.rules, fresh.byID, fresh.tokens, fresh.pairs, fresh.closed
+	v.rules, v.byID, v.vhostRules = fresh.rules, fresh.byID, fresh.vhostRules
+	v.tokens, v.pairs, v.closed = fresh.tokens, fresh.pairs, fresh.closed
 	v.bans.replace(&fresh.bans)
 	return nil
 }
