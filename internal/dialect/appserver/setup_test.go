@@ -171,7 +171,7 @@ func (b *bench) do(t *testing.T, ctx context.Context, r dialecttest.Request) rep
 	return out
 }
 
-func decode(t *testing.T, body []byte, into any) {
+func decode(t testing.TB, body []byte, into any) {
 	t.Helper()
 	if err := json.Unmarshal(body, into); err != nil {
 		t.Fatalf("%v in %s", err, body)

@@ -10,7 +10,10 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
-const v2Token = "/api/v2/live/token"
+const (
+	loginPath = "/api/v1/live/login"
+	v2Token   = "/api/v2/live/token"
+)
 
 func (b *bench) issue(t *testing.T, servers, more string) api.IMTokenV2 {
 	t.Helper()
