@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
@@ -93,6 +94,97 @@ func TestRulesAndTheirKeys(t *testing.T) {
 	i.fails(t, exitNotFound, "rule", "", "rule", "enable", id)
 	i.fails(t, exitNotFound, "rule", "", "rule", "key", "add", id)
 	i.fails(t, exitNotFound, "key", "", "rule", "key", "revoke", "1", "nobody")
+}
+
+func TestRulesOfCloudVendors(t *testing.T) {
+	t.Parallel()
+	i := install(t, "--push-domain", "push.example.com", "--pull-domain", "pull.example.com")
+	created := decoded[ruleJSON](t, i, "1asd111\n", "rule", "create", "--scene", "play", "--application", "vod", "--scheme", "volcengine_custom",
+		"--fields", "key,volcTime,Domain", "--param-signature", "sign", "--param-time", "expire", "--time-base", "16", "--key-stdin")
+	want := urlsign.Options{SignatureParam: "sign", TimeParam: "expire", TimeBase: 16, Fields: []string{"key", "volcTime", "Domain"}}
+	if created.Scheme != "volcengine_custom" || !created.Options.Equal(want) || created.Strength != "unconfirmed" {
+		t.Errorf("created: %+v", created)
+	}
+	got := decoded[struct{ Push, Play map[string]string }](t, i, "", "sign", "film", "--application", "vod")
+	_, query, _ := strings.Cut(got.Play["rtmp"], "?")
+	scheme, err := urlsign.New("volcengine_custom", want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res := scheme.Verify(query, urlsign.Target{Scene: urlsign.Play, App: "vod", Stream: "film", Host: "pull.example.com"},
+		[]urlsign.Key{{ID: "k", Secret: []byte("1asd111")}}, urlsign.VerifyOptions{Now: time.Now()})
+	if res.Status != urlsign.Valid {
+		t.Errorf("%s: %v", got.Play["rtmp"], res.Status)
+	}
+	plain := decoded[ruleJSON](t, i, "", "rule", "create", "--scene", "publish", "--vhost", "v.example", "--scheme", "volcengine_b")
+	if plain.Strength != "compatibility" || !plain.Options.IsZero() {
+		t.Errorf("created: %+v", plain)
+	}
+	text := i.ok(t, "", "rule", "list")
+	if !strings.Contains(text, "param-signature=sign;param-time=expire;time-base=16;fields=key,volcTime,Domain") || !strings.Contains(text, "unconfirmed") {
+		t.Errorf("as text:\n%s", text)
+	}
+
+	create := func(more ...string) []string {
+		return append([]string{"rule", "create", "--application", "x"}, more...)
+	}
+	i.fails(t, exitUsage, "key and volcTime", "", create("--scene", "play", "--scheme", "volcengine_custom")...)
+	i.fails(t, exitUsage, "not published", "", create("--scene", "play", "--scheme", "volcengine_c")...)
+	i.fails(t, exitUsage, "playing only", "", create("--scene", "publish", "--scheme", "volcengine_a")...)
+	i.fails(t, exitUsage, "2, 8, 10 or 16", "", create("--scene", "play", "--scheme", "volcengine_b", "--time-base", "12")...)
+	i.fails(t, exitUsage, "no options", "", create("--scene", "play", "--time-base", "16")...)
+}
+
+// Rules that a cloud API has written have keys of several kinds.
+func TestKeysOfOtherKindsThanTheirRuleAreShown(t *testing.T) {
+	t.Parallel()
+	r := access.Rule{ID: 7, Scene: "play", Scheme: "volcengine_b", Keys: []access.Key{
+		{ID: "inherits", State: access.KeyActive}, {ID: "same", State: access.KeyNext, Scheme: "volcengine_b"},
+		{ID: "other", State: access.KeyNext, Scheme: "volcengine_custom", Options: urlsign.Options{Fields: []string{"key", "volcTime"}}},
+	}}
+	var text strings.Builder
+	if err := printRules(&env{stdout: &text}, nil, r); err != nil || !strings.Contains(text.String(), "inherits:active,same:next,other:next:volcengine_custom(fields=key,volcTime)") {
+		t.Errorf("%v, as text:\n%s", err, text.String())
+	}
+	out := toRuleJSON(r)
+	if out.Keys[0].Options != nil || out.Keys[2].Scheme != "volcengine_custom" || len(out.Keys[2].Options.Fields) != 2 {
+		t.Errorf("as JSON: %+v", out.Keys)
+	}
+}
+
+func TestBansAreMadeListedAndEnded(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	for _, args := range [][]string{{"studio"}, {"vod/film", "--domain", "Pull.Example.com", "--for", "1h"}, {"live/sub/cam", "--vhost", "v.example"}} {
+		i.ok(t, "", append([]string{"ban", "add"}, args...)...)
+	}
+	bans := decoded[[]banJSON](t, i, "", "ban", "list")
+	if len(bans) != 3 {
+		t.Fatalf("bans %+v", bans)
+	}
+	for _, b := range bans {
+		lasts := b.Until.Sub(b.CreatedAt).Round(time.Minute)
+		switch want := 90 * 24 * time.Hour; {
+		case !b.Active:
+			t.Errorf("not active: %+v", b)
+		case b.Stream == "studio" && (b.Vhost != "__defaultVhost__" || b.App != "live" || lasts != want),
+			b.Stream == "film" && (b.Domain != "pull.example.com" || b.App != "vod" || lasts != time.Hour),
+			b.Stream == "cam" && (b.Vhost != "v.example" || b.App != "live/sub" || lasts != want):
+			t.Errorf("ban %+v, lasts %v", b, lasts)
+		}
+	}
+	i.ok(t, "", "ban", "remove", "studio")
+	i.ok(t, "", "ban", "remove", "studio")
+	if left := decoded[[]banJSON](t, i, "", "ban", "list", "--stream", "il"); len(left) != 1 || left[0].Stream != "film" {
+		t.Errorf("left: %+v", left)
+	}
+	if text := i.ok(t, "", "ban", "list"); !strings.HasPrefix(text, "VHOST ") || !strings.Contains(text, "v.example") || strings.Contains(text, "studio") {
+		t.Errorf("as text:\n%s", text)
+	}
+	i.fails(t, exitUsage, "90 days", "", "ban", "add", "studio", "--for", "2200h")
+	i.fails(t, exitUsage, "lies ahead", "", "ban", "add", "studio", "--for=-1h")
+	i.fails(t, exitUsage, "stream", "", "ban", "add", "a?b")
+	i.fails(t, exitUsage, "together", "", "ban", "add", "studio", "--domain", "d", "--vhost", "v")
 }
 
 func TestNodesShowTheirSecretInTheLinesToPaste(t *testing.T) {

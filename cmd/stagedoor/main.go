@@ -44,6 +44,7 @@ type cli struct {
 	User      userCmd      `cmd:"" help:"Manage accounts."`
 	AccessKey accessKeyCmd `cmd:"" help:"Manage the keys with which machines sign requests."`
 	Rule      ruleCmd      `cmd:"" help:"Manage auth rules and their signing keys."`
+	Ban       banCmd       `cmd:"" help:"Forbid streams for a while."`
 	Node      nodeCmd      `cmd:"" help:"Manage media servers."`
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 type ruleCmd struct {
@@ -21,30 +22,42 @@ type ruleCmd struct {
 }
 
 type ruleJSON struct {
-	ID       int64     `json:"id"`
-	Domain   string    `json:"domain"`
-	Vhost    string    `json:"vhost"`
-	App      string    `json:"app"`
-	Scene    string    `json:"scene"`
-	Scheme   string    `json:"scheme"`
-	Strength string    `json:"strength"`
-	Enabled  bool      `json:"enabled"`
-	Validity int       `json:"validity_seconds"`
-	Keys     []keyJSON `json:"keys"`
+	ID       int64           `json:"id"`
+	Domain   string          `json:"domain"`
+	Vhost    string          `json:"vhost"`
+	App      string          `json:"app"`
+	Scene    string          `json:"scene"`
+	Scheme   string          `json:"scheme"`
+	Options  urlsign.Options `json:"options"`
+	Strength string          `json:"strength"`
+	Enabled  bool            `json:"enabled"`
+	Validity int             `json:"validity_seconds"`
+	Keys     []keyJSON       `json:"keys"`
 }
 
+// keyJSON has the scheme and options of keys that do not sign as their rule says.
 type keyJSON struct {
-	ID        string     `json:"id"`
-	State     string     `json:"state"`
-	CreatedAt time.Time  `json:"created_at"`
-	LastUsed  *time.Time `json:"last_used_at"`
+	ID        string           `json:"id"`
+	State     string           `json:"state"`
+	Scheme    string           `json:"scheme,omitempty"`
+	Options   *urlsign.Options `json:"options,omitempty"`
+	CreatedAt time.Time        `json:"created_at"`
+	LastUsed  *time.Time       `json:"last_used_at"`
+}
+
+func toKeyJSON(k access.Key) keyJSON {
+	out := keyJSON{ID: k.ID, State: string(k.State), Scheme: k.Scheme, CreatedAt: k.CreatedAt, LastUsed: k.LastUsed}
+	if k.Scheme != "" {
+		out.Options = &k.Options
+	}
+	return out
 }
 
 func toRuleJSON(r access.Rule) ruleJSON {
-	out := ruleJSON{ID: r.ID, Domain: r.Domain, Vhost: r.Vhost, App: r.App, Scene: string(r.Scene), Scheme: r.Scheme, Strength: r.Strength,
-		Enabled: r.Enabled, Validity: int(r.Validity / time.Second), Keys: []keyJSON{}}
+	out := ruleJSON{ID: r.ID, Domain: r.Domain, Vhost: r.Vhost, App: r.App, Scene: string(r.Scene), Scheme: r.Scheme, Options: r.Options,
+		Strength: r.Strength, Enabled: r.Enabled, Validity: int(r.Validity / time.Second), Keys: []keyJSON{}}
 	for _, k := range r.Keys {
-		out.Keys = append(out.Keys, keyJSON{k.ID, string(k.State), k.CreatedAt, k.LastUsed})
+		out.Keys = append(out.Keys, toKeyJSON(k))
 	}
 	return out
 }
@@ -55,11 +68,27 @@ func printRules(e *env, v any, rules ...access.Rule) error {
 		keys := make([]string, len(r.Keys))
 		for i, k := range r.Keys {
 			keys[i] = k.ID + ":" + string(k.State)
+			if k.Scheme != "" && (k.Scheme != r.Scheme || !k.Options.Equal(r.Options)) {
+				keys[i] += ":" + k.Scheme + "(" + optionsText(k.Options) + ")"
+			}
 		}
 		rows = append(rows, []string{strconv.FormatInt(r.ID, 10), orDash(r.Domain), orDash(r.Vhost), orDash(r.App), string(r.Scene), r.Scheme,
-			r.Strength, strconv.FormatBool(r.Enabled), r.Validity.String(), strings.Join(keys, ",")})
+			orDash(optionsText(r.Options)), r.Strength, strconv.FormatBool(r.Enabled), r.Validity.String(), strings.Join(keys, ",")})
 	}
-	return e.print(v, "ID DOMAIN VHOST APP SCENE SCHEME STRENGTH ENABLED VALIDITY KEYS", rows)
+	return e.print(v, "ID DOMAIN VHOST APP SCENE SCHEME OPTIONS STRENGTH ENABLED VALIDITY KEYS", rows)
+}
+
+// optionsText is options as the flags that make them, without their dashes.
+func optionsText(o urlsign.Options) string {
+	var out []string
+	for _, part := range []struct{ flag, value string }{
+		{"param-signature", o.SignatureParam}, {"param-time", o.TimeParam}, {"time-base", strconv.Itoa(o.TimeBase)}, {"fields", strings.Join(o.Fields, ",")},
+	} {
+		if part.value != "" && part.value != "0" {
+			out = append(out, part.flag+"="+part.value)
+		}
+	}
+	return strings.Join(out, ";")
 }
 
 type ruleListCmd struct{}
@@ -79,14 +108,27 @@ func (ruleListCmd) Run(e *env) error {
 }
 
 type ruleCreateCmd struct {
-	Scene    string        `help:"publish or play." required:"" enum:"publish,play"`
-	Domain   string        `help:"Host name that clients use; empty for any."`
-	Vhost    string        `help:"Virtual host of the media server; empty for any."`
-	App      string        `name:"application" help:"Application; empty for any."`
-	Scheme   string        `help:"Signing scheme: stagedoor, or aliyun_a for compatibility (MD5)." default:"stagedoor"`
+	Scene  string `help:"publish or play." required:"" enum:"publish,play"`
+	Domain string `help:"Host name that clients use; empty for any."`
+	Vhost  string `help:"Virtual host of the media server; empty for any."`
+	App    string `name:"application" help:"Application; empty for any."`
+	Scheme string `help:"Signing scheme: stagedoor, or for compatibility (MD5) aliyun_a, volcengine_b, volcengine_custom, volcengine_a." default:"stagedoor"`
+	optionFlags
 	Validity time.Duration `help:"Added to the time in the URL when it is verified."`
 	Disabled bool          `help:"Create it switched off."`
 	KeyStdin bool          `help:"Read the first key from standard input instead of making a random one."`
+}
+
+// optionFlags are what a scheme leaves to the operator.
+type optionFlags struct {
+	Fields         []string `help:"volcengine_custom: what is hashed, in this order: key, volcTime, Domain, AppName, StreamName." placeholder:"FIELD,..."`
+	ParamSignature string   `help:"volcengine_*: name of the URL parameter of the signature." placeholder:"NAME"`
+	ParamTime      string   `help:"volcengine_b, volcengine_custom: name of the URL parameter of the time." placeholder:"NAME"`
+	TimeBase       int      `help:"volcengine_*: base of the time in the URL: 2, 8, 10 or 16." placeholder:"10"`
+}
+
+func (o optionFlags) options() urlsign.Options {
+	return urlsign.Options{SignatureParam: o.ParamSignature, TimeParam: o.ParamTime, TimeBase: o.TimeBase, Fields: o.Fields}
 }
 
 func (c ruleCreateCmd) Run(e *env) error {
@@ -96,7 +138,7 @@ func (c ruleCreateCmd) Run(e *env) error {
 	}
 	return withApp(e, func(a *app) error {
 		r, err := a.access.CreateRule(e.ctx, access.NewRule{Domain: c.Domain, Vhost: c.Vhost, App: c.App, Scene: media.Scene(c.Scene),
-			Scheme: c.Scheme, Validity: c.Validity, Disabled: c.Disabled, Secret: secret})
+			Scheme: c.Scheme, Options: c.options(), Validity: c.Validity, Disabled: c.Disabled, Secret: secret})
 		if err != nil {
 			return err
 		}
@@ -167,7 +209,7 @@ func (c keyAddCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.print(keyJSON{k.ID, string(k.State), k.CreatedAt, k.LastUsed}, "KEY STATE", [][]string{{k.ID, string(k.State)}})
+		return e.print(toKeyJSON(k), "KEY STATE", [][]string{{k.ID, string(k.State)}})
 	})
 }
 

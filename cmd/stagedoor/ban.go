@@ -1,0 +1,90 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+type banCmd struct {
+	List   banListCmd   `cmd:"" help:"List bans, newest first."`
+	Add    banAddCmd    `cmd:"" help:"Refuse everybody who wants to publish or play a stream."`
+	Remove banRemoveCmd `cmd:"" help:"Let a stream run again."`
+}
+
+type banJSON struct {
+	Vhost     string    `json:"vhost"`
+	Domain    string    `json:"domain"`
+	App       string    `json:"app"`
+	Stream    string    `json:"stream"`
+	CreatedAt time.Time `json:"created_at"`
+	Until     time.Time `json:"until"`
+	Active    bool      `json:"active"`
+}
+
+type banListCmd struct {
+	Stream string `help:"Only streams with this in their name."`
+}
+
+// The longest list that is printed.
+const bansPrinted = 1000
+
+func (c banListCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error {
+		bans, _, err := a.access.Bans(e.ctx, access.BanFilter{Stream: c.Stream, Fuzzy: true, Descending: true, Limit: bansPrinted})
+		if err != nil {
+			return err
+		}
+		out, rows := make([]banJSON, len(bans)), make([][]string, len(bans))
+		for i, b := range bans {
+			out[i] = banJSON(b)
+			rows[i] = []string{orDash(b.Vhost), orDash(b.Domain), b.App, b.Stream, timeOrDash(&b.CreatedAt), timeOrDash(&b.Until), strconv.FormatBool(b.Active)}
+		}
+		return e.print(out, "VHOST DOMAIN APP STREAM CREATED UNTIL ACTIVE", rows)
+	})
+}
+
+// banTarget names a stream.
+type banTarget struct {
+	Stream string `arg:"" help:"Stream: name, or app/name."`
+	Domain string `help:"Host name that clients use, or vhost." xor:"where"`
+	Vhost  string `help:"Virtual host of the media server. Without a domain or vhost: the default one." xor:"where"`
+}
+
+func (t banTarget) ban(e *env) access.Ban {
+	b := access.Ban{Vhost: t.Vhost, Domain: t.Domain, App: e.cfg.App, Stream: t.Stream}
+	if i := strings.LastIndexByte(t.Stream, '/'); i >= 0 {
+		b.App, b.Stream = t.Stream[:i], t.Stream[i+1:]
+	}
+	if b.Vhost == "" && b.Domain == "" {
+		b.Vhost = media.DefaultVhost
+	}
+	return b
+}
+
+type banAddCmd struct {
+	banTarget
+	For time.Duration `help:"How long; the longest time of 90 days where it is not given." placeholder:"DURATION"`
+}
+
+func (c banAddCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error {
+		b := c.ban(e)
+		if c.For != 0 {
+			b.Until = time.Now().Add(c.For)
+		}
+		return a.access.Forbid(e.ctx, b)
+	})
+}
+
+type banRemoveCmd struct{ banTarget }
+
+func (c banRemoveCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error {
+		b := c.ban(e)
+		return a.access.Resume(e.ctx, b.Vhost, b.Domain, b.App, b.Stream)
+	})
+}
