@@ -8,16 +8,19 @@ SELECT * FROM token_keys ORDER BY created_at, kid;
 -- name: TokenKeyLockTable :exec
 LOCK TABLE token_keys IN SHARE ROW EXCLUSIVE MODE;
 
+-- What was only superseded may be revoked for good later, never the other way round.
 -- name: RevokedTokenInsert :exec
-INSERT INTO revoked_tokens (jti, username, revoked_at, expires_at)
-VALUES (@jti, @username, @now, @expires_at)
-ON CONFLICT (jti) DO NOTHING;
+INSERT INTO revoked_tokens (jti, username, revoked_at, expires_at, superseded)
+VALUES (@jti, @username, @now, @expires_at, @superseded)
+ON CONFLICT (jti) DO UPDATE
+SET superseded = false, expires_at = greatest(revoked_tokens.expires_at, EXCLUDED.expires_at)
+WHERE revoked_tokens.superseded AND NOT EXCLUDED.superseded;
 
 -- name: RevokedTokenByJTI :one
 SELECT * FROM revoked_tokens WHERE jti = @jti;
 
 -- name: RevokedTokenListLive :many
-SELECT jti, expires_at FROM revoked_tokens WHERE expires_at >= @since;
+SELECT jti, expires_at, superseded FROM revoked_tokens WHERE expires_at >= @since;
 
 -- name: RevokedTokenDeleteBefore :exec
 DELETE FROM revoked_tokens WHERE expires_at < @before;

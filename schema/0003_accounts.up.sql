@@ -35,6 +35,13 @@ CREATE INDEX refresh_tokens_family ON refresh_tokens (family_id);
 CREATE INDEX refresh_tokens_access ON refresh_tokens (access_jti);
 CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at);
 
+-- A refresh supersedes an access token: it opens nothing from then on, but what it
+-- has opened may go on, unlike what a log-out or a theft ends.
+ALTER TABLE revoked_tokens ADD COLUMN superseded boolean NOT NULL DEFAULT false;
+DROP TRIGGER revoked_tokens_announce ON revoked_tokens;
+CREATE TRIGGER revoked_tokens_announce AFTER INSERT OR UPDATE ON revoked_tokens
+    FOR EACH ROW EXECUTE FUNCTION announce('jti');
+
 -- With these, machines sign requests in the name of an account. The secret is
 -- needed in the clear to check a signature, so it is sealed and not hashed.
 CREATE TABLE access_keys (

@@ -149,10 +149,11 @@ type RefreshToken struct {
 }
 
 type RevokedToken struct {
-	JTI       string
-	Username  string
-	RevokedAt time.Time
-	ExpiresAt time.Time
+	JTI        string
+	Username   string
+	RevokedAt  time.Time
+	ExpiresAt  time.Time
+	Superseded bool
 }
 
 type Room struct {

@@ -11,22 +11,16 @@ import (
 )
 
 const refreshFamilyAccess = `-- name: RefreshFamilyAccess :many
-SELECT access_jti, access_expires_at FROM refresh_tokens
-WHERE family_id = $1 AND access_expires_at > $2
+SELECT access_jti, access_expires_at FROM refresh_tokens WHERE family_id = $1
 `
-
-type RefreshFamilyAccessParams struct {
-	FamilyID int64
-	Since    time.Time
-}
 
 type RefreshFamilyAccessRow struct {
 	AccessJTI       string
 	AccessExpiresAt time.Time
 }
 
-func (q *Queries) RefreshFamilyAccess(ctx context.Context, db DBTX, arg RefreshFamilyAccessParams) ([]RefreshFamilyAccessRow, error) {
-	rows, err := db.Query(ctx, refreshFamilyAccess, arg.FamilyID, arg.Since)
+func (q *Queries) RefreshFamilyAccess(ctx context.Context, db DBTX, familyID int64) ([]RefreshFamilyAccessRow, error) {
+	rows, err := db.Query(ctx, refreshFamilyAccess, familyID)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 const revokedTokenByJTI = `-- name: RevokedTokenByJTI :one
-SELECT jti, username, revoked_at, expires_at FROM revoked_tokens WHERE jti = $1
+SELECT jti, username, revoked_at, expires_at, superseded FROM revoked_tokens WHERE jti = $1
 `
 
 func (q *Queries) RevokedTokenByJTI(ctx context.Context, db DBTX, jti string) (RevokedToken, error) {
@@ -22,6 +22,7 @@ func (q *Queries) RevokedTokenByJTI(ctx context.Context, db DBTX, jti string) (R
 		&i.Username,
 		&i.RevokedAt,
 		&i.ExpiresAt,
+		&i.Superseded,
 	)
 	return i, err
 }
@@ -36,35 +37,41 @@ func (q *Queries) RevokedTokenDeleteBefore(ctx context.Context, db DBTX, before 
 }
 
 const revokedTokenInsert = `-- name: RevokedTokenInsert :exec
-INSERT INTO revoked_tokens (jti, username, revoked_at, expires_at)
-VALUES ($1, $2, $3, $4)
-ON CONFLICT (jti) DO NOTHING
+INSERT INTO revoked_tokens (jti, username, revoked_at, expires_at, superseded)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (jti) DO UPDATE
+SET superseded = false, expires_at = greatest(revoked_tokens.expires_at, EXCLUDED.expires_at)
+WHERE revoked_tokens.superseded AND NOT EXCLUDED.superseded
 `
 
 type RevokedTokenInsertParams struct {
-	JTI       string
-	Username  string
-	Now       time.Time
-	ExpiresAt time.Time
+	JTI        string
+	Username   string
+	Now        time.Time
+	ExpiresAt  time.Time
+	Superseded bool
 }
 
+// What was only superseded may be revoked for good later, never the other way round.
 func (q *Queries) RevokedTokenInsert(ctx context.Context, db DBTX, arg RevokedTokenInsertParams) error {
 	_, err := db.Exec(ctx, revokedTokenInsert,
 		arg.JTI,
 		arg.Username,
 		arg.Now,
 		arg.ExpiresAt,
+		arg.Superseded,
 	)
 	return err
 }
 
 const revokedTokenListLive = `-- name: RevokedTokenListLive :many
-SELECT jti, expires_at FROM revoked_tokens WHERE expires_at >= $1
+SELECT jti, expires_at, superseded FROM revoked_tokens WHERE expires_at >= $1
 `
 
 type RevokedTokenListLiveRow struct {
-	JTI       string
-	ExpiresAt time.Time
+	JTI        string
+	ExpiresAt  time.Time
+	Superseded bool
 }
 
 func (q *Queries) RevokedTokenListLive(ctx context.Context, db DBTX, since time.Time) ([]RevokedTokenListLiveRow, error) {
@@ -76,7 +83,7 @@ func (q *Queries) RevokedTokenListLive(ctx context.Context, db DBTX, since time.
 	items := []RevokedTokenListLiveRow{}
 	for rows.Next() {
 		var i RevokedTokenListLiveRow
-		if err := rows.Scan(&i.JTI, &i.ExpiresAt); err != nil {
+		if err := rows.Scan(&i.JTI, &i.ExpiresAt, &i.Superseded); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

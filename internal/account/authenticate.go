@@ -71,8 +71,9 @@ func (s *Service) Authenticate(ctx context.Context, token string) (Principal, er
 }
 
 // Holder returns who was given the access token of a session that is running:
-// it does not matter that the token has expired since, only whether it was
-// revoked, its account disabled or deleted, or the password changed. It never
+// it does not matter that the token has expired since, or that a refresh has
+// put another in its place, only whether it was revoked, its account disabled or
+// deleted, or the password changed. It never
 // asks the database. Errors are those of Authenticate without token_expired;
 // token_invalid is also said of an account that memory does not know, which is
 // deleted or too new.
@@ -81,7 +82,7 @@ func (s *Service) Holder(token string) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	if s.memory.isRevoked(v.tokenID) {
+	if r, revoked := s.memory.revocation(v.tokenID); revoked && !r.superseded {
 		return Principal{}, errTokenRevoked
 	}
 	h, ok := s.memory.account(v.account)
@@ -160,7 +161,7 @@ func tokenError(err error) error {
 
 // principal joins a verified token with the account as it is now.
 func (s *Service) principal(ctx context.Context, v verified, now time.Time) (Principal, error) {
-	if s.memory.isRevoked(v.tokenID) {
+	if _, revoked := s.memory.revocation(v.tokenID); revoked {
 		return Principal{}, errTokenRevoked
 	}
 	held, ok := s.memory.account(v.account)

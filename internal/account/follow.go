@@ -73,7 +73,7 @@ func (s *Service) loadRevoked(ctx context.Context, q pg.DB) error {
 		return pg.Err(err, nil)
 	}
 	for _, row := range rows {
-		s.memory.revoke(row.JTI, row.ExpiresAt)
+		s.memory.revoke(row.JTI, revocation{row.ExpiresAt, row.Superseded})
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func (s *Service) applyRevoked(ctx context.Context, q pg.DB, jti string) error {
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	s.memory.revoke(row.JTI, row.ExpiresAt)
+	s.memory.revoke(row.JTI, revocation{row.ExpiresAt, row.Superseded})
 	return nil
 }
 

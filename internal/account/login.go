@@ -208,7 +208,7 @@ func (s *Service) Logout(ctx context.Context, p Principal) error {
 	if err != nil {
 		return fmt.Errorf("log out: %w", pg.Err(err, nil))
 	}
-	s.memory.revoke(p.TokenID, until)
+	s.memory.revoke(p.TokenID, revocation{until: until})
 	return nil
 }
 

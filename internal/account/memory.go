@@ -32,13 +32,13 @@ type memory struct {
 	mu       sync.RWMutex
 	accounts map[string]held // by folded username
 	removed  map[string]removal
-	revoked  map[string]time.Time // token id -> its expiry
-	keys     map[string]heldKey   // access keys by id
+	revoked  map[string]revocation // by token id
+	keys     map[string]heldKey    // access keys by id
 	writes   uint64
 }
 
 func newMemory() *memory {
-	return &memory{accounts: map[string]held{}, removed: map[string]removal{}, revoked: map[string]time.Time{}, keys: map[string]heldKey{}}
+	return &memory{accounts: map[string]held{}, removed: map[string]removal{}, revoked: map[string]revocation{}, keys: map[string]heldKey{}}
 }
 
 func (m *memory) account(key string) (held, bool) {
@@ -48,11 +48,18 @@ func (m *memory) account(key string) (held, bool) {
 	return h, ok
 }
 
-func (m *memory) isRevoked(tokenID string) bool {
+// revocation is why a token is refused before its time.
+type revocation struct {
+	until time.Time
+	// superseded: by a refresh. It opens nothing any more, but ends nothing either.
+	superseded bool
+}
+
+func (m *memory) revocation(tokenID string) (revocation, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	_, ok := m.revoked[tokenID]
-	return ok
+	r, ok := m.revoked[tokenID]
+	return r, ok
 }
 
 // put keeps a row that was read or written after mark, unless a newer copy is
@@ -122,10 +129,14 @@ func (m *memory) replace(rows []db.Account, mark uint64) {
 	m.accounts = fresh
 }
 
-func (m *memory) revoke(tokenID string, expiresAt time.Time) {
+// revoke keeps the stricter of two revocations, as they may come in any order.
+func (m *memory) revoke(tokenID string, r revocation) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.revoked[tokenID] = expiresAt
+	if old, ok := m.revoked[tokenID]; ok && r.superseded && !old.superseded {
+		return
+	}
+	m.revoked[tokenID] = r
 }
 
 // forget drops the revocations that ended before revokedBefore, and removals
@@ -133,6 +144,6 @@ func (m *memory) revoke(tokenID string, expiresAt time.Time) {
 func (m *memory) forget(revokedBefore, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	maps.DeleteFunc(m.revoked, func(_ string, expiresAt time.Time) bool { return expiresAt.Before(revokedBefore) })
+	maps.DeleteFunc(m.revoked, func(_ string, r revocation) bool { return r.until.Before(revokedBefore) })
 	maps.DeleteFunc(m.removed, func(_ string, r removal) bool { return now.Sub(r.at) > removalKept })
 }

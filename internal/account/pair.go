@@ -123,7 +123,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Pair, error) {
 	if err != nil {
 		return Pair{}, fmt.Errorf("refresh: %w", pg.Err(err, nil))
 	}
-	s.memory.revoke(used.AccessJTI, used.AccessExpiresAt)
+	s.memory.revoke(used.AccessJTI, revocation{used.AccessExpiresAt, true})
 	s.memory.put(row, mark)
 	return p, nil
 }
@@ -170,19 +170,18 @@ func (s *Service) rotate(ctx context.Context, old db.RefreshTokenByHashRow, row 
 		if err := s.q.RefreshTokenInsert(ctx, tx, stored); err != nil {
 			return err
 		}
-		return s.revokeAccess(ctx, tx, row.Username, old.AccessJTI, old.AccessExpiresAt, now)
+		if old.AccessExpiresAt.Before(now.Add(-revokedSlack)) {
+			return nil
+		}
+		return s.q.RevokedTokenInsert(ctx, tx, db.RevokedTokenInsertParams{
+			JTI: old.AccessJTI, Username: row.Username, Now: now, ExpiresAt: old.AccessExpiresAt, Superseded: true,
+		})
 	})
 }
 
-func (s *Service) revokeAccess(ctx context.Context, tx pgx.Tx, username, jti string, expires, now time.Time) error {
-	if expires.Before(now.Add(-revokedSlack)) {
-		return nil
-	}
-	return s.q.RevokedTokenInsert(ctx, tx, db.RevokedTokenInsertParams{JTI: jti, Username: username, Now: now, ExpiresAt: expires})
-}
-
-// endFamily ends everything that came of the login of a refresh token. It
-// returns the refusal, or why it could not.
+// endFamily ends everything that came of the login of a refresh token, sessions
+// that its access tokens opened included. It returns the refusal, or why it
+// could not.
 func (s *Service) endFamily(ctx context.Context, t db.RefreshTokenByHashRow) error {
 	now := s.now()
 	var access []db.RefreshFamilyAccessRow
@@ -194,12 +193,17 @@ func (s *Service) endFamily(ctx context.Context, t db.RefreshTokenByHashRow) err
 		if row, err = s.q.AccountByID(ctx, tx, t.AccountID); err != nil {
 			return err
 		}
-		access, err = s.q.RefreshFamilyAccess(ctx, tx, db.RefreshFamilyAccessParams{FamilyID: t.FamilyID, Since: now.Add(-revokedSlack)})
-		if err != nil {
+		if access, err = s.q.RefreshFamilyAccess(ctx, tx, t.FamilyID); err != nil {
 			return err
 		}
-		for _, a := range access {
-			if err := s.revokeAccess(ctx, tx, row.Username, a.AccessJTI, a.AccessExpiresAt, now); err != nil {
+		for i := range access {
+			a := &access[i]
+			if a.AccessExpiresAt.Before(now) { // kept for the sessions that it opened
+				a.AccessExpiresAt = now
+			}
+			if err := s.q.RevokedTokenInsert(ctx, tx, db.RevokedTokenInsertParams{
+				JTI: a.AccessJTI, Username: row.Username, Now: now, ExpiresAt: a.AccessExpiresAt,
+			}); err != nil {
 				return err
 			}
 		}
@@ -212,7 +216,7 @@ func (s *Service) endFamily(ctx context.Context, t db.RefreshTokenByHashRow) err
 		return fmt.Errorf("end a login whose refresh token was used twice: %w", pg.Err(err, nil))
 	}
 	for _, a := range access {
-		s.memory.revoke(a.AccessJTI, a.AccessExpiresAt)
+		s.memory.revoke(a.AccessJTI, revocation{until: a.AccessExpiresAt})
 	}
 	s.log.WarnContext(ctx, "refresh token used twice, its login has ended", "username", row.Username)
 	return errTokenRevoked

@@ -175,6 +175,66 @@ func TestALostRaceDoesNotEndTheFamily(t *testing.T) {
 	wantErr(t, b.endFamily(t.Context(), seen), errs.Unauthorized, "token_revoked")
 }
 
+// A page that refreshes its token must not cut off the stream that it plays;
+// a stolen one must.
+func TestRefreshSupersedesAndReuseRevokes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := b.another(t)
+	await := other.follow(t)
+	b.create(t, "alice")
+	await("accounts")
+	p := b.pair(t, "alice")
+	running := func(want string) {
+		t.Helper()
+		for i, s := range []*bundle{b, other, b.another(t)} {
+			if i == 2 { // a process that starts now
+				if err := s.Reload(t.Context(), s.pool); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := s.Authenticate(t.Context(), p.Access.Value)
+			wantErr(t, err, errs.Unauthorized, "token_revoked")
+			if _, err = s.Holder(p.Access.Value); want != "" {
+				wantErr(t, err, errs.Unauthorized, want)
+			} else if err != nil {
+				t.Errorf("process %d: %v", i, err)
+			}
+		}
+	}
+	b.refresh(t, p.Refresh)
+	await("revoked_tokens")
+	running("")
+	if _, err := b.Refresh(t.Context(), p.Refresh); err == nil {
+		t.Fatal("a refresh token worked twice")
+	}
+	await("revoked_tokens")
+	await("revoked_tokens") // two access tokens
+	running("token_revoked")
+	b.memory.revoke(p.Access.id, revocation{b.clock.now(), true}) // late news
+	running("token_revoked")
+}
+
+func TestReuseEndsSessionsOfExpiredTokensToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.create(t, "alice")
+	p := b.pair(t, "alice")
+	b.clock.add(3 * time.Hour)
+	b.refresh(t, p.Refresh)
+	if _, err := b.Holder(p.Access.Value); err != nil {
+		t.Error(err)
+	}
+	_, err := b.Refresh(t.Context(), p.Refresh)
+	wantErr(t, err, errs.Unauthorized, "token_revoked")
+	b.clock.add(revokedSlack)
+	if err := b.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Holder(p.Access.Value)
+	wantErr(t, err, errs.Unauthorized, "token_revoked")
+}
+
 func TestTokensOfAPairAreNotInterchangeable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

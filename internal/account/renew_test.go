@@ -125,7 +125,7 @@ func TestHolderOfARunningSessionOutlivesExpiryOnly(t *testing.T) {
 	if p, err := hold(token); err != nil || p.MayPush("/live/x") {
 		t.Errorf("got %+v, %v", p, err)
 	}
-	b.memory.revoke(loggedOut.id, b.clock.now())
+	b.memory.revoke(loggedOut.id, revocation{until: b.clock.now()})
 	_, err := hold(loggedOut)
 	wantErr(t, err, errs.Unauthorized, "token_revoked")
 	b.update(t, "alice", Changes{Disabled: ptr(true)})
