@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/im/builtin": {"internal/im", "internal/urlsign"},
 	"internal/account":    {"gen/db", "internal/pg", "internal/seal", "internal/errs"},
 	"internal/node":       {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media"},
-	"internal/access":     {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
+	"internal/access":     {"internal/account", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
 	"internal/room":       {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
 	"internal/jump":       {"gen/db", "internal/pg", "internal/errs", "internal/account", "internal/room"},
 	"internal/ledger":     {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
@@ -46,6 +47,8 @@ type Config struct {
 	Rand   io.Reader
 	Log    *slog.Logger
 	Owners streamOwners
+	// Accounts say who holds an access token. Nil: none is known.
+	Accounts accounts
 	// App is the application of streams that name none.
 	App string
 	// PublishHost and PlayHost stand in for the host name of a client whose
@@ -78,6 +81,9 @@ const (
 
 // New returns a Service whose view is empty until Reload.
 func New(c Config) *Service {
+	if c.Accounts == nil {
+		c.Accounts = nobody{}
+	}
 	misses, err := lru.New[tokenHash, time.Time](missesKept)
 	if err != nil {
 		panic(err) // only for a size below one
@@ -91,11 +97,12 @@ func New(c Config) *Service {
 	}
 }
 
-// Decide answers an event that asks for a verdict. Only a live token of ours
-// that memory does not know costs a look-up in the database, and a bounded one;
-// where that fails the answer is TemporarilyUnavailable.
+// Decide answers an event that asks for a verdict. Only a token of ours that
+// memory does not know costs a look-up in the database, and a bounded one; where
+// that fails the answer is TemporarilyUnavailable.
 func (s *Service) Decide(ctx context.Context, now time.Time, e media.Event) Decision {
-	d := s.decide(now, e, false)
+	ask := func(token string) (account.Principal, error) { return s.Accounts.Authenticate(ctx, token) }
+	d := s.decide(now, e, false, ask)
 	if d.Reason == media.TokenUnknown {
 		learned, err := s.learnToken(ctx, now, e)
 		switch {
@@ -103,7 +110,7 @@ func (s *Service) Decide(ctx context.Context, now time.Time, e media.Event) Deci
 			s.Log.WarnContext(ctx, "token lookup failed", "error", err)
 			return deny(media.TemporarilyUnavailable)
 		case learned:
-			d = s.decide(now, e, false)
+			d = s.decide(now, e, false, ask)
 		}
 	}
 	if d.keyID != 0 {
@@ -115,5 +122,5 @@ func (s *Service) Decide(ctx context.Context, now time.Time, e media.Event) Deci
 // Recheck decides about a session that is already running: what has been
 // revoked since ends it, what has merely expired does not.
 func (s *Service) Recheck(now time.Time, e media.Event) Decision {
-	return s.decide(now, e, true)
+	return s.decide(now, e, true, s.Accounts.Holder)
 }

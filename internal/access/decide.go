@@ -14,16 +14,17 @@ type CredentialKind string
 
 // The kinds of credential that a session remembers.
 const (
-	ByLiveToken CredentialKind = "live_token"
-	BySignature CredentialKind = "signature"
-	ByPolicy    CredentialKind = "policy"
+	ByLiveToken   CredentialKind = "live_token"
+	ByAccessToken CredentialKind = "access_token"
+	BySignature   CredentialKind = "signature"
+	ByPolicy      CredentialKind = "policy"
 )
 
 // Credential is what admitted a client: enough to find its session again when
 // the credential is revoked, and no secret.
 type Credential struct {
 	Kind    CredentialKind
-	ID      string // live token id, or "rule id/key id"
+	ID      string // live token id, jti of an access token, or "rule id/key id"
 	Subject string // username, where the credential belongs to an account
 }
 
@@ -44,7 +45,7 @@ func deny(r media.Reason) Decision { return Decision{Reason: r} }
 // credential admits; when none is valid, the first bad one is the reason.
 // A recheck asks about a session that was admitted already, which expiry does
 // not end.
-func (s *Service) decide(now time.Time, e media.Event, recheck bool) Decision {
+func (s *Service) decide(now time.Time, e media.Event, recheck bool, ask holderOf) Decision {
 	scene := e.Scene()
 	if scene != media.Publish && scene != media.Play {
 		return deny(media.WrongScene)
@@ -62,7 +63,7 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool) Decision {
 		return deny(media.RoomEnded)
 	}
 	rule, ruled := s.ruleFor(scene, s.clientHost(scene, e.Host), e.Stream)
-	byToken := s.byToken(scene, e)
+	byToken := s.byToken(scene, e, ask)
 	if byToken.Allow {
 		return byToken
 	}
@@ -163,7 +164,7 @@ func hostName(host string) string {
 	return strings.ToLower(host)
 }
 
-// tokenOf reads the live token of a request. The alias of players counts only
+// tokenOf reads the live token or access token of a request. The alias of players counts only
 // at their door.
 func tokenOf(scene media.Scene, query string) (value string, found, conflict bool) {
 	value, found, conflict = urlsign.Param(query, "token")
@@ -173,14 +174,16 @@ func tokenOf(scene media.Scene, query string) (value string, found, conflict boo
 	return value, found, conflict
 }
 
-// byToken looks for a live token in the request.
-func (s *Service) byToken(scene media.Scene, e media.Event) Decision {
+// byToken looks for a live token or an access token in the request.
+func (s *Service) byToken(scene media.Scene, e media.Event, ask holderOf) Decision {
 	value, found, conflict := tokenOf(scene, e.Query)
 	switch {
 	case conflict:
 		return deny(media.CredentialConflict)
 	case !found:
 		return Decision{}
+	case isAccessToken(value):
+		return byAccessToken(scene, e, value, ask)
 	}
 	t, ok := s.view.token(hashToken(value))
 	switch {

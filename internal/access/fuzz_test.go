@@ -15,7 +15,7 @@ func FuzzDecide(f *testing.F) {
 	pub, view := sign(urlsign.Publish, "publish-secret", "x", urlsign.SignOptions{}), sign(urlsign.Play, "play-secret", "x", urlsign.SignOptions{})
 	for _, query := range []string{"", "token=tokenPub", "?token=tokenPub?token=tokenPub", "play_token=tokenPlay", pub, view, "token=&" + pub,
 		"sd=p2-1-k1-AAAAAAAAAAAAAAAAAAAAAA", "token=%", "token=%zz&sd=%00", "auth_key=1-0-0-d41d8cd98f00b204e9800998ecf8427e",
-		strings.Repeat("token=a&", 500), "token=" + strings.Repeat("%61", 2000), "&&&===???", "\x00\xff=token"} {
+		strings.Repeat("token=a&", 500), "token=eyJ.eyJ.A", "token=" + strings.Repeat("%61", 2000), "&&&===???", "\x00\xff=token"} {
 		for _, publishing := range []bool{true, false} {
 			f.Add(query, "x", "live", "push.example", "192.0.2.7", "rtmp", publishing)
 		}
@@ -27,8 +27,8 @@ func FuzzDecide(f *testing.F) {
 		if publishing {
 			e.Action, secrets = media.Publishing, []string{"tokenPub", strings.TrimPrefix(pub, "sd=")}
 		}
-		d := b.decide(start, e, false)
-		if again := b.decide(start, e, false); again != d {
+		d := b.decide(start, e, false, nobody{}.Holder)
+		if again := b.decide(start, e, false, nobody{}.Holder); again != d {
 			t.Fatalf("two answers: %+v and %+v", d, again)
 		}
 		if d.Reason == "" || d.Allow != (d.Reason == media.Allowed) {

@@ -203,6 +203,18 @@ func (s *spyDB) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, e
 	return s.DB.Query(ctx, sql, args...)
 }
 
+func (s *spyDB) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	s.statements.Add(1)
+	if s.down.Load() {
+		return lostRow{}
+	}
+	return s.DB.QueryRow(ctx, sql, args...)
+}
+
+type lostRow struct{}
+
+func (lostRow) Scan(...any) error { return errDown }
+
 func (s *spyDB) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
 	s.statements.Add(1)
 	if s.down.Load() {
