@@ -9,6 +9,3 @@ ON CONFLICT (room_id, stream) DO UPDATE SET
     live = excluded.live
 WHERE excluded.reported_at > known.reported_at
     OR (excluded.reported_at = known.reported_at AND (excluded.published > known.published OR excluded.ended > known.ended));
-
--- name: PushReportAnyLive :one
-SELECT EXISTS (SELECT 1 FROM push_reports WHERE room_id = @room_id AND live);

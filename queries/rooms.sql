@@ -81,8 +81,10 @@ SELECT id, status, (deleted_at IS NOT NULL)::boolean AS deleted FROM rooms
 WHERE meeting_id = @meeting_id AND anchor_id = @anchor_id
 FOR UPDATE;
 
+-- The CDN may still have a stream of the room.
 -- name: RoomLeaveAir :exec
-UPDATE rooms SET status = 0, updated_at = @now WHERE id = @id AND status = 1;
+UPDATE rooms SET status = 0, updated_at = @now
+WHERE id = @id AND status = 1 AND NOT EXISTS (SELECT 1 FROM push_reports r WHERE r.room_id = rooms.id AND r.live);
 
 -- name: RoomsClosed :many
 SELECT id FROM rooms WHERE status = 2 OR deleted_at IS NOT NULL;

@@ -9,17 +9,6 @@ import (
 	"context"
 )
 
-const pushReportAnyLive = `-- name: PushReportAnyLive :one
-SELECT EXISTS (SELECT 1 FROM push_reports WHERE room_id = $1 AND live)
-`
-
-func (q *Queries) PushReportAnyLive(ctx context.Context, db DBTX, roomID string) (bool, error) {
-	row := db.QueryRow(ctx, pushReportAnyLive, roomID)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const pushReportNote = `-- name: PushReportNote :execrows
 INSERT INTO push_reports AS known (room_id, stream, reported_at, published, ended, live)
 VALUES ($1, $2, $3, $4, NOT $4::boolean, $4)

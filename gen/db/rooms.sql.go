@@ -318,7 +318,8 @@ func (q *Queries) RoomInsert(ctx context.Context, db DBTX, arg RoomInsertParams)
 }
 
 const roomLeaveAir = `-- name: RoomLeaveAir :exec
-UPDATE rooms SET status = 0, updated_at = $1 WHERE id = $2 AND status = 1
+UPDATE rooms SET status = 0, updated_at = $1
+WHERE id = $2 AND status = 1 AND NOT EXISTS (SELECT 1 FROM push_reports r WHERE r.room_id = rooms.id AND r.live)
 `
 
 type RoomLeaveAirParams struct {
@@ -326,6 +327,7 @@ type RoomLeaveAirParams struct {
 	ID  string
 }
 
+// The CDN may still have a stream of the room.
 func (q *Queries) RoomLeaveAir(ctx context.Context, db DBTX, arg RoomLeaveAirParams) error {
 	_, err := db.Exec(ctx, roomLeaveAir, arg.Now, arg.ID)
 	return err

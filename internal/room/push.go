@@ -87,9 +87,6 @@ func (s *Service) applyReport(ctx context.Context, tx pgx.Tx, id string, st medi
 	if r.Live {
 		return s.WentLive(ctx, tx, id, now)
 	}
-	if live, err := s.q.PushReportAnyLive(ctx, tx, id); err != nil || live {
-		return err
-	}
 	if live, err := s.q.SessionPublishing(ctx, tx, db.SessionPublishingParams{App: st.App, Stream: st.Name}); err != nil || live {
 		return err
 	}

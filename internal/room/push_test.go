@@ -234,6 +234,22 @@ func TestACDNDoesNotEndWhatOurOwnMediaServerHas(t *testing.T) {
 	}
 }
 
+func TestOurOwnMediaServerDoesNotEndWhatTheCDNHas(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.create(t)
+	b.published(t, r.own())
+	b.report(t, report{r.ID, true, 1})
+	b.unpublished(t, r.own())
+	if got := b.get(t, r.ID).Status; got != On {
+		t.Errorf("status %d", got)
+	}
+	b.report(t, report{r.ID, false, 2})
+	if got := b.get(t, r.ID).Status; got != Prepare {
+		t.Errorf("status %d with nobody left", got)
+	}
+}
+
 func TestReportsAndTheAnchorAtOnceEndLegally(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

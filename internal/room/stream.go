@@ -58,7 +58,8 @@ func (s *Service) WentLive(ctx context.Context, tx pgx.Tx, id string, now time.T
 	return err
 }
 
-// LeftAir takes a locked room off air because nobody publishes its stream.
+// LeftAir takes a locked room off air because nobody publishes its stream, unless
+// the vendor's CDN has one of its streams; see ReportPush.
 func (s *Service) LeftAir(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
 	return s.q.RoomLeaveAir(ctx, tx, db.RoomLeaveAirParams{ID: id, Now: now})
 }

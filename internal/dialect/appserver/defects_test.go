@@ -8,13 +8,12 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 // The defects of the older servers of this API, by their numbers in the
-// reference, as far as they concern operations of this dialect. Those of the
-// jump URL and of the CDN callback (10 to 14, 17) belong to operations that are
-// not served, those of configuration and CORS (2, 12, 21) to other packages;
-// 6, 8, 16, 19, 22 to 24 and 34 have tests beside the operations they are about.
+// reference. Those of configuration and CORS (2, 21) have tests in other
+// packages; 6, 8, 19, 22 to 24 and 34 beside the operations they are about.
 func TestDefectsOfOlderServersAreNotCopied(t *testing.T) {
 	t.Parallel()
 	for name, check := range map[string]func(*testing.T, *bench){
@@ -23,7 +22,14 @@ func TestDefectsOfOlderServersAreNotCopied(t *testing.T) {
 		"4 a missing room is missed before rights are":         defect4,
 		"5 updates are for the owner and show its URLs only":   defect5,
 		"7 no name and no header makes anybody an anchor":      defect7,
+		"10 co-streaming tokens are of rooms and callers":      defect10,
+		"11 a jump link is its anchor's, once":                 defect11,
+		"12 a jump link names the configured server":           defect12,
+		"13 a meeting is matched as a whole":                   defect13,
+		"14 only the anchor's stream moves a room":             defect14,
 		"15 a callback does not wake an ended room":            defect15,
+		"16 late and repeated reports change nothing":          defect16,
+		"17 a report's signature ends":                         defect17,
 		"18 no token, password or signed URL is logged":        defect18,
 		"20 no success is empty or null":                       defect20,
 		"25 and 26 reading a room asks no message service":     defect26,
@@ -89,10 +95,86 @@ func defect7(t *testing.T, b *bench) {
 	}
 }
 
+func defect10(t *testing.T, b *bench) {
+	b.send(t, rtcPath, b.bob, `{"room_id":"0a7656c4-c01b-424d-9882-a8bf44bd3a4b"}`).want(t, 404)
+	meeting := b.createLink(t).MeetingID
+	b.send(t, rtcPath, b.bob, `{"room_id":"`+meeting+`","user_id":"alice"}`).want(t, 403)
+	got := b.send(t, rtcPath, b.bob, `{"room_id":"`+meeting+`","user_id":null}`).want(t, 200)
+	if got.object["auth_token"] != urlsign.RTCToken(rtcAppID, rtcAppKey, meeting, "bob", "", int64(got.object["timestamp"].(float64))) {
+		t.Errorf("not the caller's: %s", got.Body)
+	}
+}
+
+func defect11(t *testing.T, b *bench) {
+	id := b.create(t, "").ID
+	b.send(t, jumpPath, b.bob, `{"live_id":"`+id+`","user_id":"bob"}`).want(t, 403)
+	_, q := b.link(t, id, `,"user_name":"bob"`)
+	login := b.verify(t, q, `,"user_name":"bob"`).want(t, 200).object["loginToken"].(string)
+	if p, err := b.accounts.Authenticate(t.Context(), login); err != nil || p.Username != "alice" {
+		t.Errorf("logs in as %q: %v", p.Username, err)
+	}
+	b.verify(t, q, `,"user_name":"bob"`).want(t, 401)
+}
+
+func defect12(t *testing.T, b *bench) {
+	r := dialecttest.JSON(jumpPath, b.alice, `{"live_id":"`+b.create(t, "").ID+`"}`)
+	r.Header["X-Forwarded-Host"], r.Header["X-Forwarded-Proto"], r.Header["Forwarded"] = "evil.example.com", "http", "host=evil.example.com"
+	if got := b.do(t, t.Context(), r).want(t, 200); !strings.Contains(string(got.Body), "app_server=https%3A%2F%2Flive.example.com\\u0026") {
+		t.Errorf("%s", got.Body)
+	}
+}
+
+func defect13(t *testing.T, b *bench) {
+	rooms := []wireRoom{b.createLink(t), b.createLink(t)}
+	for _, r := range rooms {
+		for _, meeting := range []string{r.MeetingID[:8], "0", r.MeetingID + "0", strings.ToUpper(r.MeetingID)} {
+			b.push(t, "publish", rtcAppID+"_"+meeting+"_alice_camera", b.clock.now()).want(t, 200)
+		}
+	}
+	b.push(t, "publish", rtcAppID+"_"+rooms[1].MeetingID+"_alice_camera", b.clock.now()).want(t, 200)
+	for i, r := range rooms {
+		if got := b.get(t, b.alice, r.ID).Status; got != i {
+			t.Errorf("room %d is in %d", i, got)
+		}
+	}
+}
+
+func defect14(t *testing.T, b *bench) {
+	r := b.createLink(t)
+	b.push(t, "publish", rtcAppID+"_"+r.MeetingID+"_bob_camera", b.clock.now()).want(t, 200)
+	if got := b.get(t, b.alice, r.ID).Status; got != 0 {
+		t.Errorf("status %d", got)
+	}
+}
+
+func defect16(t *testing.T, b *bench) {
+	id, at := b.create(t, "").ID, b.clock.now()
+	for _, step := range []struct {
+		action string
+		after  time.Duration
+	}{{"publish", 5}, {"publish_done", 4}, {"publish", 5}, {"publish_done", 4}} {
+		b.push(t, step.action, id, at.Add(step.after*time.Second)).want(t, 200)
+		if got := b.get(t, b.alice, id).Status; got != 1 {
+			t.Errorf("status %d after %v", got, step)
+		}
+	}
+}
+
+func defect17(t *testing.T, b *bench) {
+	id := b.create(t, "").ID
+	seen := b.pushReport("GET", "publish", id, b.clock.now(), nil)
+	b.clock.advance(301 * time.Second)
+	b.do(t, t.Context(), seen).want(t, 403)
+	if got := b.get(t, b.alice, id).Status; got != 0 {
+		t.Errorf("status %d", got)
+	}
+}
+
 func defect15(t *testing.T, b *bench) {
 	id := b.create(t, "").ID
 	b.act(t, "stop", b.alice, id).want(t, 200)
 	b.stream(t, id, true)
+	b.push(t, "publish", id, b.clock.now()).want(t, 200)
 	if got := b.get(t, b.alice, id).Status; got != 2 {
 		t.Errorf("status %d", got)
 	}
