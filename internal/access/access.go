@@ -2,8 +2,10 @@
 //
 // The decision itself is a pure function over a view in memory (decide.go); no
 // database is on its path. The rest of the package is what that view is made
-// of: auth rules (rule.go) with their signing keys (key.go), live tokens
-// (token.go) and the rooms that have ended (view.go). The view follows the
+// of: auth rules (rule.go, and whole.go as cloud APIs write them) with their
+// signing keys (key.go), compiled for the decision (compile.go); live tokens
+// (token.go); banned streams (ban.go); and the rooms that have ended (view.go).
+// The view follows the
 // database through pg.Feed; a change made by this process is in its view before
 // the call returns.
 package access

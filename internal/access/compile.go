@@ -1,6 +1,7 @@
 package access
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -14,10 +15,9 @@ import (
 
 // rule is an auth rule as the decision uses it.
 type rule struct {
+	ruleKey
 	id         int64
 	idText     string
-	domain     string
-	vhost      string
 	enabled    bool
 	validity   time.Duration
 	signScheme urlsign.Scheme // nil, as is signKey, without an active key
@@ -82,14 +82,14 @@ func keyOf(row db.AuthRule) ruleKey {
 // compile turns rows into what the decision uses. The active key comes first,
 // so that the usual request matches at once.
 func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) {
-	r := &rule{id: row.ID, idText: strconv.FormatInt(row.ID, 10), domain: row.Domain, vhost: row.Vhost, enabled: row.Enabled,
+	r := &rule{ruleKey: keyOf(row), id: row.ID, idText: strconv.FormatInt(row.ID, 10), enabled: row.Enabled,
 		validity: time.Duration(row.ValidSeconds) * time.Second}
-	own, err := kindOf(row.Scheme, row.Options)
-	if err == nil {
-		_, err = urlsign.New(own.scheme, own.options)
+	own, ownErr := kindOf(row.Scheme, row.Options)
+	if ownErr == nil {
+		_, ownErr = urlsign.New(own.scheme, own.options)
 	}
-	if err != nil {
-		s.unknownScheme(r, row.Scheme, err)
+	if ownErr != nil {
+		s.unknownScheme(r, row.Scheme, ownErr)
 	}
 	c := compiler{rule: r, kinds: make([]kind, 0, 1)}
 	for _, k := range activeFirst(keys) {
@@ -97,7 +97,7 @@ func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) 
 		if err != nil {
 			return nil, fmt.Errorf("rule %d key %s: %w", row.ID, k.Kid, err)
 		}
-		of := own
+		of, err := own, ownErr
 		if k.Scheme != "" {
 			of, err = kindOf(k.Scheme, k.Options)
 		}
@@ -107,6 +107,9 @@ func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) 
 		if err != nil {
 			s.unknownScheme(r, of.scheme, err)
 		}
+	}
+	if r.signScheme != nil {
+		r.signKey = &r.groups[0].keys[0]
 	}
 	return r, nil
 }
@@ -147,8 +150,8 @@ func (c *compiler) add(k db.SigningKey, of kind, secret []byte) error {
 	case KeyRevoked:
 		g.revoked = append(g.revoked, key)
 		return nil
-	case KeyActive:
-		r.signScheme, r.signKey = g.scheme, &key
+	case KeyActive: // the first one that is added
+		r.signScheme = g.scheme
 	}
 	g.keys = append(g.keys, key)
 	return nil
@@ -191,6 +194,8 @@ func optionsFromRow(text []byte) (o urlsign.Options, err error) {
 	if len(text) == 0 || string(text) == "{}" {
 		return o, nil
 	}
-	err = json.Unmarshal(text, &o)
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	err = d.Decode(&o)
 	return o, err
 }

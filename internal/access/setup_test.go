@@ -121,7 +121,7 @@ func (b *bundle) putRule(t testing.TB, row db.AuthRule, keys ...db.SigningKey) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.view.putRule(keyOf(row), r)
+	b.view.putRule(r)
 }
 
 func key(id int64, kid, secret string, state KeyState) db.SigningKey {

@@ -19,7 +19,7 @@ import (
 type view struct {
 	mu    sync.RWMutex
 	rules map[ruleKey]*rule
-	byID  map[int64]ruleKey
+	byID  map[int64]*rule
 	// vhostRules counts the rules of a vhost: mostly there is none to look for.
 	vhostRules int
 	tokens     map[tokenHash]liveToken
@@ -53,7 +53,7 @@ func newView() *view {
 
 func (v *view) clear() {
 	v.rules = map[ruleKey]*rule{}
-	v.byID = map[int64]ruleKey{}
+	v.byID = map[int64]*rule{}
 	v.vhostRules = 0
 	v.tokens = map[tokenHash]liveToken{}
 	v.pairs = map[int64][2]tokenHash{}
@@ -120,26 +120,23 @@ func (v *view) roomClosed(id string) bool {
 	return ok
 }
 
-func (v *view) putRule(k ruleKey, r *rule) {
-	if _, there := v.rules[k]; !there && k.vhost != "" {
+func (v *view) putRule(r *rule) {
+	if _, there := v.rules[r.ruleKey]; !there && r.vhost != "" {
 		v.vhostRules++
 	}
-	v.rules[k] = r
-	v.byID[r.id] = k
+	v.rules[r.ruleKey] = r
+	v.byID[r.id] = r
 }
 
 // dropRule leaves a newer rule of the same place alone.
 func (v *view) dropRule(id int64) {
-	k, ok := v.byID[id]
-	if !ok {
-		return
-	}
+	r, ok := v.byID[id]
 	delete(v.byID, id)
-	if r := v.rules[k]; r == nil || r.id != id {
+	if !ok || v.rules[r.ruleKey] != r {
 		return
 	}
-	delete(v.rules, k)
-	if k.vhost != "" {
+	delete(v.rules, r.ruleKey)
+	if r.vhost != "" {
 		v.vhostRules--
 	}
 }
@@ -222,7 +219,7 @@ func (s *Service) fill(ctx context.Context, d db.DBTX, v *view) error {
 		if err != nil {
 			return err
 		}
-		v.putRule(keyOf(row), r)
+		v.putRule(r)
 	}
 	tokens, err := s.q.LiveTokenAccessAll(ctx, d, s.Now().Add(-revokedKept))
 	if err != nil {
@@ -348,7 +345,7 @@ func (s *Service) applyRule(ctx context.Context, d db.DBTX, id int64) error {
 	s.view.mu.Lock()
 	defer s.view.mu.Unlock()
 	s.view.dropRule(id)
-	s.view.putRule(keyOf(row), r)
+	s.view.putRule(r)
 	return nil
 }
 

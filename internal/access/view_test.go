@@ -201,7 +201,7 @@ func TestReloadReplacesTheWholeView(t *testing.T) {
 		if err := s.Reload(t.Context(), b.pool); err != nil {
 			t.Fatal(err)
 		}
-		if len(s.view.rules) != 1 || len(s.view.byID) != 1 || s.view.byID[kept.ID] != (ruleKey{scene: media.Play}) {
+		if len(s.view.rules) != 1 || len(s.view.byID) != 1 || s.view.byID[kept.ID].ruleKey != (ruleKey{scene: media.Play}) {
 			t.Errorf("rules %v", s.view.byID)
 		}
 		if len(s.view.pairs) != 2 || len(s.view.tokens) != 4 {

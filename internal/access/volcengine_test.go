@@ -213,6 +213,19 @@ func TestAKeyOfAnUnknownSchemeStopsNoOther(t *testing.T) {
 	b.reason(t, play("x", ""), media.NoCredential)
 }
 
+// Options that this release cannot read must not be read by halves.
+func TestARuleOfUnknownOptionsAdmitsNobody(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{`{"time_param": "volcTime", "salt": "x"}`, `{"time_base": "10"}`, `[]`, `{"time_base": 10, "time_base": []}`} {
+		b := pure(t)
+		b.putRule(t, db.AuthRule{ID: 1, Scene: "play", Scheme: "volcengine_b", Enabled: false, Options: []byte(options)}, key(1, "k1", "known-secret", KeyActive))
+		b.reason(t, play("x", queryOf(t, typeB("known-secret"))), media.NoCredential)
+		if q := b.SignQuery(media.Play, "", stream("x"), "/live/x", start); q != "" {
+			t.Errorf("%s signs %s", options, q)
+		}
+	}
+}
+
 // What a client sends under rules of a cloud vendor's kind is admitted only
 // with a hash that one of the secrets made for the names that it is asked for.
 func FuzzDecideUnderVolcengineRules(f *testing.F) {
