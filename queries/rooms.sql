@@ -67,7 +67,7 @@ UPDATE rooms SET vod_id = @vod_id WHERE id = @id AND vod_id = '';
 
 -- name: RoomLike :one
 UPDATE rooms SET like_count = like_count + @likes WHERE chat_id = @chat_id AND deleted_at IS NULL
-RETURNING like_count;
+RETURNING like_count, anchor_id, im_servers;
 
 -- Locks the room of a stream, so that stopping it and publishing to it happen
 -- one after the other.

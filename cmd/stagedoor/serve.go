@@ -67,6 +67,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 		return fmt.Errorf("load the view: %w", err)
 	}
 	background.Go(func() { a.ledger.Run(work) })
+	background.Go(func() { a.rooms.Run(work) })
 	background.Go(func() { a.chores(work) })
 
 	draining := &drain{busy: map[net.Conn]struct{}{}}

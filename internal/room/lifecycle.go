@@ -199,9 +199,13 @@ func (s *Service) Like(ctx context.Context, chatID string, n int) (int64, error)
 	if n < 1 || n > maxLikes {
 		return 0, errs.InvalidField("like_count", "like_count is between 1 and 10000")
 	}
-	total, err := s.q.RoomLike(ctx, s.DB, db.RoomLikeParams{ChatID: chatID, Likes: int64(n)})
+	row, err := s.q.RoomLike(ctx, s.DB, db.RoomLikeParams{ChatID: chatID, Likes: int64(n)})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, errNotFound
 	}
-	return total, pg.Err(err, nil)
+	if err != nil {
+		return 0, pg.Err(err, nil)
+	}
+	s.cheer(chatID, row, int64(n))
+	return row.LikeCount, nil
 }

@@ -69,6 +69,9 @@ type question func(ctx context.Context, p *page)
 func (s *Service) ask(ctx context.Context, caller string, rooms []Room) []remote {
 	var questions []question
 	for i, r := range rooms {
+		if r.gone { // and its groups with it
+			continue
+		}
 		questions = append(questions, s.counterQuestions(i, r)...)
 		questions = append(questions, s.libraryQuestions(i, r)...)
 		if len(rooms) == 1 { // lists show what is on record

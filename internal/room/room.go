@@ -62,6 +62,7 @@ type Room struct {
 	IMServers            []string
 	Muted                bool // everybody but the anchor is silent in the message groups
 	Likes                int64
+	gone                 bool // it is being deleted
 	CreatedAt, UpdatedAt time.Time
 	StartedAt, StoppedAt *time.Time
 }
@@ -111,6 +112,7 @@ type Service struct {
 	q          *db.Queries
 	figures    *memo[im.Statistics]
 	recordedAt *memo[recorded]
+	cheers     cheers
 }
 
 // New returns a Service.
@@ -141,7 +143,7 @@ func (s *Service) Get(ctx context.Context, id string) (Room, error) {
 
 func fromRow(r db.Room) (Room, error) {
 	room := Room{ID: r.ID, App: r.App, Title: r.Title, Notice: r.Notice, CoverURL: r.CoverURL, AnchorID: r.AnchorID, AnchorNick: r.AnchorNick,
-		Extends: r.Extends, Status: Status(r.Status), Mode: int(r.Mode), ChatID: r.ChatID, IMServers: r.IMServers, Muted: r.Muted, VODID: r.VodID, Likes: r.LikeCount,
+		Extends: r.Extends, Status: Status(r.Status), Mode: int(r.Mode), ChatID: r.ChatID, IMServers: r.IMServers, Muted: r.Muted, VODID: r.VodID, gone: r.DeletedAt != nil, Likes: r.LikeCount,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, StartedAt: r.StartedAt, StoppedAt: r.StoppedAt}
 	if r.MeetingID != nil {
 		room.MeetingID = *r.MeetingID
