@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -88,7 +89,7 @@ func (s *Service) gather(ctx context.Context, n int, questions []question) []rem
 	if len(questions) == 0 {
 		return p.answers
 	}
-	waiting, cancel := context.WithTimeout(ctx, pageBudget)
+	waiting, cancel := context.WithTimeout(ctx, cmp.Or(s.PageBudget, pageBudget))
 	defer cancel()
 	var workers errgroup.Group
 	workers.SetLimit(pageWorkers)

@@ -101,6 +101,9 @@ type Config struct {
 	Signer  signer
 	Nodes   nodes
 	Links   LinkConfig
+	// PageBudget is how long a page waits for what providers know of its rooms.
+	// Zero: two and a half seconds.
+	PageBudget time.Duration
 	// PushKey signs what the vendor's CDN reports of pushed streams. Without one
 	// no report is believed.
 	PushKey string
