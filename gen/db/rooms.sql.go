@@ -335,7 +335,7 @@ func (q *Queries) RoomLeaveAir(ctx context.Context, db DBTX, arg RoomLeaveAirPar
 
 const roomLike = `-- name: RoomLike :one
 UPDATE rooms SET like_count = like_count + $1 WHERE chat_id = $2 AND deleted_at IS NULL
-RETURNING like_count
+RETURNING like_count, anchor_id, im_servers
 `
 
 type RoomLikeParams struct {
@@ -343,11 +343,17 @@ type RoomLikeParams struct {
 	ChatID string
 }
 
-func (q *Queries) RoomLike(ctx context.Context, db DBTX, arg RoomLikeParams) (int64, error) {
+type RoomLikeRow struct {
+	LikeCount int64
+	AnchorID  string
+	IMServers []string
+}
+
+func (q *Queries) RoomLike(ctx context.Context, db DBTX, arg RoomLikeParams) (RoomLikeRow, error) {
 	row := db.QueryRow(ctx, roomLike, arg.Likes, arg.ChatID)
-	var like_count int64
-	err := row.Scan(&like_count)
-	return like_count, err
+	var i RoomLikeRow
+	err := row.Scan(&i.LikeCount, &i.AnchorID, &i.IMServers)
+	return i, err
 }
 
 const roomPage = `-- name: RoomPage :many

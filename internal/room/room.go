@@ -115,12 +115,13 @@ type Service struct {
 	q          *db.Queries
 	figures    *memo[im.Statistics]
 	recordedAt *memo[recorded]
-	cheers     cheers
+	cheers     *cheers
 }
 
 // New returns a Service.
 func New(c Config) *Service {
-	return &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout)}
+	return &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout),
+		cheers: &cheers{}}
 }
 
 var (
