@@ -14,7 +14,7 @@ SELECT * FROM access_key_holders;
 -- name: AccessKeyList :many
 SELECT * FROM access_key_holders
 WHERE @username::text = '' OR lower(username) = lower(@username::text)
-ORDER BY lower(username), created_at, id
+ORDER BY lower(username) COLLATE "C", created_at, id
 LIMIT @row_limit;
 
 -- A key is revoked once, and keeps the time of it.

@@ -14,8 +14,8 @@ SELECT * FROM accounts WHERE lower(username) = lower(@username);
 
 -- name: AccountListAfter :many
 SELECT * FROM accounts
-WHERE lower(username) > lower(@after)
-ORDER BY lower(username)
+WHERE lower(username) COLLATE "C" > lower(@after)
+ORDER BY lower(username) COLLATE "C"
 LIMIT @max_rows;
 
 -- name: AccountByID :one

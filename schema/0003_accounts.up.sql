@@ -7,6 +7,9 @@ UPDATE accounts SET push_rights = '*', pull_rights = '*',
     updated_at = greatest(now(), updated_at + interval '1 microsecond')
 WHERE admin;
 
+-- Lists are in byte order, whatever the collation of the database.
+CREATE INDEX accounts_by_name ON accounts (lower(username) COLLATE "C");
+
 -- Each login with a pair of tokens starts a family, and each refresh adds a token
 -- to it. Using a token twice ends the family: it goes with all of its tokens, and
 -- the access tokens issued along with them are revoked.

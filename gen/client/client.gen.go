@@ -3414,7 +3414,8 @@ type ClientInterface interface {
 	// Logout End the caller's access token
 	//
 	// Revokes the token that this request carries, on every process, whichever dialect issued
-	// it. Other tokens of the account stay valid. The request has no body.
+	// it, and with it the refresh token and all other tokens of the same login. Tokens of other
+	// logins of the account stay valid. The request has no body.
 	//
 	// Corresponds with POST /api/v1/logout (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4941,7 +4942,8 @@ func (c *Client) VerifyAuthToken(ctx context.Context, body VerifyAuthTokenJSONRe
 // Logout End the caller's access token
 //
 // Revokes the token that this request carries, on every process, whichever dialect issued
-// it. Other tokens of the account stay valid. The request has no body.
+// it, and with it the refresh token and all other tokens of the same login. Tokens of other
+// logins of the account stay valid. The request has no body.
 //
 // Corresponds with POST /api/v1/logout (the `Logout` operationId).
 func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -8762,7 +8764,8 @@ type ClientWithResponsesInterface interface {
 	// LogoutWithResponse End the caller's access token
 	//
 	// Revokes the token that this request carries, on every process, whichever dialect issued
-	// it. Other tokens of the account stay valid. The request has no body.
+	// it, and with it the refresh token and all other tokens of the same login. Tokens of other
+	// logins of the account stay valid. The request has no body.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -15662,7 +15665,8 @@ func (c *ClientWithResponses) VerifyAuthTokenWithResponse(ctx context.Context, b
 // LogoutWithResponse End the caller's access token
 //
 // Revokes the token that this request carries, on every process, whichever dialect issued
-// it. Other tokens of the account stay valid. The request has no body.
+// it, and with it the refresh token and all other tokens of the same login. Tokens of other
+// logins of the account stay valid. The request has no body.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -77,7 +77,7 @@ func (q *Queries) AccessKeyInsert(ctx context.Context, db DBTX, arg AccessKeyIns
 const accessKeyList = `-- name: AccessKeyList :many
 SELECT id, account_id, username, secret_sealed, comment, created_at, revoked_at, last_used_at FROM access_key_holders
 WHERE $1::text = '' OR lower(username) = lower($1::text)
-ORDER BY lower(username), created_at, id
+ORDER BY lower(username) COLLATE "C", created_at, id
 LIMIT $2
 `
 

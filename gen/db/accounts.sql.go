@@ -165,8 +165,8 @@ func (q *Queries) AccountInsert(ctx context.Context, db DBTX, arg AccountInsertP
 
 const accountListAfter = `-- name: AccountListAfter :many
 SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights FROM accounts
-WHERE lower(username) > lower($1)
-ORDER BY lower(username)
+WHERE lower(username) COLLATE "C" > lower($1)
+ORDER BY lower(username) COLLATE "C"
 LIMIT $2
 `
 

@@ -51,6 +51,29 @@ func FuzzAuthenticate(f *testing.F) {
 	})
 }
 
+// Whatever arrives as the id of a key or as a refresh token, without a database.
+func FuzzReferences(f *testing.F) {
+	s := fuzzService(f)
+	known := "AKSD" + strings.Repeat("7", keyIDRandom)
+	s.memory.putKey(known, heldKey{account: "alice", accountID: 1, secret: []byte("secret")})
+	for _, id := range []string{known, "", "AKSD", strings.ToLower(known), known + "A", "AKSD\x00", strings.Repeat("A", 43), "é", "\xff"} {
+		f.Add(id)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		secret, p, err := s.KeyHolder(t.Context(), value)
+		if err == nil {
+			if value != known || p.Username != "alice" {
+				t.Fatalf("%q is a key of %q", value, p.Username)
+			}
+		} else if k := errs.KindOf(err); secret != nil || p != (Principal{}) || k != errs.Unauthorized && k != errs.Unavailable {
+			t.Fatalf("key %q: got %v", value, err)
+		}
+		if _, err := s.Refresh(t.Context(), value); errs.KindOf(err) != errs.Unauthorized && errs.KindOf(err) != errs.Unavailable {
+			t.Fatalf("refresh token %q: got %v", value, err)
+		}
+	})
+}
+
 // fuzzService has one fixed key, one account, and a database that is down. Its
 // token ids are fixed too, as a fuzzing worker must accept exactly what the
 // coordinator mutates.

@@ -187,39 +187,35 @@ func (s *Service) newTokenID() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(raw[:]), nil
 }
 
-// Logout revokes the principal's token, and the refresh token issued along with
-// it: here before it returns, on other processes when the change reaches them.
+// Logout revokes the principal's token and whatever else came of the same login,
+// its refresh token above all: here before it returns, on other processes when the
+// change reaches them.
 func (s *Service) Logout(ctx context.Context, p Principal) error {
 	if p.TokenID == "" {
 		return errTokenInvalid
 	}
-	until := p.ExpiresAt
+	now, own := s.now(), access{p.TokenID, p.ExpiresAt}
 	if !p.pair {
-		until = until.Add(MaxRenewal) // while Renew could ask
+		own.expires = own.expires.Add(MaxRenewal) // while Renew could ask
 	}
+	ended := []access{own}
 	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) error {
-		if p.pair {
-			if err := s.endFamilyOf(ctx, tx, p.TokenID); err != nil {
+		family, err := s.q.RefreshFamilyByAccess(ctx, tx, p.TokenID)
+		switch {
+		case err == nil:
+			rest, err := s.endFamily(ctx, tx, family, p.Username, now)
+			ended = append(ended, rest...)
+			if err != nil && !errors.Is(err, pgx.ErrNoRows) { // none: ended meanwhile
 				return err
 			}
+		case !errors.Is(err, pgx.ErrNoRows):
+			return err
 		}
-		return s.q.RevokedTokenInsert(ctx, tx, db.RevokedTokenInsertParams{JTI: p.TokenID, Username: p.Username, Now: s.now(), ExpiresAt: until})
+		return s.revoke(ctx, tx, own, p.Username, now)
 	})
 	if err != nil {
 		return fmt.Errorf("log out: %w", pg.Err(err, nil))
 	}
-	s.memory.revoke(p.TokenID, revocation{until: until})
+	s.refuse(ended)
 	return nil
-}
-
-// endFamilyOf deletes the family of the pair that the access token belongs to.
-func (s *Service) endFamilyOf(ctx context.Context, tx pgx.Tx, tokenID string) error {
-	family, err := s.q.RefreshFamilyByAccess(ctx, tx, tokenID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.q.RefreshFamilyDelete(ctx, tx, family)
 }

@@ -124,7 +124,7 @@ func (s *Service) CountAccounts(ctx context.Context) (int64, error) {
 }
 
 // List returns up to limit accounts (1 to 500; otherwise 500) in order of their
-// names, starting behind the name after.
+// names, byte by byte in lower case, starting behind the name after.
 func (s *Service) List(ctx context.Context, after string, limit int) ([]Account, error) {
 	if after != "" && !validUsername(after) {
 		return nil, errs.InvalidField("after", "not a username")

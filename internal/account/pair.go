@@ -112,7 +112,7 @@ func (s *Service) Refresh(ctx context.Context, refresh string) (Pair, error) {
 		return Pair{}, fmt.Errorf("refresh: %w", pg.Err(err, nil))
 	}
 	if used.UsedAt != nil {
-		return Pair{}, s.endFamily(ctx, used)
+		return Pair{}, s.reuse(ctx, used)
 	}
 	now, mark := s.now(), s.memory.mark()
 	row, err := s.refreshable(ctx, used, now)
@@ -179,35 +179,16 @@ func (s *Service) rotate(ctx context.Context, old db.RefreshTokenByHashRow, row 
 	})
 }
 
-// endFamily ends everything that came of the login of a refresh token, sessions
-// that its access tokens opened included. It returns the refusal, or why it
-// could not.
-func (s *Service) endFamily(ctx context.Context, t db.RefreshTokenByHashRow) error {
-	now := s.now()
-	var access []db.RefreshFamilyAccessRow
+// reuse ends everything that came of the login of a refresh token that was used
+// twice. It returns the refusal, or why it could not.
+func (s *Service) reuse(ctx context.Context, t db.RefreshTokenByHashRow) error {
+	var ended []access
 	var row db.Account
 	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
-		if _, err = s.q.RefreshFamilyLock(ctx, tx, t.FamilyID); err != nil {
-			return err
+		if row, err = s.q.AccountByID(ctx, tx, t.AccountID); err == nil {
+			ended, err = s.endFamily(ctx, tx, t.FamilyID, row.Username, s.now())
 		}
-		if row, err = s.q.AccountByID(ctx, tx, t.AccountID); err != nil {
-			return err
-		}
-		if access, err = s.q.RefreshFamilyAccess(ctx, tx, t.FamilyID); err != nil {
-			return err
-		}
-		for i := range access {
-			a := &access[i]
-			if a.AccessExpiresAt.Before(now) { // kept for the sessions that it opened
-				a.AccessExpiresAt = now
-			}
-			if err := s.q.RevokedTokenInsert(ctx, tx, db.RevokedTokenInsertParams{
-				JTI: a.AccessJTI, Username: row.Username, Now: now, ExpiresAt: a.AccessExpiresAt,
-			}); err != nil {
-				return err
-			}
-		}
-		return s.q.RefreshFamilyDelete(ctx, tx, t.FamilyID)
+		return err
 	})
 	if errors.Is(err, pgx.ErrNoRows) { // ended already
 		return errTokenRevoked
@@ -215,9 +196,47 @@ func (s *Service) endFamily(ctx context.Context, t db.RefreshTokenByHashRow) err
 	if err != nil {
 		return fmt.Errorf("end a login whose refresh token was used twice: %w", pg.Err(err, nil))
 	}
-	for _, a := range access {
-		s.memory.revoke(a.AccessJTI, revocation{until: a.AccessExpiresAt})
-	}
+	s.refuse(ended)
 	s.log.WarnContext(ctx, "refresh token used twice, its login has ended", "username", row.Username)
 	return errTokenRevoked
+}
+
+// access is an access token that is being revoked.
+type access struct {
+	tokenID string
+	expires time.Time
+}
+
+// endFamily deletes a family and revokes its access tokens, sessions that they
+// opened included. It returns them, and pgx.ErrNoRows where it is gone.
+func (s *Service) endFamily(ctx context.Context, tx pgx.Tx, family int64, username string, now time.Time) ([]access, error) {
+	if _, err := s.q.RefreshFamilyLock(ctx, tx, family); err != nil {
+		return nil, err
+	}
+	rows, err := s.q.RefreshFamilyAccess(ctx, tx, family)
+	if err != nil {
+		return nil, err
+	}
+	ended := make([]access, len(rows))
+	for i, row := range rows {
+		ended[i] = access{row.AccessJTI, row.AccessExpiresAt}
+		if row.AccessExpiresAt.Before(now) { // remembered for the sessions that it opened
+			ended[i].expires = now
+		}
+		if err := s.revoke(ctx, tx, ended[i], username, now); err != nil {
+			return nil, err
+		}
+	}
+	return ended, s.q.RefreshFamilyDelete(ctx, tx, family)
+}
+
+func (s *Service) revoke(ctx context.Context, tx pgx.Tx, a access, username string, now time.Time) error {
+	return s.q.RevokedTokenInsert(ctx, tx, db.RevokedTokenInsertParams{JTI: a.tokenID, Username: username, Now: now, ExpiresAt: a.expires})
+}
+
+// refuse refuses revoked tokens in this process.
+func (s *Service) refuse(ended []access) {
+	for _, a := range ended {
+		s.memory.revoke(a.tokenID, revocation{until: a.expires})
+	}
 }

@@ -172,7 +172,7 @@ func TestALostRaceDoesNotEndTheFamily(t *testing.T) {
 	b.exec(t, "DELETE FROM refresh_families")
 	_, err = b.rotate(t.Context(), seen, row, b.clock.now())
 	wantErr(t, err, errs.Unauthorized, "token_revoked")
-	wantErr(t, b.endFamily(t.Context(), seen), errs.Unauthorized, "token_revoked")
+	wantErr(t, b.reuse(t.Context(), seen), errs.Unauthorized, "token_revoked")
 }
 
 // A page that refreshes its token must not cut off the stream that it plays;
@@ -321,6 +321,26 @@ func TestLogoutEndsTheWholePair(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.refused(t, p, "token_revoked", "token_invalid")
+
+	// With what an older token of the same login has opened.
+	p = b.pair(t, "alice")
+	fresh := b.refresh(t, p.Refresh)
+	principal := b.authenticate(t, fresh.Access)
+	for range 2 { // once more does no harm
+		if err := b.Logout(t.Context(), principal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range []*bundle{b, b.another(t)} {
+		for _, token := range []Token{p.Access, fresh.Access} {
+			_, err := s.Authenticate(t.Context(), token.Value)
+			wantErr(t, err, errs.Unauthorized, "token_revoked")
+			if s == b {
+				_, err = s.Holder(token.Value)
+				wantErr(t, err, errs.Unauthorized, "token_revoked")
+			}
+		}
+	}
 	b.authenticate(t, bystander.Access)
 	b.refresh(t, bystander.Refresh)
 }
