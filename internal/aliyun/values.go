@@ -35,8 +35,8 @@ func (v *Bool) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// maxText is the longest text of an answer, in bytes: a signed URL.
-const maxText = 2048
+// maxText is the longest text of an answer, in bytes: a token.
+const maxText = 8192
 
 // Text is a string.
 type Text string

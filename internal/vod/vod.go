@@ -78,22 +78,27 @@ type playInfo struct {
 // Files returns the forms of a recording that can be played, none for one that
 // is not there any more or not ready. Error: BadGateway.
 func (l *Library) Files(ctx context.Context, id string) ([]File, error) {
-	var got struct {
-		PlayInfoList struct{ PlayInfo []playInfo }
-	}
+	var got playReply
 	if err := l.Client.Call(ctx, "GetPlayInfo", aliyun.Params{"VideoId": id}, &got); err != nil {
 		if notReady(err) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("find the files of a recording: %w", err)
 	}
-	var out []File
-	for _, p := range got.PlayInfoList.PlayInfo {
+	return got.files(), nil
+}
+
+type playReply struct {
+	PlayInfoList struct{ PlayInfo []playInfo }
+}
+
+func (r playReply) files() (out []File) {
+	for _, p := range r.PlayInfoList.PlayInfo {
 		if playable(p) && len(out) < maxFiles {
 			out = append(out, p.file())
 		}
 	}
-	return out, nil
+	return out
 }
 
 // notReady says that a recording is not there any more, or still being
@@ -104,10 +109,13 @@ func notReady(err error) bool {
 		(strings.HasPrefix(refusal.Code, "InvalidVideo") || refusal.Code == "Forbidden.IllegalStatus")
 }
 
+// maxURL is the longest URL that clients are promised, in bytes.
+const maxURL = 2048
+
 // playable wants a URL that a player can open.
 func playable(p playInfo) bool {
 	u, err := url.Parse(string(p.PlayURL))
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+	return err == nil && len(p.PlayURL) <= maxURL && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
 
 func (p playInfo) file() File {

@@ -42,6 +42,16 @@ func gone(err error) bool {
 	return errors.As(err, &refusal) && refusal.Definite() && absent.MatchString(refusal.Code)
 }
 
+// unlessGone is done for operations that a group which is not there needs not
+// fail: it has nobody to count, to mute or to tell. Rooms from before the
+// service was configured have none.
+func unlessGone(err error) error {
+	if gone(err) {
+		return nil
+	}
+	return done(err)
+}
+
 var errIncomplete = errors.New("the answer is incomplete")
 
 // Old is the provider of the older family. It has no way to remove a group.
@@ -88,7 +98,7 @@ func (o *Old) Statistics(ctx context.Context, groupID string) (im.Statistics, er
 	}
 	err := o.Queries.Call(ctx, "GetGroupStatistics", aliyun.Params{"AppId": o.AppID, "GroupId": groupID}, &got)
 	r := got.Result
-	return im.Statistics{Likes: int64(r.LikeCount), Online: int64(r.OnlineCount), PV: int64(r.PV), UV: int64(r.UV)}, done(err)
+	return im.Statistics{Likes: int64(r.LikeCount), Online: int64(r.OnlineCount), PV: int64(r.PV), UV: int64(r.UV)}, unlessGone(err)
 }
 
 // MuteState asks for one user. One who is not in the group is not muted.
@@ -107,7 +117,7 @@ func (o *Old) MuteState(ctx context.Context, groupID, userID string) (im.MuteSta
 	}
 	p := aliyun.Params{"AppId": o.AppID, "GroupId": groupID, "UserIdList": string(users)}
 	if err := o.Queries.Call(ctx, "ListMessageGroupUserById", p, &got); err != nil || len(got.Result.UserList) == 0 {
-		return im.MuteState{}, done(err)
+		return im.MuteState{}, unlessGone(err)
 	}
 	user := got.Result.UserList[0]
 	state := im.MuteState{Muted: bool(user.IsMute)}
@@ -124,13 +134,13 @@ func (o *Old) MuteGroup(ctx context.Context, groupID, creator string, muted bool
 	if muted {
 		action = "MuteAllGroupUser"
 	}
-	return done(o.Commands.Call(ctx, action, aliyun.Params{"AppId": o.AppID, "GroupId": groupID, "OperatorUserId": creator}, nil))
+	return unlessGone(o.Commands.Call(ctx, action, aliyun.Params{"AppId": o.AppID, "GroupId": groupID, "OperatorUserId": creator}, nil))
 }
 
 // Like lets the service count likes, which it then tells the group by itself.
 func (o *Old) Like(ctx context.Context, groupID, userID string, n, _ int64) error {
 	p := aliyun.Params{"AppId": o.AppID, "GroupId": groupID, "OperatorUserId": userID, "Count": strconv.FormatInt(n, 10)}
-	return done(o.Queries.Call(ctx, "SendLike", p, nil))
+	return unlessGone(o.Queries.Call(ctx, "SendLike", p, nil))
 }
 
 // plainUser is what the newer service takes as the id of a user.

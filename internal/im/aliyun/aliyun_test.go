@@ -201,6 +201,29 @@ func TestRemovingAGroupThatIsGoneIsNoError(t *testing.T) {
 	}
 }
 
+func TestAGroupThatIsNotThereHasNobody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, p := range []interface {
+		im.Counter
+		im.Muter
+		im.Liker
+	}{b.old, b.new} {
+		if got, err := p.Statistics(t.Context(), "nothing"); err != nil || got != (im.Statistics{}) {
+			t.Errorf("statistics %+v, error %v", got, err)
+		}
+		for _, err := range []error{p.MuteGroup(t.Context(), "nothing", "alice", true), p.MuteGroup(t.Context(), "nothing", "alice", false),
+			p.Like(t.Context(), "nothing", "alice", 1, 1)} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if got, err := b.old.MuteState(t.Context(), "nothing", "alice"); err != nil || got != (im.MuteState{}) {
+		t.Errorf("state %+v, error %v", got, err)
+	}
+}
+
 func TestARefusalIsToldFromDoubt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -58,11 +58,7 @@ func (n *New) CreateGroup(ctx context.Context, creator, id string) (string, erro
 
 // DeleteGroup removes a group; one that is not there is no error.
 func (n *New) DeleteGroup(ctx context.Context, groupID string) error {
-	err := n.Commands.Call(ctx, "DeleteLiveMessageGroup", n.params(groupID), nil)
-	if gone(err) {
-		return nil
-	}
-	return done(err)
+	return unlessGone(n.Commands.Call(ctx, "DeleteLiveMessageGroup", n.params(groupID), nil))
 }
 
 // NewToken computes a token.
@@ -74,17 +70,17 @@ func (n *New) NewToken(ctx context.Context, userID string) (im.NewToken, error) 
 func (n *New) Statistics(ctx context.Context, groupID string) (im.Statistics, error) {
 	var got struct{ TotalTimes, OnlineUserCounts aliyun.Int }
 	err := n.Queries.Call(ctx, "DescribeLiveMessageGroup", n.params(groupID), &got)
-	return im.Statistics{PV: int64(got.TotalTimes), Online: int64(got.OnlineUserCounts)}, done(err)
+	return im.Statistics{PV: int64(got.TotalTimes), Online: int64(got.OnlineUserCounts)}, unlessGone(err)
 }
 
 // MuteGroup silences everybody but the creator, or ends that.
 func (n *New) MuteGroup(ctx context.Context, groupID, creator string, muted bool) error {
 	p := n.params(groupID)
 	if !muted {
-		return done(n.Commands.Call(ctx, "UnbanLiveMessageGroup", p, nil))
+		return unlessGone(n.Commands.Call(ctx, "UnbanLiveMessageGroup", p, nil))
 	}
 	p["ExceptUsers"] = orNobody(creator)
-	return done(n.Commands.Call(ctx, "BanLiveMessageGroup", p, nil))
+	return unlessGone(n.Commands.Call(ctx, "BanLiveMessageGroup", p, nil))
 }
 
 // likeMessage is the type of the message that carries the new total of likes.
@@ -98,5 +94,5 @@ func (n *New) Like(ctx context.Context, groupID, userID string, _, total int64) 
 		p["SenderId"] = "stagedoor"
 	}
 	p["Body"] = `{"likeCount":` + strconv.FormatInt(total, 10) + `}`
-	return done(n.Queries.Call(ctx, "SendLiveMessageGroup", p, nil))
+	return unlessGone(n.Queries.Call(ctx, "SendLiveMessageGroup", p, nil))
 }
