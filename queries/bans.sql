@@ -21,7 +21,16 @@ WHERE (@vhost::text = '' OR vhost = @vhost)
   AND (@domain::text = '' OR domain = @domain)
   AND (@app::text = '' OR app = @app)
   AND (@stream::text = '' OR stream = @stream OR @fuzzy::boolean AND strpos(stream, @stream) > 0)
-ORDER BY CASE WHEN @descending::boolean THEN created_at END DESC, CASE WHEN @descending::boolean THEN id END DESC, created_at, id
+ORDER BY created_at, id
+LIMIT @row_limit OFFSET @row_offset;
+
+-- name: BanListNewest :many
+SELECT * FROM bans
+WHERE (@vhost::text = '' OR vhost = @vhost)
+  AND (@domain::text = '' OR domain = @domain)
+  AND (@app::text = '' OR app = @app)
+  AND (@stream::text = '' OR stream = @stream OR @fuzzy::boolean AND strpos(stream, @stream) > 0)
+ORDER BY created_at DESC, id DESC
 LIMIT @row_limit OFFSET @row_offset;
 
 -- name: BanCount :one

@@ -87,19 +87,18 @@ WHERE ($1::text = '' OR vhost = $1)
   AND ($2::text = '' OR domain = $2)
   AND ($3::text = '' OR app = $3)
   AND ($4::text = '' OR stream = $4 OR $5::boolean AND strpos(stream, $4) > 0)
-ORDER BY CASE WHEN $6::boolean THEN created_at END DESC, CASE WHEN $6::boolean THEN id END DESC, created_at, id
-LIMIT $8 OFFSET $7
+ORDER BY created_at, id
+LIMIT $7 OFFSET $6
 `
 
 type BanListParams struct {
-	Vhost      string
-	Domain     string
-	App        string
-	Stream     string
-	Fuzzy      bool
-	Descending bool
-	RowOffset  int32
-	RowLimit   int32
+	Vhost     string
+	Domain    string
+	App       string
+	Stream    string
+	Fuzzy     bool
+	RowOffset int32
+	RowLimit  int32
 }
 
 func (q *Queries) BanList(ctx context.Context, db DBTX, arg BanListParams) ([]Ban, error) {
@@ -109,7 +108,62 @@ func (q *Queries) BanList(ctx context.Context, db DBTX, arg BanListParams) ([]Ba
 		arg.App,
 		arg.Stream,
 		arg.Fuzzy,
-		arg.Descending,
+		arg.RowOffset,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Ban{}
+	for rows.Next() {
+		var i Ban
+		if err := rows.Scan(
+			&i.ID,
+			&i.Vhost,
+			&i.Domain,
+			&i.App,
+			&i.Stream,
+			&i.CreatedAt,
+			&i.Until,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const banListNewest = `-- name: BanListNewest :many
+SELECT id, vhost, domain, app, stream, created_at, until FROM bans
+WHERE ($1::text = '' OR vhost = $1)
+  AND ($2::text = '' OR domain = $2)
+  AND ($3::text = '' OR app = $3)
+  AND ($4::text = '' OR stream = $4 OR $5::boolean AND strpos(stream, $4) > 0)
+ORDER BY created_at DESC, id DESC
+LIMIT $7 OFFSET $6
+`
+
+type BanListNewestParams struct {
+	Vhost     string
+	Domain    string
+	App       string
+	Stream    string
+	Fuzzy     bool
+	RowOffset int32
+	RowLimit  int32
+}
+
+func (q *Queries) BanListNewest(ctx context.Context, db DBTX, arg BanListNewestParams) ([]Ban, error) {
+	rows, err := db.Query(ctx, banListNewest,
+		arg.Vhost,
+		arg.Domain,
+		arg.App,
+		arg.Stream,
+		arg.Fuzzy,
 		arg.RowOffset,
 		arg.RowLimit,
 	)

@@ -39,13 +39,14 @@ const (
 
 // normalize brings names into the form in which they are stored and compared.
 func (b *Ban) normalize() error {
-	b.Domain, b.Vhost = strings.ToLower(b.Domain), banVhost(b.Vhost)
+	vhost, domain := b.Vhost, b.Domain
+	b.Domain, b.Vhost = strings.ToLower(domain), banVhost(vhost) // text of any kind becomes UTF-8 here
 	switch {
 	case (b.Vhost == "") == (b.Domain == ""):
 		return errs.InvalidField("vhost", "a ban has a vhost or a domain, and not both")
-	case b.Vhost != "" && !validName(b.Vhost, false):
+	case b.Vhost != "" && !validName(vhost, false):
 		return errs.InvalidField("vhost", "not a name that a vhost can have")
-	case b.Domain != "" && (!validName(b.Domain, false) || hasPort(b.Domain)):
+	case b.Domain != "" && (!validName(domain, false) || hasPort(b.Domain)):
 		return errs.InvalidField("domain", "a domain is a host name without port")
 	case !validName(b.App, true):
 		return errs.InvalidField("app", "not a name that an application can have")
@@ -118,6 +119,9 @@ type BanFilter struct {
 // Bans lists one page of bans, oldest first, and how many there are in all.
 // Those that are over are among them for a week.
 func (s *Service) Bans(ctx context.Context, f BanFilter) (bans []Ban, total int64, err error) {
+	if !storable(f.Vhost, f.Domain, f.App, f.Stream) {
+		return []Ban{}, 0, nil
+	}
 	f.Vhost, f.Domain = banVhost(f.Vhost), strings.ToLower(f.Domain)
 	if f.Limit <= 0 || f.Limit > maxBansListed {
 		f.Limit = maxBansListed
@@ -126,8 +130,7 @@ func (s *Service) Bans(ctx context.Context, f BanFilter) (bans []Ban, total int6
 	if err != nil {
 		return nil, 0, pg.Err(err, nil)
 	}
-	rows, err := s.q.BanList(ctx, s.DB, db.BanListParams{Vhost: f.Vhost, Domain: f.Domain, App: f.App, Stream: f.Stream, Fuzzy: f.Fuzzy,
-		Descending: f.Descending, RowLimit: int32(f.Limit), RowOffset: int32(min(max(f.Offset, 0), 1<<31-1))})
+	rows, err := s.banRows(ctx, f)
 	if err != nil {
 		return nil, 0, pg.Err(err, nil)
 	}
@@ -137,6 +140,15 @@ func (s *Service) Bans(ctx context.Context, f BanFilter) (bans []Ban, total int6
 		bans[i] = Ban{Vhost: r.Vhost, Domain: r.Domain, App: r.App, Stream: r.Stream, CreatedAt: r.CreatedAt, Until: r.Until, Active: r.Until.After(now)}
 	}
 	return bans, total, nil
+}
+
+func (s *Service) banRows(ctx context.Context, f BanFilter) ([]db.Ban, error) {
+	p := db.BanListParams{Vhost: f.Vhost, Domain: f.Domain, App: f.App, Stream: f.Stream, Fuzzy: f.Fuzzy,
+		RowLimit: int32(f.Limit), RowOffset: int32(min(max(f.Offset, 0), 1<<31-1))}
+	if f.Descending {
+		return s.q.BanListNewest(ctx, s.DB, db.BanListNewestParams(p))
+	}
+	return s.q.BanList(ctx, s.DB, p)
 }
 
 // PurgeBans forgets bans that were over long ago.

@@ -216,6 +216,8 @@ func TestBansAreChecked(t *testing.T) {
 		"no stream":          {Ban{Vhost: "v", App: "live"}, "invalid_stream"},
 		"stream with a path": {Ban{Vhost: "v", App: "live", Stream: "a/b"}, "invalid_stream"},
 		"a long stream":      {Ban{Vhost: "v", App: "live", Stream: strings.Repeat("x", 257)}, "invalid_stream"},
+		"stream of no text":  {Ban{Vhost: "v", App: "live", Stream: "x\xff"}, "invalid_stream"},
+		"vhost of no text":   {Ban{Vhost: "\xff", App: "live", Stream: "x"}, "invalid_vhost"},
 		"stream with NUL":    {Ban{Vhost: "v", App: "live", Stream: "x\x00"}, "invalid_stream"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -262,6 +264,8 @@ func TestBansAreListedByPage(t *testing.T) {
 		"of a part":          {BanFilter{Stream: "am1"}, "", 0},
 		"fuzzy":              {BanFilter{Stream: "am1", Fuzzy: true}, "cam1 cam1", 2},
 		"fuzzy, no patterns": {BanFilter{Stream: "c%1", Fuzzy: true}, "", 0},
+		"of no text":         {BanFilter{Stream: "\xff"}, "", 0},
+		"with NUL":           {BanFilter{App: "vod\x00"}, "", 0},
 		"a huge page":        {BanFilter{Offset: 1 << 40, Limit: 1 << 40}, "", 8},
 	} {
 		if got, total := names(c.f); got != c.want || total != c.total {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
@@ -118,6 +119,17 @@ func validName(name string, slashes bool) bool {
 		case c <= ' ', c == 0x7f, c == '?', c == '#', c == '&', c == '\\', c == '%':
 			return false
 		case c == '/' && !slashes:
+			return false
+		}
+	}
+	return utf8.ValidString(name)
+}
+
+// storable reports whether the database can hold and compare these texts, which
+// callers look for without knowing what a name is.
+func storable(texts ...string) bool {
+	for _, t := range texts {
+		if !utf8.ValidString(t) || strings.IndexByte(t, 0) >= 0 {
 			return false
 		}
 	}

@@ -68,10 +68,10 @@ func (n *NewRule) validate() error {
 	if n.Scheme == "" {
 		n.Scheme = DefaultScheme
 	}
-	n.Domain = strings.ToLower(n.Domain)
 	if err := (place{n.Domain, n.Vhost, n.App, n.Scene, n.Validity}).validate(); err != nil {
 		return err
 	}
+	n.Domain = strings.ToLower(n.Domain)
 	if err := validScheme(n.Scheme, n.Options, n.Scene); err != nil {
 		return err
 	}

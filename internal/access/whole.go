@@ -34,10 +34,10 @@ type WholeKey struct {
 }
 
 func (in *WholeRule) validate() error {
-	in.Domain = strings.ToLower(in.Domain)
 	if err := (place{in.Domain, in.Vhost, in.App, in.Scene, in.Validity}).validate(); err != nil {
 		return err
 	}
+	in.Domain = strings.ToLower(in.Domain)
 	if len(in.Keys) == 0 || len(in.Keys) > maxKeys {
 		return errs.InvalidField("keys", fmt.Sprintf("a rule is written with 1 to %d keys", maxKeys))
 	}
@@ -182,6 +182,9 @@ func (s *Service) reveal(rule db.AuthRule, row db.SigningKey) (WholeKey, error) 
 // EnableRule switches the rule of a place and scene on or off; see
 // SetRuleEnabled. Error: NotFound.
 func (s *Service) EnableRule(ctx context.Context, domain, vhost, app string, scene media.Scene, on bool) (Rule, error) {
+	if !storable(domain, vhost, app) {
+		return Rule{}, errRuleNotFound
+	}
 	id, err := s.q.RuleEnable(ctx, s.DB, db.RuleEnableParams{Enabled: on, Now: s.Now(), Domain: strings.ToLower(domain), Vhost: vhost, App: app,
 		Scene: string(scene)})
 	if noRows(err) {
@@ -212,6 +215,9 @@ const maxRulesRevealed = 1000
 
 // RevealRules lists rules with the secrets of their live keys, at most 1000.
 func (s *Service) RevealRules(ctx context.Context, f RuleFilter) ([]RevealedRule, error) {
+	if !storable(orEmpty(f.Domain), orEmpty(f.Vhost), orEmpty(f.App)) {
+		return []RevealedRule{}, nil
+	}
 	p := db.RuleFindParams{Vhost: f.Vhost, App: f.App, Scene: string(f.Scene), RowLimit: maxRulesRevealed}
 	if f.Domain != nil {
 		domain := strings.ToLower(*f.Domain)
@@ -240,6 +246,13 @@ func (s *Service) RevealRules(ctx context.Context, f RuleFilter) ([]RevealedRule
 		}
 	}
 	return out, nil
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func (s *Service) revealRule(row db.AuthRule, keys []db.SigningKey) (RevealedRule, error) {

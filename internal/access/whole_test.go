@@ -204,6 +204,8 @@ func TestWhatAWriteDoesNotSayAboutSwitchingStays(t *testing.T) {
 		_, err = b.EnableRule(t.Context(), "pull.example", "", "", scene, true)
 		wantErr(t, err, errs.NotFound, "rule_not_found")
 	}
+	_, err = b.EnableRule(t.Context(), "\xff", "", "", media.Play, true)
+	wantErr(t, err, errs.NotFound, "rule_not_found")
 	_, err = b.EnableRule(t.Context(), "", "pull.example", "", media.Play, true)
 	wantErr(t, err, errs.NotFound, "rule_not_found")
 }
@@ -231,6 +233,7 @@ func TestABadWriteChangesNothing(t *testing.T) {
 		"type A for pushing": {func(r *WholeRule) { r.Scene, r.Keys[0].Scheme = media.Publish, "volcengine_a" }, "invalid_scheme"},
 		"domain and vhost":   {func(r *WholeRule) { r.Domain, r.Vhost = "d", "v" }, "invalid_vhost"},
 		"domain with a port": {func(r *WholeRule) { r.Domain = "d:1" }, "invalid_domain"},
+		"app of no text":     {func(r *WholeRule) { r.App = "\xff" }, "invalid_app"},
 		"app with a blank":   {func(r *WholeRule) { r.App = "a b" }, "invalid_app"},
 		"negative validity":  {func(r *WholeRule) { r.Validity = -1 }, "invalid_validity"},
 	} {
@@ -356,6 +359,8 @@ func TestRulesAreRevealedByTheirPlace(t *testing.T) {
 		"of one":                 {RuleFilter{Domain: text("d.example"), App: text("live"), Scene: media.Publish}, 1},
 		"of any domain":          {RuleFilter{Domain: text("")}, 3},
 		"of a vhost":             {RuleFilter{Vhost: text("v.example")}, 1},
+		"of no text":             {RuleFilter{App: text("\xff")}, 0},
+		"with NUL":               {RuleFilter{Domain: text("d\x00")}, 0},
 		"of another":             {RuleFilter{Vhost: text("d.example")}, 0},
 	} {
 		rules, err := b.RevealRules(t.Context(), c.f)
