@@ -181,6 +181,14 @@ type Room struct {
 	VodID       string
 }
 
+type Route struct {
+	Pattern   string
+	URLSealed []byte
+	KeepAlive bool
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
 type Session struct {
 	ID             int64
 	Node           string

@@ -1,0 +1,177 @@
+// Package outbound keeps connections whose target others choose away from
+// where they have no business: this machine, private networks and the metadata
+// services of clouds, unless the operator allows an address.
+//
+// A name can change between the moment that it is checked and the moment that
+// it is dialled, so Check is for telling a user early and Control, which sees
+// the address that is really dialled, is what protects.
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/errs"
+)
+
+// Guard says which addresses may be dialled.
+type Guard struct {
+	// Allow lists prefixes that may be dialled although they are not public.
+	Allow []netip.Prefix
+	// Resolver looks names up for Check; nil is the system's.
+	Resolver *net.Resolver
+}
+
+// lookupTimeout bounds what a name server may cost a request.
+const lookupTimeout = 2 * time.Second
+
+var errForbidden = errs.New(errs.Invalid, "address_not_allowed", "the address is not a public one, and the operator has not allowed it")
+
+// special are the ranges that lead nowhere public, beside those that netip
+// knows. The address of a translation or tunnel is judged by the one inside.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),        // this network
+	netip.MustParsePrefix("100.64.0.0/10"),    // behind a carrier's translation; Alibaba Cloud's metadata
+	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments; Oracle Cloud's metadata
+	netip.MustParsePrefix("192.88.99.0/24"),   // relays of 6to4
+	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
+	netip.MustParsePrefix("240.0.0.0/4"),      // reserved, broadcast included
+	netip.MustParsePrefix("64:ff9b:1::/48"),   // local translation
+	netip.MustParsePrefix("100::/64"),         // discard
+	netip.MustParsePrefix("fec0::/10"),        // site-local of old
+	netip.MustParsePrefix("168.63.129.16/32"), // Azure's host
+}
+
+// Permits reports whether an address may be dialled.
+func (g Guard) Permits(a netip.Addr) bool {
+	a = inner(a).WithZone("")
+	for _, p := range g.Allow {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
+		return false
+	}
+	for _, p := range special {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	nat64   = netip.MustParsePrefix("64:ff9b::/96")
+	sixTo4  = netip.MustParsePrefix("2002::/16")
+	teredo  = netip.MustParsePrefix("2001::/32")
+	nowhere = netip.IPv4Unspecified()
+)
+
+// inner returns the IPv4 address that an IPv6 one stands for, or the address.
+func inner(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is4() {
+		return a
+	}
+	b := a.As16()
+	switch {
+	case nat64.Contains(a):
+		return netip.AddrFrom4([4]byte(b[12:]))
+	case sixTo4.Contains(a):
+		return netip.AddrFrom4([4]byte(b[2:6]))
+	case teredo.Contains(a): // leads wherever its server likes
+		return nowhere
+	}
+	return a
+}
+
+// Control is for net.Dialer.Control: it sees the address after every look-up
+// and redirect, just before it is connected to.
+func (g Guard) Control(_, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("dial %q: %w", address, err)
+	}
+	if !g.Permits(ap.Addr()) {
+		return errForbidden
+	}
+	return nil
+}
+
+// Check refuses a host, a name or an address without port, that leads where it
+// must not: a name does if one of its addresses does. A name that does not
+// resolve now is let through, since what protects is Control. Error: Invalid
+// address_not_allowed.
+func (g Guard) Check(ctx context.Context, host string) error {
+	addrs, err := g.addresses(ctx, host)
+	if err != nil {
+		return err
+	}
+	for _, a := range addrs {
+		if !g.Permits(a) {
+			return errForbidden
+		}
+	}
+	return nil
+}
+
+func (g Guard) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, ok := parseAddr(host); ok {
+		return []netip.Addr{a}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	r := g.Resolver
+	if r == nil {
+		r = net.DefaultResolver
+	}
+	addrs, err := r.LookupNetIP(ctx, "ip", host)
+	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
+		return nil, nil
+	}
+	return addrs, err
+}
+
+// parseAddr reads an address in all the ways in which a program may read it:
+// besides the usual ones the C library knows numbers of one to four parts, each
+// decimal, octal or hexadecimal, such as 2130706433 and 0x7f.1.
+func parseAddr(host string) (netip.Addr, bool) {
+	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a, true
+	}
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var n uint64
+	for i, part := range parts {
+		last := i == len(parts)-1
+		bits := 8
+		if last {
+			bits = 8 * (5 - len(parts))
+		}
+		v, err := strconv.ParseUint(cNumber(part), 0, bits)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		n = n<<bits | v
+	}
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}), true
+}
+
+// cNumber writes an octal number of C's as one of Go's, and takes the signs and
+// separators away that only Go knows.
+func cNumber(part string) string {
+	if strings.ContainsAny(part, "_+-oObB") && !strings.HasPrefix(strings.ToLower(part), "0x") {
+		return "x"
+	}
+	return part
+}

@@ -1,0 +1,92 @@
+package route
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+// Match finds the route for a requested path, from memory, and the URL to pull
+// from, which is secret. A pattern that is the path wins; else the longest one
+// that ends in a slash and covers it. What follows that pattern keeps its case
+// on the way to the remote. A path that ends in a slash matches nothing.
+func (s *Service) Match(path string) (remote string, r Route, ok bool) {
+	p := Canonical(path)
+	if strings.HasSuffix(p, "/") {
+		return "", Route{}, false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if found, ok := s.routes[p]; ok {
+		return found.target.String(), found.Route, true
+	}
+	for i := strings.LastIndexByte(p, '/'); i >= 0; i = strings.LastIndexByte(p[:i], '/') {
+		if found, ok := s.routes[p[:i+1]]; ok {
+			return below(found.target, tail(path, p[:i+1])).String(), found.Route, true
+		}
+	}
+	return "", Route{}, false
+}
+
+// tail returns the segments of a path beyond a pattern, as they were written.
+// Segments are counted, since lower case may have another length.
+func tail(path, pattern string) []string {
+	return strings.Split(clean(path), "/")[strings.Count(pattern, "/"):]
+}
+
+// Tables names the table that memory follows.
+func (s *Service) Tables() []string { return []string{"routes"} }
+
+// Reload reads all routes.
+func (s *Service) Reload(ctx context.Context, d pg.DB) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	rows, err := s.q.RouteAll(ctx, d)
+	if err != nil {
+		return err
+	}
+	fresh := make(map[string]stored, len(rows))
+	for _, row := range rows {
+		if fresh[row.Pattern], err = s.open(row); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.routes = fresh
+	return nil
+}
+
+// Apply reads one route again.
+func (s *Service) Apply(ctx context.Context, d pg.DB, c pg.Change) error {
+	return s.apply(ctx, d, c.Key)
+}
+
+func (s *Service) apply(ctx context.Context, d db.DBTX, pattern string) error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	row, err := s.q.RouteByPattern(ctx, d, pattern)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	var r stored
+	gone := err != nil
+	if !gone {
+		if r, err = s.open(row); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if gone {
+		delete(s.routes, pattern)
+	} else {
+		s.routes[pattern] = r
+	}
+	return nil
+}
