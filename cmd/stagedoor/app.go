@@ -20,8 +20,10 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/room"
+	"github.com/stagedoor-live/stagedoor/internal/route"
 )
 
 // app is every service, wired. Commands use those they need.
@@ -33,6 +35,7 @@ type app struct {
 	accounts *account.Service
 	access   *access.Service
 	nodes    *node.Service
+	routes   *route.Service
 	groups   im.Families
 	rooms    *room.Service
 	jumps    *jump.Service
@@ -93,7 +96,8 @@ func (a *app) build(ctx context.Context) (err error) {
 			node.KindNginxRTMP: nginxrtmp.Client{HTTP: client},
 		},
 		Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict})
-	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes)
+	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
+	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes)
 	return nil
 }
 
@@ -156,7 +160,7 @@ func (a *app) ensureDefaults(ctx context.Context) error {
 
 // load fills the views once, for commands that do not follow changes.
 func (a *app) load(ctx context.Context) error {
-	for _, f := range []pg.Follower{a.accounts, a.access, a.nodes} {
+	for _, f := range []pg.Follower{a.accounts, a.access, a.nodes, a.routes} {
 		if err := f.Reload(ctx, a.store.pool); err != nil {
 			return err
 		}

@@ -30,6 +30,8 @@ var allowed = map[string][]string{
 	"internal/im/aliyun":  {"internal/im", "internal/aliyun"},
 	"internal/im/builtin": {"internal/im", "internal/urlsign"},
 	"internal/account":    {"gen/db", "internal/pg", "internal/seal", "internal/errs"},
+	"internal/outbound":   {"internal/errs"},
+	"internal/route":      {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound"},
 	"internal/node":       {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media"},
 	"internal/access":     {"internal/account", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
 	"internal/room":       {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},

@@ -209,6 +209,7 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"CORS_ORIGINS", func(c *Config) { c.CORSOrigins = []string{"https://ok.test/path"} }},
 		{"TLS_CERT", func(c *Config) { c.TLSCert = "cert.pem" }},
 		{"TLS_CERT", func(c *Config) { c.TLSKey = "key.pem" }},
+		{"ROUTE_ALLOW", func(c *Config) { c.RouteAllow = []string{"cameras"} }},
 		{"TRUSTED_PROXIES", func(c *Config) { c.TrustedProxies = []string{"10.0.0.0/33"} }},
 		{"LOG_LEVEL", func(c *Config) { c.LogLevel = "loud" }},
 		{"LOG_FORMAT", func(c *Config) { c.LogFormat = "xml" }},

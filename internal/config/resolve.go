@@ -30,6 +30,7 @@ var (
 type Settings struct {
 	Config
 	TrustedProxies   []netip.Prefix
+	RouteAllow       []netip.Prefix
 	LogLevel         slog.Level
 	Location         *time.Location // of TimeZone
 	OpenPolicy       bool           // DefaultPolicy is open
@@ -240,20 +241,26 @@ func (r *resolver) choice(variable, value string, allowed ...string) string {
 }
 
 func (r *resolver) network(s *Settings) {
-	for _, text := range items(s.Config.TrustedProxies) {
-		prefix, err := ParsePrefix(text)
-		if err != nil {
-			r.problem("TRUSTED_PROXIES", "%q is not an address or a network such as 10.0.0.0/8", text)
-			continue
-		}
-		s.TrustedProxies = append(s.TrustedProxies, prefix)
-	}
+	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", s.Config.TrustedProxies)
+	s.RouteAllow = r.prefixes("ROUTE_ALLOW", s.Config.RouteAllow)
 	s.CORSOrigins = items(s.CORSOrigins)
 	for _, origin := range s.CORSOrigins {
 		if !isOrigin(origin) {
 			r.problem("CORS_ORIGINS", "%q is neither * nor scheme://host[:port]", origin)
 		}
 	}
+}
+
+func (r *resolver) prefixes(variable string, list []string) (out []netip.Prefix) {
+	for _, text := range items(list) {
+		prefix, err := ParsePrefix(text)
+		if err != nil {
+			r.problem(variable, "%q is not an address or a network such as 10.0.0.0/8", text)
+			continue
+		}
+		out = append(out, prefix)
+	}
+	return out
 }
 
 // items returns list without the spaces and the empty items that people write
