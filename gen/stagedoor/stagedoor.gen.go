@@ -1073,6 +1073,20 @@ func (response RevokeAccessKey204Response) VisitRevokeAccessKeyResponse(w http.R
 	return nil
 }
 
+type RevokeAccessKey400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RevokeAccessKey400JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RevokeAccessKey401JSONResponse struct{ UnauthorizedJSONResponse }
 
 func (response RevokeAccessKey401JSONResponse) VisitRevokeAccessKeyResponse(w http.ResponseWriter) error {
@@ -1283,6 +1297,20 @@ type DeleteAccount204Response struct {
 func (response DeleteAccount204Response) VisitDeleteAccountResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
 	return nil
+}
+
+type DeleteAccount400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteAccount400JSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type DeleteAccount401JSONResponse struct{ UnauthorizedJSONResponse }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -43,6 +44,18 @@ func BenchmarkDecide(b *testing.B) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// An access token that memory knows, as every one after its first use.
+func BenchmarkDecideByAccessToken(b *testing.B) {
+	p := populated(b)
+	e := publish("alice", "token="+p.add(b, account.NewAccount{Username: "alice", Push: "/vod/+/*;/live/alice"}).Value)
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := p.Decide(b.Context(), start, e); !d.Allow {
+			b.Fatal(d.Reason)
 		}
 	}
 }
