@@ -2,11 +2,11 @@
 INSERT INTO stray_groups (server, group_id, created_at, tried_at) VALUES (@server, @group_id, @now, @now)
 ON CONFLICT (server, group_id) DO NOTHING;
 
--- Those of the given services that were tried longest ago. A group that a room
--- turns out to have after all is left alone.
+-- Those that were tried longest ago. A group that a room turns out to have is
+-- left alone.
 -- name: StrayGroups :many
 SELECT server, group_id FROM stray_groups s
-WHERE server = ANY(@servers::text[]) AND tried_at <= @tried_before
+WHERE tried_at <= @tried_before
     AND NOT EXISTS (SELECT FROM rooms r WHERE r.chat_id = s.group_id AND r.deleted_at IS NULL)
 ORDER BY tried_at
 LIMIT @row_limit;
@@ -14,5 +14,5 @@ LIMIT @row_limit;
 -- name: StrayGroupTried :exec
 UPDATE stray_groups SET tried_at = @now WHERE server = @server AND group_id = @group_id;
 
--- name: StrayGroupForget :exec
-DELETE FROM stray_groups WHERE server = @server AND group_id = @group_id;
+-- name: StrayGroupsForget :exec
+DELETE FROM stray_groups WHERE group_id = @group_id AND server = ANY(@servers::text[]);

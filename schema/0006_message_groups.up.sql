@@ -4,9 +4,9 @@ ALTER TABLE rooms ADD COLUMN muted boolean NOT NULL DEFAULT false;
 -- it has been found there.
 ALTER TABLE rooms ADD COLUMN vod_id text NOT NULL DEFAULT '' CHECK (char_length(vod_id) <= 64);
 
--- Message groups that no room has any more and that their provider did not
--- remove: it did not answer, or the room could not be stored. They are tried
--- again until they are gone.
+-- Message groups in the services of others that no room may have: their room is
+-- being stored or deleted, or that failed, or their provider did not remove
+-- them. Those that no room has are removed, however often it takes.
 CREATE TABLE stray_groups (
     server     text        NOT NULL,
     group_id   text        NOT NULL,

@@ -10,20 +10,6 @@ import (
 	"time"
 )
 
-const strayGroupForget = `-- name: StrayGroupForget :exec
-DELETE FROM stray_groups WHERE server = $1 AND group_id = $2
-`
-
-type StrayGroupForgetParams struct {
-	Server  string
-	GroupID string
-}
-
-func (q *Queries) StrayGroupForget(ctx context.Context, db DBTX, arg StrayGroupForgetParams) error {
-	_, err := db.Exec(ctx, strayGroupForget, arg.Server, arg.GroupID)
-	return err
-}
-
 const strayGroupKeep = `-- name: StrayGroupKeep :exec
 INSERT INTO stray_groups (server, group_id, created_at, tried_at) VALUES ($1, $2, $3, $3)
 ON CONFLICT (server, group_id) DO NOTHING
@@ -57,14 +43,13 @@ func (q *Queries) StrayGroupTried(ctx context.Context, db DBTX, arg StrayGroupTr
 
 const strayGroups = `-- name: StrayGroups :many
 SELECT server, group_id FROM stray_groups s
-WHERE server = ANY($1::text[]) AND tried_at <= $2
+WHERE tried_at <= $1
     AND NOT EXISTS (SELECT FROM rooms r WHERE r.chat_id = s.group_id AND r.deleted_at IS NULL)
 ORDER BY tried_at
-LIMIT $3
+LIMIT $2
 `
 
 type StrayGroupsParams struct {
-	Servers     []string
 	TriedBefore time.Time
 	RowLimit    int32
 }
@@ -74,10 +59,10 @@ type StrayGroupsRow struct {
 	GroupID string
 }
 
-// Those of the given services that were tried longest ago. A group that a room
-// turns out to have after all is left alone.
+// Those that were tried longest ago. A group that a room turns out to have is
+// left alone.
 func (q *Queries) StrayGroups(ctx context.Context, db DBTX, arg StrayGroupsParams) ([]StrayGroupsRow, error) {
-	rows, err := db.Query(ctx, strayGroups, arg.Servers, arg.TriedBefore, arg.RowLimit)
+	rows, err := db.Query(ctx, strayGroups, arg.TriedBefore, arg.RowLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -94,4 +79,18 @@ func (q *Queries) StrayGroups(ctx context.Context, db DBTX, arg StrayGroupsParam
 		return nil, err
 	}
 	return items, nil
+}
+
+const strayGroupsForget = `-- name: StrayGroupsForget :exec
+DELETE FROM stray_groups WHERE group_id = $1 AND server = ANY($2::text[])
+`
+
+type StrayGroupsForgetParams struct {
+	GroupID string
+	Servers []string
+}
+
+func (q *Queries) StrayGroupsForget(ctx context.Context, db DBTX, arg StrayGroupsForgetParams) error {
+	_, err := db.Exec(ctx, strayGroupsForget, arg.GroupID, arg.Servers)
+	return err
 }

@@ -62,8 +62,11 @@ type New interface {
 	NewToken(ctx context.Context, userID string) (NewToken, error)
 }
 
-// Deleter is a provider that can remove a group. Removing one that is not there
-// is no error.
+// ErrKept is inside the error of a provider that has no way to remove a group.
+var ErrKept = errors.New("the message service cannot remove groups")
+
+// Deleter is a provider whose groups exist somewhere and have to be removed.
+// Removing one that is not there is no error.
 type Deleter interface {
 	DeleteGroup(ctx context.Context, groupID string) error
 }

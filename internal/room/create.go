@@ -53,6 +53,7 @@ func (s *Service) Create(ctx context.Context, caller string, in Input) (Room, er
 		s.abandonGroups(ctx, group, servers)
 		return Room{}, pg.Err(err, nil)
 	}
+	s.forgetStrays(ctx, group, servers...)
 	return fromRow(row)
 }
 

@@ -25,6 +25,8 @@ func (k *keeper) CreateGroup(_ context.Context, creator, id string) (string, err
 	return id, nil
 }
 
+func (k *keeper) DeleteGroup(context.Context, string) error { return im.ErrKept }
+
 // strays lists the groups that are to be removed later.
 func (b *bundle) strays(t testing.TB) []string {
 	t.Helper()
@@ -149,6 +151,51 @@ func TestRemovingAGroupIsTriedAgainUntilItIsGone(t *testing.T) {
 	sweep(3)
 	if want := []string{im.ServerNew + " " + live.ChatID}; !slices.Equal(b.strays(t), want) {
 		t.Errorf("strays %q, want %q", b.strays(t), want)
+	}
+}
+
+func TestAGroupIsOnTheListUntilItsRoomIsStored(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Groups.Old = &keeper{answer: "chosen"}
+	var before []string
+	b.groups.answer = func(_, id string) (string, error) {
+		before = b.strays(t)
+		return id, nil
+	}
+	b.create(t, both)
+	if want := []string{"aliyun_new chosen", "aliyun_old chosen"}; !slices.Equal(before, want) || len(b.strays(t)) != 0 {
+		t.Errorf("on the list %q, want %q; later %q", before, want, b.strays(t))
+	}
+}
+
+func TestAGroupIsOnTheListBeforeItsRoomIsGone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.create(t)
+	var before []string
+	b.groups.onDelete = func(context.Context) error {
+		before = b.strays(t)
+		return nil
+	}
+	if _, err := b.Delete(t.Context(), "alice", r.ID); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"aliyun_new " + r.ChatID}; !slices.Equal(before, want) || len(b.strays(t)) != 0 {
+		t.Errorf("on the list %q, want %q; later %q", before, want, b.strays(t))
+	}
+}
+
+func TestWithoutTheListNoGroupIsMade(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.create(t)
+	b.exec(t, "ALTER TABLE stray_groups RENAME TO gone")
+	if _, err := b.Create(t.Context(), "alice", Input{Title: "t", Anchor: "alice"}); err == nil || len(b.groups.created) != 1 {
+		t.Errorf("made %q, error %v", b.groups.created, err)
+	}
+	if _, err := b.Delete(t.Context(), "alice", r.ID); err == nil || b.get(t, r.ID).ID != r.ID {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -88,7 +88,11 @@ func (s *Service) Stop(ctx context.Context, caller, id string) (Room, error) {
 // Delete removes a room in any state, its message group with it, and returns
 // its last state, Off. Errors: NotFound, Forbidden.
 func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.Owned(ctx, caller, id); err != nil {
+	r, err := s.Owned(ctx, caller, id)
+	if err != nil {
+		return Room{}, err
+	}
+	if err := s.keepStrays(ctx, r); err != nil {
 		return Room{}, err
 	}
 	row, err := s.q.RoomDelete(ctx, s.DB, db.RoomDeleteParams{ID: id, Now: s.Now()})
@@ -99,7 +103,7 @@ func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
 		return Room{}, pg.Err(err, nil)
 	}
 	s.Signer.RoomClosed(id)
-	r, err := fromRow(row)
+	r, err = fromRow(row)
 	s.abandonGroups(ctx, row.ChatID, row.IMServers)
 	return r, err
 }

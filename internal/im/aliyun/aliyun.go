@@ -54,7 +54,7 @@ func unlessGone(err error) error {
 
 var errIncomplete = errors.New("the answer is incomplete")
 
-// Old is the provider of the older family. It has no way to remove a group.
+// Old is the provider of the older family.
 type Old struct {
 	Calls
 	AppID string
@@ -62,6 +62,7 @@ type Old struct {
 
 var (
 	_ im.Old     = (*Old)(nil)
+	_ im.Deleter = (*Old)(nil)
 	_ im.Counter = (*Old)(nil)
 	_ im.Watcher = (*Old)(nil)
 	_ im.Muter   = (*Old)(nil)
@@ -76,6 +77,9 @@ func (o *Old) CreateGroup(ctx context.Context, creator, _ string) (string, error
 	err := o.Commands.Call(ctx, "CreateMessageGroup", aliyun.Params{"AppId": o.AppID, "CreatorId": creator}, &got)
 	return string(got.Result.GroupID), done(err)
 }
+
+// DeleteGroup cannot: the service has no operation for it.
+func (o *Old) DeleteGroup(context.Context, string) error { return im.ErrKept }
 
 // OldToken returns the token pair that the service issues. It takes device ids
 // in lower case only.

@@ -80,8 +80,8 @@ func TestGroupsOfTheOlderService(t *testing.T) {
 		t.Errorf("statistics %+v, want %+v", got, want)
 	}
 	b.wantCall(t, "GetGroupStatistics", map[string]string{"AppId": "oldapp", "GroupId": id})
-	if _, ok := any(b.old).(im.Deleter); ok {
-		t.Error("the older service removes groups")
+	if err := b.old.DeleteGroup(t.Context(), id); !errors.Is(err, im.ErrKept) {
+		t.Errorf("removing it: %v", err)
 	}
 }
 

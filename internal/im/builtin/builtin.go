@@ -33,9 +33,8 @@ type Provider struct {
 }
 
 var (
-	_ im.Old     = (*Provider)(nil)
-	_ im.New     = (*Provider)(nil)
-	_ im.Deleter = (*Provider)(nil)
+	_ im.Old = (*Provider)(nil)
+	_ im.New = (*Provider)(nil)
 )
 
 // Families lets the provider serve both families.
@@ -43,9 +42,6 @@ func Families(p *Provider) im.Families { return im.Families{Old: p, New: p} }
 
 // CreateGroup takes the wanted id.
 func (p *Provider) CreateGroup(_ context.Context, _, id string) (string, error) { return id, nil }
-
-// DeleteGroup has nothing to remove.
-func (p *Provider) DeleteGroup(context.Context, string) error { return nil }
 
 // NewToken computes a token for an ordinary user. The role is never taken from
 // a client: it is part of the hash, and "admin" would manage every group.
