@@ -122,17 +122,22 @@ ORDER BY r.id DESC LIMIT 1;
 -- name: SessionsPublishing :many
 SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND app = @app AND stream = @stream;
 
--- Players are counted from what is open, which a stream's history does not slow.
 -- name: SessionsLive :many
-SELECT p.*, coalesce(v.players, 0)::bigint AS players
-FROM sessions p
-LEFT JOIN (
-    SELECT s.vhost, s.app, s.stream, count(*) AS players FROM sessions s
-    WHERE s.scene = 'play' AND s.ended_at IS NULL
-    GROUP BY s.vhost, s.app, s.stream) v ON v.vhost = p.vhost AND v.app = p.app AND v.stream = p.stream
-WHERE p.scene = 'publish' AND p.ended_at IS NULL
-ORDER BY p.app, p.stream, p.id
+SELECT * FROM sessions
+WHERE scene = 'publish' AND ended_at IS NULL
+ORDER BY app, stream, id
 LIMIT @row_limit;
+
+-- How many watch each of some streams now, in the order of the streams. What
+-- they were watched before does not slow it.
+-- name: SessionsWatching :many
+SELECT (
+    SELECT count(*) FROM sessions v
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
+FROM (
+    SELECT unnest(@vhosts::text[]) AS vhost, unnest(@apps::text[]) AS app, unnest(@streams::text[]) AS stream,
+        generate_subscripts(@streams::text[], 1) AS n) st
+ORDER BY st.n;
 
 -- name: SessionsPurge :execrows
 DELETE FROM sessions WHERE started_at IS NULL AND ended_at < @before::timestamptz;
@@ -148,3 +153,71 @@ GROUP BY app, stream;
 -- Whether a media server of our own has the stream.
 -- name: SessionPublishing :one
 SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = @stream AND app = @app AND scene = 'publish' AND ended_at IS NULL);
+
+-- One page of what is on air. An empty filter means any; a fuzzy one is a part
+-- of the name in any case.
+-- name: SessionsLivePage :many
+SELECT s.* FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND (@vhost::text = '' OR s.vhost = @vhost)
+  AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
+  AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
+  AND stream_path(s.vhost, s.app, s.stream) COLLATE "C" > @after::text
+ORDER BY stream_path(s.vhost, s.app, s.stream) COLLATE "C"
+LIMIT @row_limit OFFSET @row_offset;
+
+-- name: SessionsLiveCount :one
+SELECT count(*) FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND (@vhost::text = '' OR s.vhost = @vhost)
+  AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
+  AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0));
+
+-- The stream of this very path comes first, then those that differ in case.
+-- name: SessionsLiveByPath :many
+SELECT s.* FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND lower(stream_path(s.vhost, s.app, s.stream)) = lower(@path::text)
+ORDER BY stream_path(s.vhost, s.app, s.stream) = @path DESC, s.id
+LIMIT 2;
+
+-- Who watches each of some streams, the longest first.
+-- name: SessionsConsumers :many
+SELECT c.* FROM (SELECT unnest(@vhosts::text[]) AS vhost, unnest(@apps::text[]) AS app, unnest(@streams::text[]) AS stream) st
+CROSS JOIN LATERAL (
+    SELECT v.* FROM sessions v
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
+    ORDER BY v.id LIMIT @row_limit) c
+ORDER BY c.id;
+
+-- Two bounds of time that are not given are those of everything.
+-- name: SessionsClosed :many
+SELECT s.* FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+  AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
+  AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
+  AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
+ORDER BY s.ended_at, s.id
+LIMIT @row_limit OFFSET @row_offset;
+
+-- name: SessionsClosedNewest :many
+SELECT s.* FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+  AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
+  AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
+  AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
+ORDER BY s.ended_at DESC, s.id DESC
+LIMIT @row_limit OFFSET @row_offset;
+
+-- Counts as far as anybody pages.
+-- name: SessionsClosedCount :one
+SELECT count(*) FROM (
+    SELECT 1 FROM sessions s
+    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+      AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
+      AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
+      AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
+    LIMIT @row_limit) counted;
+
+-- What is open now, and of that what began before a process did.
+-- name: SessionsOpenFigures :many
+SELECT s.scene, s.protocol, count(*) AS active, count(*) FILTER (WHERE s.started_at < @began::timestamptz) AS before
+FROM sessions s WHERE s.ended_at IS NULL
+GROUP BY s.scene, s.protocol;

@@ -384,6 +384,245 @@ func (q *Queries) SessionPublishing(ctx context.Context, db DBTX, arg SessionPub
 	return exists, err
 }
 
+const sessionsClosed = `-- name: SessionsClosed :many
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+  AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
+  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
+  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
+ORDER BY s.ended_at, s.id
+LIMIT $8 OFFSET $7
+`
+
+type SessionsClosedParams struct {
+	Since     time.Time
+	Until     time.Time
+	Vhost     string
+	App       string
+	Fuzzy     bool
+	Stream    string
+	RowOffset int32
+	RowLimit  int32
+}
+
+// Two bounds of time that are not given are those of everything.
+func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClosedParams) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsClosed,
+		arg.Since,
+		arg.Until,
+		arg.Vhost,
+		arg.App,
+		arg.Fuzzy,
+		arg.Stream,
+		arg.RowOffset,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsClosedCount = `-- name: SessionsClosedCount :one
+SELECT count(*) FROM (
+    SELECT 1 FROM sessions s
+    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+      AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
+      AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
+      AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
+    LIMIT $7) counted
+`
+
+type SessionsClosedCountParams struct {
+	Since    time.Time
+	Until    time.Time
+	Vhost    string
+	App      string
+	Fuzzy    bool
+	Stream   string
+	RowLimit int32
+}
+
+// Counts as far as anybody pages.
+func (q *Queries) SessionsClosedCount(ctx context.Context, db DBTX, arg SessionsClosedCountParams) (int64, error) {
+	row := db.QueryRow(ctx, sessionsClosedCount,
+		arg.Since,
+		arg.Until,
+		arg.Vhost,
+		arg.App,
+		arg.Fuzzy,
+		arg.Stream,
+		arg.RowLimit,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const sessionsClosedNewest = `-- name: SessionsClosedNewest :many
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+  AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
+  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
+  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
+ORDER BY s.ended_at DESC, s.id DESC
+LIMIT $8 OFFSET $7
+`
+
+type SessionsClosedNewestParams struct {
+	Since     time.Time
+	Until     time.Time
+	Vhost     string
+	App       string
+	Fuzzy     bool
+	Stream    string
+	RowOffset int32
+	RowLimit  int32
+}
+
+func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg SessionsClosedNewestParams) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsClosedNewest,
+		arg.Since,
+		arg.Until,
+		arg.Vhost,
+		arg.App,
+		arg.Fuzzy,
+		arg.Stream,
+		arg.RowOffset,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsConsumers = `-- name: SessionsConsumers :many
+SELECT c.id, c.node, c.server_id, c.client_id, c.serial, c.scene, c.vhost, c.app, c.stream, c.address, c.protocol, c.credential_kind, c.credential_id, c.subject, c.started_at, c.ended_at, c.end_reason, c.bytes_in, c.bytes_out FROM (SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream) st
+CROSS JOIN LATERAL (
+    SELECT v.id, v.node, v.server_id, v.client_id, v.serial, v.scene, v.vhost, v.app, v.stream, v.address, v.protocol, v.credential_kind, v.credential_id, v.subject, v.started_at, v.ended_at, v.end_reason, v.bytes_in, v.bytes_out FROM sessions v
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
+    ORDER BY v.id LIMIT $4) c
+ORDER BY c.id
+`
+
+type SessionsConsumersParams struct {
+	Vhosts   []string
+	Apps     []string
+	Streams  []string
+	RowLimit int32
+}
+
+// Who watches each of some streams, the longest first.
+func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsConsumersParams) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsConsumers,
+		arg.Vhosts,
+		arg.Apps,
+		arg.Streams,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsEndClient = `-- name: SessionsEndClient :many
 UPDATE sessions s SET ended_at = coalesce(s.ended_at, $1::timestamptz),
     end_reason = CASE WHEN c.was_open THEN 'close' ELSE s.end_reason END,
@@ -569,50 +808,21 @@ func (q *Queries) SessionsEndProcess(ctx context.Context, db DBTX, arg SessionsE
 }
 
 const sessionsLive = `-- name: SessionsLive :many
-SELECT p.id, p.node, p.server_id, p.client_id, p.serial, p.scene, p.vhost, p.app, p.stream, p.address, p.protocol, p.credential_kind, p.credential_id, p.subject, p.started_at, p.ended_at, p.end_reason, p.bytes_in, p.bytes_out, coalesce(v.players, 0)::bigint AS players
-FROM sessions p
-LEFT JOIN (
-    SELECT s.vhost, s.app, s.stream, count(*) AS players FROM sessions s
-    WHERE s.scene = 'play' AND s.ended_at IS NULL
-    GROUP BY s.vhost, s.app, s.stream) v ON v.vhost = p.vhost AND v.app = p.app AND v.stream = p.stream
-WHERE p.scene = 'publish' AND p.ended_at IS NULL
-ORDER BY p.app, p.stream, p.id
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions
+WHERE scene = 'publish' AND ended_at IS NULL
+ORDER BY app, stream, id
 LIMIT $1
 `
 
-type SessionsLiveRow struct {
-	ID             int64
-	Node           string
-	ServerID       string
-	ClientID       string
-	Serial         int64
-	Scene          string
-	Vhost          string
-	App            string
-	Stream         string
-	Address        string
-	Protocol       string
-	CredentialKind string
-	CredentialID   string
-	Subject        string
-	StartedAt      *time.Time
-	EndedAt        *time.Time
-	EndReason      string
-	BytesIn        int64
-	BytesOut       int64
-	Players        int64
-}
-
-// Players are counted from what is open, which a stream's history does not slow.
-func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]SessionsLiveRow, error) {
+func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]Session, error) {
 	rows, err := db.Query(ctx, sessionsLive, rowLimit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SessionsLiveRow{}
+	items := []Session{}
 	for rows.Next() {
-		var i SessionsLiveRow
+		var i Session
 		if err := rows.Scan(
 			&i.ID,
 			&i.Node,
@@ -633,7 +843,189 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
-			&i.Players,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsLiveByPath = `-- name: SessionsLiveByPath :many
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND lower(stream_path(s.vhost, s.app, s.stream)) = lower($1::text)
+ORDER BY stream_path(s.vhost, s.app, s.stream) = $1 DESC, s.id
+LIMIT 2
+`
+
+// The stream of this very path comes first, then those that differ in case.
+func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsLiveByPath, path)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsLiveCount = `-- name: SessionsLiveCount :one
+SELECT count(*) FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND ($1::text = '' OR s.vhost = $1)
+  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app), lower($2)) > 0))
+  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream), lower($4)) > 0))
+`
+
+type SessionsLiveCountParams struct {
+	Vhost  string
+	App    string
+	Fuzzy  bool
+	Stream string
+}
+
+func (q *Queries) SessionsLiveCount(ctx context.Context, db DBTX, arg SessionsLiveCountParams) (int64, error) {
+	row := db.QueryRow(ctx, sessionsLiveCount,
+		arg.Vhost,
+		arg.App,
+		arg.Fuzzy,
+		arg.Stream,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const sessionsLivePage = `-- name: SessionsLivePage :many
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND ($1::text = '' OR s.vhost = $1)
+  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app), lower($2)) > 0))
+  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream), lower($4)) > 0))
+  AND stream_path(s.vhost, s.app, s.stream) COLLATE "C" > $5::text
+ORDER BY stream_path(s.vhost, s.app, s.stream) COLLATE "C"
+LIMIT $7 OFFSET $6
+`
+
+type SessionsLivePageParams struct {
+	Vhost     string
+	App       string
+	Fuzzy     bool
+	Stream    string
+	After     string
+	RowOffset int32
+	RowLimit  int32
+}
+
+// One page of what is on air. An empty filter means any; a fuzzy one is a part
+// of the name in any case.
+func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLivePageParams) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsLivePage,
+		arg.Vhost,
+		arg.App,
+		arg.Fuzzy,
+		arg.Stream,
+		arg.After,
+		arg.RowOffset,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsOpenFigures = `-- name: SessionsOpenFigures :many
+SELECT s.scene, s.protocol, count(*) AS active, count(*) FILTER (WHERE s.started_at < $1::timestamptz) AS before
+FROM sessions s WHERE s.ended_at IS NULL
+GROUP BY s.scene, s.protocol
+`
+
+type SessionsOpenFiguresRow struct {
+	Scene    string
+	Protocol string
+	Active   int64
+	Before   int64
+}
+
+// What is open now, and of that what began before a process did.
+func (q *Queries) SessionsOpenFigures(ctx context.Context, db DBTX, began time.Time) ([]SessionsOpenFiguresRow, error) {
+	rows, err := db.Query(ctx, sessionsOpenFigures, began)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SessionsOpenFiguresRow{}
+	for rows.Next() {
+		var i SessionsOpenFiguresRow
+		if err := rows.Scan(
+			&i.Scene,
+			&i.Protocol,
+			&i.Active,
+			&i.Before,
 		); err != nil {
 			return nil, err
 		}
@@ -752,4 +1144,42 @@ func (q *Queries) SessionsPurge(ctx context.Context, db DBTX, before time.Time) 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sessionsWatching = `-- name: SessionsWatching :many
+SELECT (
+    SELECT count(*) FROM sessions v
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
+FROM (
+    SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream,
+        generate_subscripts($3::text[], 1) AS n) st
+ORDER BY st.n
+`
+
+type SessionsWatchingParams struct {
+	Vhosts  []string
+	Apps    []string
+	Streams []string
+}
+
+// How many watch each of some streams now, in the order of the streams. What
+// they were watched before does not slow it.
+func (q *Queries) SessionsWatching(ctx context.Context, db DBTX, arg SessionsWatchingParams) ([]int64, error) {
+	rows, err := db.Query(ctx, sessionsWatching, arg.Vhosts, arg.Apps, arg.Streams)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var players int64
+		if err := rows.Scan(&players); err != nil {
+			return nil, err
+		}
+		items = append(items, players)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

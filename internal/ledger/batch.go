@@ -257,6 +257,7 @@ func (l *Ledger) finish(batch []*op) {
 			unheard = append(unheard, o)
 		}
 	}
+	l.counters.note(batch)
 	if len(unheard) == 0 && l.aftermath.empty() {
 		return
 	}

@@ -74,12 +74,14 @@ type Ledger struct {
 	// uses it.
 	processes map[string]string
 
-	stats statsCache
+	stats    statsCache
+	counters counters
+	began    time.Time
 }
 
 // New returns a Ledger; it answers once Run runs.
 func New(c Config) *Ledger {
-	return &Ledger{Config: c, q: db.New(), queue: make(chan *op, queueLength), processes: map[string]string{}}
+	return &Ledger{Config: c, q: db.New(), queue: make(chan *op, queueLength), processes: map[string]string{}, began: c.Now()}
 }
 
 var errUnavailable = errs.New(errs.Unavailable, string(media.TemporarilyUnavailable), "try again in a moment")

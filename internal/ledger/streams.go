@@ -2,105 +2,136 @@ package ledger
 
 import (
 	"context"
-	"sync"
+	"strings"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
-// Live is a stream that is being published, by the ledger, with what its node
-// can tell of it.
-type Live struct {
+// LiveStream is a stream that is being published, by the ledger, with what its
+// node can tell of it.
+type LiveStream struct {
 	media.LiveStream
+	Publisher Session
 	Node      media.Node
 	StartedAt time.Time
+	Consumers int // players on record now; Clients is what the node counts
 }
 
-// The bounds of asking nodes for statistics.
-const (
-	maxStreamsListed = 1000
-	statsTimeout     = 2 * time.Second
-	statsFresh       = time.Second
-)
+// Path returns the path under which lists show the stream.
+func (s LiveStream) Path() string { return pathOf(s.Stream) }
+
+// pathOf is what stream_path is in the database.
+func pathOf(st media.Stream) string { return "/" + st.String() }
+
+// maxStreamsListed bounds the whole list; pages reach everything.
+const maxStreamsListed = 1000
 
 // Streams lists what is being published now, ordered by app and name. A node
 // that does not answer leaves zero values; the list itself is the ledger's.
-func (l *Ledger) Streams(ctx context.Context) ([]Live, error) {
+// Error: Unavailable.
+func (l *Ledger) Streams(ctx context.Context) ([]LiveStream, error) {
 	rows, err := l.q.SessionsLive(ctx, l.DB, maxStreamsListed)
 	if err != nil {
 		return nil, pg.Err(err, nil)
 	}
-	told := l.ask(ctx)
-	out := make([]Live, len(rows))
+	return l.describe(ctx, rows)
+}
+
+// LiveFilter says which running streams are meant, and which page of them. An
+// empty text means any; Fuzzy makes App and Stream mean a part of the name in any
+// case. After is a path as LiveStream.Path gives it: the page begins behind it.
+type LiveFilter struct {
+	Vhost, App, Stream string
+	Fuzzy              bool
+	After              string
+	Offset, Limit      int
+}
+
+// Live lists one page of the running streams in the order of their paths, at
+// most a thousand, and how many the filter means in all, whatever the page.
+// Only the nodes of that page are asked for statistics. Errors: Invalid,
+// Unavailable.
+func (l *Ledger) Live(ctx context.Context, f LiveFilter) ([]LiveStream, int64, error) {
+	if f.Offset > maxDepth {
+		return nil, 0, errTooDeep
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	p := db.SessionsLivePageParams{Vhost: storable(f.Vhost), App: storable(f.App), Fuzzy: f.Fuzzy, Stream: storable(f.Stream), After: cleanText(f.After, 3*maxText),
+		RowOffset: int32(max(f.Offset, 0)), RowLimit: int32(min(max(f.Limit, 0), maxPage))}
+	total, err := l.q.SessionsLiveCount(ctx, l.DB, db.SessionsLiveCountParams{Vhost: p.Vhost, App: p.App, Fuzzy: p.Fuzzy, Stream: p.Stream})
+	if err != nil || total == 0 || p.RowLimit == 0 {
+		return nil, total, pg.Err(err, nil)
+	}
+	rows, err := l.q.SessionsLivePage(ctx, l.DB, p)
+	if err != nil {
+		return nil, 0, pg.Err(err, nil)
+	}
+	page, err := l.describe(ctx, rows)
+	return page, total, err
+}
+
+var errNoStream = errs.New(errs.NotFound, "stream_not_found", "no such stream is on air")
+
+// Find returns the running stream at "/app/name" or "/vhost/app/name". A path
+// that differs from it in case finds it too, as long as no other stream does.
+// Errors: NotFound, Unavailable.
+func (l *Ledger) Find(ctx context.Context, path string) (LiveStream, error) {
+	path = cleanText(path, 3*maxText)
+	if rest, ok := strings.CutPrefix(path, "/"+media.DefaultVhost+"/"); ok {
+		path = "/" + rest
+	}
+	rows, err := l.q.SessionsLiveByPath(ctx, l.DB, path)
+	if err != nil {
+		return LiveStream{}, pg.Err(err, nil)
+	}
+	if len(rows) == 0 || len(rows) > 1 && pathOf(streamOf(rows[0])) != path {
+		return LiveStream{}, errNoStream
+	}
+	found, err := l.describe(ctx, rows[:1])
+	if err != nil {
+		return LiveStream{}, err
+	}
+	return found[0], nil
+}
+
+// describe adds to open publishers who watches them and what their nodes tell.
+func (l *Ledger) describe(ctx context.Context, rows []db.Session) ([]LiveStream, error) {
+	sts, nodes := make([]media.Stream, len(rows)), map[string]bool{}
 	for i, r := range rows {
-		st := media.Stream{Vhost: r.Vhost, App: r.App, Name: r.Stream}
-		live := Live{LiveStream: media.LiveStream{Clients: int(r.Players) + 1}}
-		if stat, ok := told[statKey{r.Node, st}]; ok {
+		sts[i], nodes[r.Node] = streamOf(r), true
+	}
+	watching, err := l.watching(ctx, sts)
+	if err != nil {
+		return nil, err
+	}
+	told := l.ask(ctx, nodes)
+	out := make([]LiveStream, len(rows))
+	for i, r := range rows {
+		live := LiveStream{LiveStream: media.LiveStream{Clients: watching[i] + 1}, Publisher: sessionFromRow(r), Consumers: watching[i]}
+		if stat, ok := told[r.Node][sts[i]]; ok {
 			live.LiveStream = stat
 		}
-		live.Stream = st
+		live.Stream, live.StartedAt = sts[i], live.Publisher.StartedAt
 		live.Node, _ = l.Nodes.Get(r.Node)
-		if r.StartedAt != nil {
-			live.StartedAt = *r.StartedAt
-		}
 		out[i] = live
 	}
 	return out, nil
 }
 
-type statKey struct {
-	node   string
-	stream media.Stream
-}
-
-// statsCache keeps one answer for a moment, so that many readers of the list
-// cost a node one request.
-type statsCache struct {
-	mu   sync.Mutex
-	at   time.Time
-	told map[statKey]media.LiveStream
-}
-
-// ask collects the statistics of all nodes at once, each within its timeout.
-func (l *Ledger) ask(ctx context.Context) map[statKey]media.LiveStream {
-	c := &l.stats
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := l.Now()
-	if c.told != nil && now.Sub(c.at) < statsFresh && !now.Before(c.at) {
-		return c.told
+func (l *Ledger) watching(ctx context.Context, sts []media.Stream) ([]int, error) {
+	out := make([]int, len(sts))
+	if len(sts) == 0 {
+		return out, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
-	defer cancel()
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		told = map[statKey]media.LiveStream{}
-	)
-	for _, n := range l.Nodes.Known() {
-		lister := l.Listers[n.Kind]
-		if lister == nil || n.ControlURL == "" {
-			continue
-		}
-		wg.Go(func() {
-			streams, err := lister.Streams(ctx, n)
-			if err != nil {
-				l.Log.WarnContext(ctx, "node does not tell its streams", "node", n.Name, "error", err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for _, s := range streams {
-				told[statKey{n.Name, s.Stream}] = s
-			}
-		})
+	names := split(sts)
+	counts, err := l.q.SessionsWatching(ctx, l.DB, db.SessionsWatchingParams{Vhosts: names.vhosts, Apps: names.apps, Streams: names.names})
+	for i, n := range counts {
+		out[i] = int(n)
 	}
-	wg.Wait()
-	// A reader that went away has not heard everybody. The answer is as old as
-	// its end, or those who waited for a slow node would each ask it again.
-	if ctx.Err() != context.Canceled {
-		c.told, c.at = told, l.Now()
-	}
-	return told
+	return out, pg.Err(err, nil)
 }

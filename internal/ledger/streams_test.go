@@ -127,7 +127,7 @@ func TestAReaderThatGoesAwayLeavesNoHalfAnswerToTheOthers(t *testing.T) {
 	b.allow(t, onSRS(stream("a")).publish())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	b.Ledger.ask(ctx)
+	b.Ledger.ask(ctx, map[string]bool{srsNode: true})
 	if live, err := b.Streams(t.Context()); err != nil || live[0].Clients != 9 {
 		t.Errorf("got %+v, %v", live, err)
 	}

@@ -174,6 +174,7 @@ type LiveStream struct {
 	Stream             Stream
 	Clients            int // as the server counts, publisher included
 	RecvKbps, SendKbps int
+	BytesIn, BytesOut  int64 // since it began
 	Video              Video
 	Audio              Audio
 	Uptime             time.Duration

@@ -33,7 +33,7 @@ func (s *Server) toLiveToken(t access.LiveToken) gen.LiveToken {
 
 // toStream fills every field: the contract has no way to say "unknown" but
 // zeros and empty texts.
-func (s *Server) toStream(l ledger.Live) gen.ResponseStream {
+func (s *Server) toStream(l ledger.LiveStream) gen.ResponseStream {
 	return gen.ResponseStream{
 		Name:    l.Stream.Name,
 		PlayURL: s.PlayURL(l.Node, l.Stream),

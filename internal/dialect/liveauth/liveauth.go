@@ -21,7 +21,7 @@ import (
 
 // streams tells what is being published now.
 type streams interface {
-	Streams(ctx context.Context) ([]ledger.Live, error)
+	Streams(ctx context.Context) ([]ledger.LiveStream, error)
 }
 
 // Server serves the dialect.

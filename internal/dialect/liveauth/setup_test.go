@@ -259,7 +259,7 @@ type streamsSpy struct {
 	deadline time.Time // of the last call
 }
 
-func (s *streamsSpy) Streams(ctx context.Context) ([]ledger.Live, error) {
+func (s *streamsSpy) Streams(ctx context.Context) ([]ledger.LiveStream, error) {
 	s.deadline, _ = ctx.Deadline()
 	if s.panic != "" {
 		panic(s.panic)

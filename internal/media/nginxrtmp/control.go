@@ -130,6 +130,8 @@ type stream struct {
 	Millis     int64     `xml:"time"`
 	BitsIn     int64     `xml:"bw_in"` // per second, over the last 10 s
 	BitsOut    int64     `xml:"bw_out"`
+	BytesIn    int64     `xml:"bytes_in"`
+	BytesOut   int64     `xml:"bytes_out"`
 	Clients    []client  `xml:"client"`
 	Count      int       `xml:"nclients"`
 	Publishing *struct{} `xml:"publishing"`
@@ -167,6 +169,8 @@ func (s stream) live(app string) media.LiveStream {
 		Clients:  s.Count,
 		RecvKbps: int(s.BitsIn / 1000),
 		SendKbps: int(s.BitsOut / 1000),
+		BytesIn:  s.BytesIn,
+		BytesOut: s.BytesOut,
 		Video:    media.Video(s.Video),
 		Audio:    media.Audio(s.Audio),
 		Uptime:   time.Duration(s.Millis) * time.Millisecond,

@@ -50,6 +50,8 @@ func TestStreamsTellsWhatThePageTells(t *testing.T) {
 		Video:       media.Video{Codec: "H264", Profile: "Baseline", Level: "3.0", Width: 640, Height: 360},
 		Audio:       media.Audio{Codec: "AAC", Profile: "LC", SampleRate: 44100, Channel: 1},
 		Uptime:      4936 * time.Millisecond,
+		BytesIn:     1136234,
+		BytesOut:    205502,
 		PublisherID: "1",
 	}}
 	if err != nil || !reflect.DeepEqual(got, want) {

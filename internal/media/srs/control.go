@@ -179,6 +179,8 @@ type stream struct {
 	App     string `json:"app"`
 	URL     string `json:"url"` // as stream_url of the callbacks, from 5.0
 	Clients int    `json:"clients"`
+	Recv    int64  `json:"recv_bytes"`
+	Send    int64  `json:"send_bytes"`
 	Kbps    struct {
 		Recv int `json:"recv_30s"`
 		Send int `json:"send_30s"`
@@ -212,6 +214,8 @@ func (s stream) live(vhosts map[string]string) media.LiveStream {
 		Clients:     s.Clients,
 		RecvKbps:    s.Kbps.Recv,
 		SendKbps:    s.Kbps.Send,
+		BytesIn:     s.Recv,
+		BytesOut:    s.Send,
 		Video:       media.Video(s.Video),
 		Audio:       media.Audio(s.Audio),
 		PublisherID: s.Publish.CID,

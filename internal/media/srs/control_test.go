@@ -64,12 +64,12 @@ func TestStreamsTellsWhatSRSTells(t *testing.T) {
 	}
 	aac := media.Audio{Codec: "AAC", Profile: "LC", SampleRate: 44100, Channel: 2}
 	want := []media.LiveStream{
-		{Stream: named("aonly"), Clients: 1, RecvKbps: 72, Audio: aac, PublisherID: "d0pm54r3", ServerID: "vid-7272250/zh4a6x53"},
-		{Stream: named("room1"), Clients: 2, RecvKbps: 873, SendKbps: 871, Audio: aac, PublisherID: "6fq57a63", ServerID: "vid-7272250/zh4a6x53",
+		{Stream: named("aonly"), Clients: 1, RecvKbps: 72, BytesIn: 382515, BytesOut: 4384, Audio: aac, PublisherID: "d0pm54r3", ServerID: "vid-7272250/zh4a6x53"},
+		{Stream: named("room1"), Clients: 2, RecvKbps: 873, SendKbps: 871, BytesIn: 4566582, BytesOut: 4573136, Audio: aac, PublisherID: "6fq57a63", ServerID: "vid-7272250/zh4a6x53",
 			Video: media.Video{Codec: "H264", Profile: "Baseline", Level: "3", Width: 640, Height: 360}},
-		{Stream: named("mp3"), Clients: 1, RecvKbps: 64, PublisherID: "ly143g7f", ServerID: "vid-7272250/zh4a6x53",
+		{Stream: named("mp3"), Clients: 1, RecvKbps: 64, BytesIn: 341824, BytesOut: 4384, PublisherID: "ly143g7f", ServerID: "vid-7272250/zh4a6x53",
 			Audio: media.Audio{Codec: "MP3", Profile: "Other", SampleRate: 44100, Channel: 1}},
-		{Stream: named("vonly"), Clients: 1, RecvKbps: 570, PublisherID: "461y3ql5", ServerID: "vid-7272250/zh4a6x53",
+		{Stream: named("vonly"), Clients: 1, RecvKbps: 570, BytesIn: 2947231, BytesOut: 4384, PublisherID: "461y3ql5", ServerID: "vid-7272250/zh4a6x53",
 			Video: media.Video{Codec: "H264", Profile: "Baseline", Level: "1.2", Width: 320, Height: 240}},
 	}
 	if !reflect.DeepEqual(got, want) {
