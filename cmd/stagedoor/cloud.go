@@ -48,5 +48,6 @@ func (a *app) cloudClient(endpoint *url.URL, version string) *aliyun.Client {
 		Endpoint: endpoint, Version: version, Signature: a.cfg.AliyunSignature,
 		Key:  aliyun.Key{ID: a.cfg.AliyunAccessKeyID, Secret: a.cfg.AliyunAccessKeySecret, Token: a.cfg.AliyunSecurityToken},
 		HTTP: &http.Client{Transport: transport}, Now: time.Now, Rand: rand.Reader, Timeout: cloudTimeout, Slots: cloudSlots,
+		Observe: a.metrics.observeCloud,
 	})
 }

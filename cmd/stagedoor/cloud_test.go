@@ -67,6 +67,9 @@ func TestAConfiguredCloudCarriesTheMessageGroups(t *testing.T) {
 			if left := cloud.Groups(); len(left) != 0 {
 				t.Errorf("left %q", left)
 			}
+			if _, text := get(t, s.url+"/metrics"); !strings.Contains(text, `stagedoor_cloud_request_duration_seconds_count{action="CreateMessageGroup",outcome="done"} 1`) {
+				t.Errorf("metrics:\n%s", text)
+			}
 			s.stop() // the last likes are told
 			if n := len(cloud.Calls("SendLike")); n > 1 || len(cloud.Calls("SendLiveMessageGroup")) != n {
 				t.Errorf("likes told %d times", n)

@@ -15,6 +15,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	verdicts *prometheus.CounterVec
 	requests *prometheus.HistogramVec
+	cloud    *prometheus.HistogramVec
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -29,8 +30,13 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			Help:    "Time to answer a request by method, route and status.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"method", "route", "status"}),
+		cloud: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "stagedoor_cloud_request_duration_seconds",
+			Help:    "Time of requests to a cloud by action and outcome (done, refused, failed).",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5},
+		}, []string{"action", "outcome"}),
 	}
-	r.MustRegister(m.verdicts, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.verdicts, m.requests, m.cloud, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -53,4 +59,9 @@ func (m *metrics) observeRequest(method, route string, status int, took time.Dur
 		method, route = "other", "none"
 	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// observeCloud measures a request to a cloud.
+func (m *metrics) observeCloud(action, outcome string, took time.Duration) {
+	m.cloud.WithLabelValues(action, outcome).Observe(took.Seconds())
 }

@@ -49,6 +49,9 @@ type Config struct {
 	Rand      io.Reader
 	Timeout   time.Duration // of one call, waiting for its turn included
 	Slots     int64         // how many calls run at once
+	// Observe is told of every call how it ended (done, refused or failed) and
+	// how long it took. May be nil.
+	Observe func(action, outcome string, took time.Duration)
 }
 
 // Client calls the operations of one product.
@@ -98,6 +101,26 @@ var errFailed = errs.New(errs.BadGateway, "cloud_failed", "the cloud service did
 // Call carries out an operation and decodes its answer into reply, which may be
 // nil. Every failure is a BadGateway error; a refusal has an *Error inside.
 func (c *Client) Call(ctx context.Context, action string, p Params, reply any) error {
+	began := c.Now()
+	err := c.call(ctx, action, p, reply)
+	if c.Observe != nil {
+		c.Observe(action, outcome(err), c.Now().Sub(began))
+	}
+	return err
+}
+
+func outcome(err error) string {
+	var refusal *Error
+	switch {
+	case err == nil:
+		return "done"
+	case errors.As(err, &refusal) && refusal.Definite():
+		return "refused"
+	}
+	return "failed"
+}
+
+func (c *Client) call(ctx context.Context, action string, p Params, reply any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	if err := c.slots.Acquire(ctx, 1); err != nil {

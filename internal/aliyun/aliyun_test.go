@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -148,6 +149,30 @@ func TestACallThatGetsNoAnswerIsGivenUp(t *testing.T) {
 	wantFailure(t, err)
 	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took > 5*time.Second {
 		t.Errorf("after %v: %v", took, err)
+	}
+}
+
+func TestEveryCallIsObserved(t *testing.T) {
+	t.Parallel()
+	cloud := aliyuntest.New(t, clock)
+	var seen []string
+	now := at
+	c := client(t, cloud, func(c *aliyun.Config) {
+		c.Now = func() time.Time {
+			now = now.Add(time.Second)
+			return now
+		}
+		c.Observe = func(action, outcome string, took time.Duration) {
+			seen = append(seen, fmt.Sprintf("%s %s %v", action, outcome, took > 0))
+		}
+	})
+	for _, f := range []aliyuntest.Fault{aliyuntest.Reply(aliyuntest.Answer{}), aliyuntest.Reply(aliyuntest.Refuse(403, "Forbidden")),
+		aliyuntest.Reply(aliyuntest.Refuse(503, "Busy")), aliyuntest.Drop} {
+		cloud.Fail("A", f)
+		_ = c.Call(t.Context(), "A", nil, nil)
+	}
+	if want := []string{"A done true", "A refused true", "A failed true", "A failed true"}; !slices.Equal(seen, want) {
+		t.Errorf("seen %q, want %q", seen, want)
 	}
 }
 
