@@ -7,6 +7,8 @@ SPECTRAL := @stoplight/spectral-cli@6.16.3
 CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/stagedoor
 POSTGRES := go run ./internal/dbtest/withpostgres --
 PACKAGES := ./cmd/... ./internal/... ./gen/... ./schema/...
+# A module of its own, for the vendor's SDKs; it tests the built program.
+SDKTEST  := internal/dialect/volcengine/sdktest
 
 .PHONY: help
 help: ## list the targets
@@ -23,6 +25,7 @@ build: ## build bin/stagedoor
 .PHONY: test
 test: deps-test ## run every test with the race detector, against real programs
 	@STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules $(POSTGRES) go test -race -timeout 9m $(PACKAGES)
+	@cd $(SDKTEST) && go test -race -count=1 -timeout 5m ./...
 
 .PHONY: demo
 demo: deps-test ## watch a real encoder, media server and player go through the main job
@@ -55,6 +58,7 @@ lint-go: ## gofmt, go vet, go mod tidy
 	@unformatted=$$(gofmt -l cmd internal gen schema); if [ -n "$$unformatted" ]; then echo "not formatted:"; echo "$$unformatted"; exit 1; fi
 	@go vet $(PACKAGES)
 	@go mod tidy -diff
+	@cd $(SDKTEST) && go vet ./... && go mod tidy -diff
 
 .PHONY: lint-spec
 lint-spec: $(CACHE)/lint/.installed ## lint openapi.yaml with Redocly and Spectral; a warning fails

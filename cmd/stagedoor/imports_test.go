@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"internal/dialect/appserver":            {"gen/appserver", "internal/dialect/bearer", "internal/account", "internal/room", "internal/jump", "internal/im", "internal/vod", "internal/errs", "internal/httpx"},
 	"internal/dialect/stagedoor":            {"gen/stagedoor", "internal/dialect/bearer", "internal/account", "internal/errs", "internal/httpx"},
 	"internal/dialect/ops":                  {"gen/ops", "internal/account", "internal/errs", "internal/httpx"},
+	"internal/dialect/volcengine":           {"gen/volcengine", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/urlsign", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine/signature": {},
 	"internal/dbtest":                       {"internal/pg", "internal/seal", "schema"},
 	"internal/dbtest/withpostgres":          {"internal/pg", "internal/dbtest"},

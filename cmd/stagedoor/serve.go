@@ -21,6 +21,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/liveauth"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/ops"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/volcengine"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -165,6 +166,9 @@ func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
 	(&stagedoor.Server{Accounts: a.accounts}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
+	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Now: time.Now, Log: a.log,
+		Links: volcengine.Links{PushDomain: a.cfg.PushDomain, PullDomain: a.cfg.PullDomain, HTTPPullDomain: a.cfg.HTTPPullDomain,
+			HTTPScheme: a.cfg.PullScheme}}).Register(rt)
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
 		Refused: func(context.Context, *http.Request) {
 			a.metrics.observeVerdict(media.Event{Action: media.Connecting}, media.Verdict{Reason: media.Unauthenticated})

@@ -17,6 +17,42 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for AuthDetailInputEncryptionAlgorithm.
+const (
+	AuthDetailInputEncryptionAlgorithmMd5       AuthDetailInputEncryptionAlgorithm = "md5"
+	AuthDetailInputEncryptionAlgorithmMd5Custom AuthDetailInputEncryptionAlgorithm = "md5_custom"
+)
+
+// Valid indicates whether the value is a known member of the AuthDetailInputEncryptionAlgorithm enum.
+func (e AuthDetailInputEncryptionAlgorithm) Valid() bool {
+	switch e {
+	case AuthDetailInputEncryptionAlgorithmMd5:
+		return true
+	case AuthDetailInputEncryptionAlgorithmMd5Custom:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AuthEntrySceneType.
+const (
+	AuthEntrySceneTypePull AuthEntrySceneType = "pull"
+	AuthEntrySceneTypePush AuthEntrySceneType = "push"
+)
+
+// Valid indicates whether the value is a known member of the AuthEntrySceneType enum.
+func (e AuthEntrySceneType) Valid() bool {
+	switch e {
+	case AuthEntrySceneTypePull:
+		return true
+	case AuthEntrySceneTypePush:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CloseCallbackAction.
 const (
 	CloseCallbackActionOnClose CloseCallbackAction = "on_close"
@@ -32,6 +68,21 @@ func (e CloseCallbackAction) Valid() bool {
 	}
 }
 
+// Defines values for ClosedStreamInfoSourceType.
+const (
+	ClosedStreamInfoSourceTypePush ClosedStreamInfoSourceType = "push"
+)
+
+// Valid indicates whether the value is a known member of the ClosedStreamInfoSourceType enum.
+func (e ClosedStreamInfoSourceType) Valid() bool {
+	switch e {
+	case ClosedStreamInfoSourceTypePush:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ConnectCallbackAction.
 const (
 	ConnectCallbackActionOnConnect ConnectCallbackAction = "on_connect"
@@ -41,6 +92,48 @@ const (
 func (e ConnectCallbackAction) Valid() bool {
 	switch e {
 	case ConnectCallbackActionOnConnect:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DescribeLiveStreamStateResultStreamState.
+const (
+	DescribeLiveStreamStateResultStreamStateForbidden DescribeLiveStreamStateResultStreamState = "forbidden"
+	DescribeLiveStreamStateResultStreamStateOffline   DescribeLiveStreamStateResultStreamState = "offline"
+	DescribeLiveStreamStateResultStreamStateOnline    DescribeLiveStreamStateResultStreamState = "online"
+)
+
+// Valid indicates whether the value is a known member of the DescribeLiveStreamStateResultStreamState enum.
+func (e DescribeLiveStreamStateResultStreamState) Valid() bool {
+	switch e {
+	case DescribeLiveStreamStateResultStreamStateForbidden:
+		return true
+	case DescribeLiveStreamStateResultStreamStateOffline:
+		return true
+	case DescribeLiveStreamStateResultStreamStateOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DescribeLiveStreamStateResultType.
+const (
+	DescribeLiveStreamStateResultTypeEmpty DescribeLiveStreamStateResultType = ""
+	DescribeLiveStreamStateResultTypePull  DescribeLiveStreamStateResultType = "pull"
+	DescribeLiveStreamStateResultTypePush  DescribeLiveStreamStateResultType = "push"
+)
+
+// Valid indicates whether the value is a known member of the DescribeLiveStreamStateResultType enum.
+func (e DescribeLiveStreamStateResultType) Valid() bool {
+	switch e {
+	case DescribeLiveStreamStateResultTypeEmpty:
+		return true
+	case DescribeLiveStreamStateResultTypePull:
+		return true
+	case DescribeLiveStreamStateResultTypePush:
 		return true
 	default:
 		return false
@@ -80,6 +173,21 @@ const (
 func (e DVRCallbackAction) Valid() bool {
 	switch e {
 	case DVRCallbackActionOnDVR:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FailureMetadataService.
+const (
+	FailureMetadataServiceLive FailureMetadataService = "live"
+)
+
+// Valid indicates whether the value is a known member of the FailureMetadataService enum.
+func (e FailureMetadataService) Valid() bool {
+	switch e {
+	case FailureMetadataServiceLive:
 		return true
 	default:
 		return false
@@ -212,6 +320,21 @@ func (e LiveStreamCallbackAction) Valid() bool {
 	}
 }
 
+// Defines values for LiveStreamInfoSourceType.
+const (
+	LiveStreamInfoSourceTypePush LiveStreamInfoSourceType = "push"
+)
+
+// Valid indicates whether the value is a known member of the LiveStreamInfoSourceType enum.
+func (e LiveStreamInfoSourceType) Valid() bool {
+	switch e {
+	case LiveStreamInfoSourceTypePush:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NginxRTMPEventCall.
 const (
 	NginxRTMPEventCallConnect       NginxRTMPEventCall = "connect"
@@ -248,6 +371,57 @@ func (e NginxRTMPEventCall) Valid() bool {
 	case NginxRTMPEventCallUpdatePlay:
 		return true
 	case NginxRTMPEventCallUpdatePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlayURLCDN.
+const (
+	PlayURLCDNFcdn PlayURLCDN = "fcdn"
+)
+
+// Valid indicates whether the value is a known member of the PlayURLCDN enum.
+func (e PlayURLCDN) Valid() bool {
+	switch e {
+	case PlayURLCDNFcdn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlayURLProtocol.
+const (
+	PlayURLProtocolFLV  PlayURLProtocol = "flv"
+	PlayURLProtocolHLS  PlayURLProtocol = "hls"
+	PlayURLProtocolRTMP PlayURLProtocol = "rtmp"
+)
+
+// Valid indicates whether the value is a known member of the PlayURLProtocol enum.
+func (e PlayURLProtocol) Valid() bool {
+	switch e {
+	case PlayURLProtocolFLV:
+		return true
+	case PlayURLProtocolHLS:
+		return true
+	case PlayURLProtocolRTMP:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PlayURLType.
+const (
+	PlayURLTypePull PlayURLType = "pull"
+)
+
+// Valid indicates whether the value is a known member of the PlayURLType enum.
+func (e PlayURLType) Valid() bool {
+	switch e {
+	case PlayURLTypePull:
 		return true
 	default:
 		return false
@@ -341,6 +515,21 @@ func (e RefusalReason) Valid() bool {
 	}
 }
 
+// Defines values for ResponseMetadataService.
+const (
+	ResponseMetadataServiceLive ResponseMetadataService = "live"
+)
+
+// Valid indicates whether the value is a known member of the ResponseMetadataService enum.
+func (e ResponseMetadataService) Valid() bool {
+	switch e {
+	case ResponseMetadataServiceLive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RoomMode.
 const (
 	RoomModeLink     RoomMode = 1
@@ -380,6 +569,42 @@ func (e RoomStatus) Valid() bool {
 	}
 }
 
+// Defines values for SwitchAuthRequestSceneType.
+const (
+	SwitchAuthRequestSceneTypePull SwitchAuthRequestSceneType = "pull"
+	SwitchAuthRequestSceneTypePush SwitchAuthRequestSceneType = "push"
+)
+
+// Valid indicates whether the value is a known member of the SwitchAuthRequestSceneType enum.
+func (e SwitchAuthRequestSceneType) Valid() bool {
+	switch e {
+	case SwitchAuthRequestSceneTypePull:
+		return true
+	case SwitchAuthRequestSceneTypePush:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateAuthKeyRequestSceneType.
+const (
+	UpdateAuthKeyRequestSceneTypePull UpdateAuthKeyRequestSceneType = "pull"
+	UpdateAuthKeyRequestSceneTypePush UpdateAuthKeyRequestSceneType = "push"
+)
+
+// Valid indicates whether the value is a known member of the UpdateAuthKeyRequestSceneType enum.
+func (e UpdateAuthKeyRequestSceneType) Valid() bool {
+	switch e {
+	case UpdateAuthKeyRequestSceneTypePull:
+		return true
+	case UpdateAuthKeyRequestSceneTypePush:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VODInfoStatus.
 const (
 	VODInfoStatusAvailable VODInfoStatus = 1
@@ -392,6 +617,300 @@ func (e VODInfoStatus) Valid() bool {
 	case VODInfoStatusAvailable:
 		return true
 	case VODInfoStatusMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolcengineErrorCode.
+const (
+	VolcengineErrorCodeAccessDenied               VolcengineErrorCode = "AccessDenied"
+	VolcengineErrorCodeFlowLimitExceeded          VolcengineErrorCode = "FlowLimitExceeded"
+	VolcengineErrorCodeInternalError              VolcengineErrorCode = "InternalError"
+	VolcengineErrorCodeInternalServiceError       VolcengineErrorCode = "InternalServiceError"
+	VolcengineErrorCodeInvalidAccessKey           VolcengineErrorCode = "InvalidAccessKey"
+	VolcengineErrorCodeInvalidActionOrVersion     VolcengineErrorCode = "InvalidActionOrVersion"
+	VolcengineErrorCodeInvalidAuthorization       VolcengineErrorCode = "InvalidAuthorization"
+	VolcengineErrorCodeInvalidCredential          VolcengineErrorCode = "InvalidCredential"
+	VolcengineErrorCodeInvalidParam               VolcengineErrorCode = "InvalidParam"
+	VolcengineErrorCodeInvalidParamBindError      VolcengineErrorCode = "InvalidParam.BindError"
+	VolcengineErrorCodeInvalidSecretToken         VolcengineErrorCode = "InvalidSecretToken"
+	VolcengineErrorCodeInvalidTimestamp           VolcengineErrorCode = "InvalidTimestamp"
+	VolcengineErrorCodeMethodNotAllowed           VolcengineErrorCode = "MethodNotAllowed"
+	VolcengineErrorCodeMissingAuthenticationToken VolcengineErrorCode = "MissingAuthenticationToken"
+	VolcengineErrorCodeMissingParameter           VolcengineErrorCode = "MissingParameter"
+	VolcengineErrorCodeMissingRequestInfo         VolcengineErrorCode = "MissingRequestInfo"
+	VolcengineErrorCodeMissingSignature           VolcengineErrorCode = "MissingSignature"
+	VolcengineErrorCodeRequestEntityTooLarge      VolcengineErrorCode = "RequestEntityTooLarge"
+	VolcengineErrorCodeRequestForbidden           VolcengineErrorCode = "RequestForbidden"
+	VolcengineErrorCodeServiceNotFound            VolcengineErrorCode = "ServiceNotFound"
+	VolcengineErrorCodeServiceUnavailableTemp     VolcengineErrorCode = "ServiceUnavailableTemp"
+	VolcengineErrorCodeSignatureDoesNotMatch      VolcengineErrorCode = "SignatureDoesNotMatch"
+)
+
+// Valid indicates whether the value is a known member of the VolcengineErrorCode enum.
+func (e VolcengineErrorCode) Valid() bool {
+	switch e {
+	case VolcengineErrorCodeAccessDenied:
+		return true
+	case VolcengineErrorCodeFlowLimitExceeded:
+		return true
+	case VolcengineErrorCodeInternalError:
+		return true
+	case VolcengineErrorCodeInternalServiceError:
+		return true
+	case VolcengineErrorCodeInvalidAccessKey:
+		return true
+	case VolcengineErrorCodeInvalidActionOrVersion:
+		return true
+	case VolcengineErrorCodeInvalidAuthorization:
+		return true
+	case VolcengineErrorCodeInvalidCredential:
+		return true
+	case VolcengineErrorCodeInvalidParam:
+		return true
+	case VolcengineErrorCodeInvalidParamBindError:
+		return true
+	case VolcengineErrorCodeInvalidSecretToken:
+		return true
+	case VolcengineErrorCodeInvalidTimestamp:
+		return true
+	case VolcengineErrorCodeMethodNotAllowed:
+		return true
+	case VolcengineErrorCodeMissingAuthenticationToken:
+		return true
+	case VolcengineErrorCodeMissingParameter:
+		return true
+	case VolcengineErrorCodeMissingRequestInfo:
+		return true
+	case VolcengineErrorCodeMissingSignature:
+		return true
+	case VolcengineErrorCodeRequestEntityTooLarge:
+		return true
+	case VolcengineErrorCodeRequestForbidden:
+		return true
+	case VolcengineErrorCodeServiceNotFound:
+		return true
+	case VolcengineErrorCodeServiceUnavailableTemp:
+		return true
+	case VolcengineErrorCodeSignatureDoesNotMatch:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VolcengineVersion.
+const (
+	VolcengineVersionN20200801 VolcengineVersion = "2020-08-01"
+	VolcengineVersionN20230101 VolcengineVersion = "2023-01-01"
+)
+
+// Valid indicates whether the value is a known member of the VolcengineVersion enum.
+func (e VolcengineVersion) Valid() bool {
+	switch e {
+	case VolcengineVersionN20200801:
+		return true
+	case VolcengineVersionN20230101:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QueryVolcengineParamsAction.
+const (
+	QueryVolcengineParamsActionDescribeClosedStreamInfoByPage    QueryVolcengineParamsAction = "DescribeClosedStreamInfoByPage"
+	QueryVolcengineParamsActionDescribeForbiddenStreamInfoByPage QueryVolcengineParamsAction = "DescribeForbiddenStreamInfoByPage"
+	QueryVolcengineParamsActionDescribeLiveStreamInfoByPage      QueryVolcengineParamsAction = "DescribeLiveStreamInfoByPage"
+	QueryVolcengineParamsActionDescribeLiveStreamState           QueryVolcengineParamsAction = "DescribeLiveStreamState"
+)
+
+// Valid indicates whether the value is a known member of the QueryVolcengineParamsAction enum.
+func (e QueryVolcengineParamsAction) Valid() bool {
+	switch e {
+	case QueryVolcengineParamsActionDescribeClosedStreamInfoByPage:
+		return true
+	case QueryVolcengineParamsActionDescribeForbiddenStreamInfoByPage:
+		return true
+	case QueryVolcengineParamsActionDescribeLiveStreamInfoByPage:
+		return true
+	case QueryVolcengineParamsActionDescribeLiveStreamState:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QueryVolcengineParamsVersion.
+const (
+	QueryVolcengineParamsVersionN20200801 QueryVolcengineParamsVersion = "2020-08-01"
+	QueryVolcengineParamsVersionN20230101 QueryVolcengineParamsVersion = "2023-01-01"
+)
+
+// Valid indicates whether the value is a known member of the QueryVolcengineParamsVersion enum.
+func (e QueryVolcengineParamsVersion) Valid() bool {
+	switch e {
+	case QueryVolcengineParamsVersionN20200801:
+		return true
+	case QueryVolcengineParamsVersionN20230101:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QueryVolcengineParamsStreamType.
+const (
+	QueryVolcengineParamsStreamTypeEmpty  QueryVolcengineParamsStreamType = ""
+	QueryVolcengineParamsStreamTypeOrigin QueryVolcengineParamsStreamType = "origin"
+	QueryVolcengineParamsStreamTypeTrans  QueryVolcengineParamsStreamType = "trans"
+)
+
+// Valid indicates whether the value is a known member of the QueryVolcengineParamsStreamType enum.
+func (e QueryVolcengineParamsStreamType) Valid() bool {
+	switch e {
+	case QueryVolcengineParamsStreamTypeEmpty:
+		return true
+	case QueryVolcengineParamsStreamTypeOrigin:
+		return true
+	case QueryVolcengineParamsStreamTypeTrans:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QueryVolcengineParamsSourceType.
+const (
+	QueryVolcengineParamsSourceTypeEmpty QueryVolcengineParamsSourceType = ""
+	QueryVolcengineParamsSourceTypePush  QueryVolcengineParamsSourceType = "push"
+	QueryVolcengineParamsSourceTypeRelay QueryVolcengineParamsSourceType = "relay"
+)
+
+// Valid indicates whether the value is a known member of the QueryVolcengineParamsSourceType enum.
+func (e QueryVolcengineParamsSourceType) Valid() bool {
+	switch e {
+	case QueryVolcengineParamsSourceTypeEmpty:
+		return true
+	case QueryVolcengineParamsSourceTypePush:
+		return true
+	case QueryVolcengineParamsSourceTypeRelay:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QueryVolcengineParamsQueryType.
+const (
+	QueryVolcengineParamsQueryTypeEmpty  QueryVolcengineParamsQueryType = ""
+	QueryVolcengineParamsQueryTypeFuzzy  QueryVolcengineParamsQueryType = "fuzzy"
+	QueryVolcengineParamsQueryTypeStrict QueryVolcengineParamsQueryType = "strict"
+)
+
+// Valid indicates whether the value is a known member of the QueryVolcengineParamsQueryType enum.
+func (e QueryVolcengineParamsQueryType) Valid() bool {
+	switch e {
+	case QueryVolcengineParamsQueryTypeEmpty:
+		return true
+	case QueryVolcengineParamsQueryTypeFuzzy:
+		return true
+	case QueryVolcengineParamsQueryTypeStrict:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QueryVolcengineParamsSort.
+const (
+	QueryVolcengineParamsSortAsc   QueryVolcengineParamsSort = "asc"
+	QueryVolcengineParamsSortDesc  QueryVolcengineParamsSort = "desc"
+	QueryVolcengineParamsSortEmpty QueryVolcengineParamsSort = ""
+)
+
+// Valid indicates whether the value is a known member of the QueryVolcengineParamsSort enum.
+func (e QueryVolcengineParamsSort) Valid() bool {
+	switch e {
+	case QueryVolcengineParamsSortAsc:
+		return true
+	case QueryVolcengineParamsSortDesc:
+		return true
+	case QueryVolcengineParamsSortEmpty:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for QueryVolcengineParamsXAlgorithm.
+const (
+	QueryVolcengineParamsXAlgorithmHMACSHA256 QueryVolcengineParamsXAlgorithm = "HMAC-SHA256"
+)
+
+// Valid indicates whether the value is a known member of the QueryVolcengineParamsXAlgorithm enum.
+func (e QueryVolcengineParamsXAlgorithm) Valid() bool {
+	switch e {
+	case QueryVolcengineParamsXAlgorithmHMACSHA256:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CallVolcengineParamsAction.
+const (
+	CallVolcengineParamsActionDescribeAuth    CallVolcengineParamsAction = "DescribeAuth"
+	CallVolcengineParamsActionDisableAuth     CallVolcengineParamsAction = "DisableAuth"
+	CallVolcengineParamsActionEnableAuth      CallVolcengineParamsAction = "EnableAuth"
+	CallVolcengineParamsActionForbidStream    CallVolcengineParamsAction = "ForbidStream"
+	CallVolcengineParamsActionGeneratePlayURL CallVolcengineParamsAction = "GeneratePlayURL"
+	CallVolcengineParamsActionGeneratePushURL CallVolcengineParamsAction = "GeneratePushURL"
+	CallVolcengineParamsActionKillStream      CallVolcengineParamsAction = "KillStream"
+	CallVolcengineParamsActionResumeStream    CallVolcengineParamsAction = "ResumeStream"
+	CallVolcengineParamsActionUpdateAuthKey   CallVolcengineParamsAction = "UpdateAuthKey"
+)
+
+// Valid indicates whether the value is a known member of the CallVolcengineParamsAction enum.
+func (e CallVolcengineParamsAction) Valid() bool {
+	switch e {
+	case CallVolcengineParamsActionDescribeAuth:
+		return true
+	case CallVolcengineParamsActionDisableAuth:
+		return true
+	case CallVolcengineParamsActionEnableAuth:
+		return true
+	case CallVolcengineParamsActionForbidStream:
+		return true
+	case CallVolcengineParamsActionGeneratePlayURL:
+		return true
+	case CallVolcengineParamsActionGeneratePushURL:
+		return true
+	case CallVolcengineParamsActionKillStream:
+		return true
+	case CallVolcengineParamsActionResumeStream:
+		return true
+	case CallVolcengineParamsActionUpdateAuthKey:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CallVolcengineParamsVersion.
+const (
+	CallVolcengineParamsVersionN20200801 CallVolcengineParamsVersion = "2020-08-01"
+	CallVolcengineParamsVersionN20230101 CallVolcengineParamsVersion = "2023-01-01"
+)
+
+// Valid indicates whether the value is a known member of the CallVolcengineParamsVersion enum.
+func (e CallVolcengineParamsVersion) Valid() bool {
+	switch e {
+	case CallVolcengineParamsVersionN20200801:
+		return true
+	case CallVolcengineParamsVersionN20230101:
 		return true
 	default:
 		return false
@@ -620,6 +1139,122 @@ type AppError struct {
 	Message string `json:"message"`
 }
 
+// AuthDetail One signing key and its scheme.
+type AuthDetail struct {
+	// AuthField Other names for the two parameters of a signed URL. Empty stands for the usual names. The one parameter of `TypeA`, usually `auth_key`, is named by `volcSecret`.
+	AuthField AuthField `json:"AuthField"`
+
+	// AuthType 2023-01-01: `TypeA`, `TypeB` or `TypeCustom`; for a rule of another scheme, the name of the scheme.
+	//
+	// Example: TypeB
+	AuthType string `json:"AuthType,omitempty"`
+
+	// EncryptField What is hashed, in this order; empty for `md5`.
+	//
+	// Example: ["SecretKey","volcTime","AppName","StreamName"]
+	EncryptField []string `json:"EncryptField"`
+
+	// EncryptionAlgorithm `md5` or `md5_custom`; for a rule of another scheme, the name of the scheme.
+	//
+	// Example: md5
+	EncryptionAlgorithm string `json:"EncryptionAlgorithm"`
+
+	// SecretKey The key.
+	//
+	// Example: A1B2C3d4e5f6
+	SecretKey string `json:"SecretKey"`
+}
+
+// AuthDetailInput One signing key and its scheme.
+type AuthDetailInput struct {
+	// AuthField Other names for the two parameters of a signed URL. Empty stands for the usual names. The one parameter of `TypeA`, usually `auth_key`, is named by `volcSecret`.
+	AuthField AuthField `json:"AuthField,omitempty"`
+
+	// AuthType 2023-01-01: `TypeA` (playing only) or `TypeB` with `md5`, `TypeCustom` with `md5_custom`. Absent means `TypeB` or `TypeCustom`. `TypeC` is refused, as its formula is not published.
+	//
+	// Example: TypeB
+	AuthType string `json:"AuthType,omitempty"`
+
+	// EncryptField With `md5_custom`: what is hashed, in this order. The key (`key` or `SecretKey`) and the time (`volcTime` or `expireTime`) must be in it. With `md5` it is fixed: `AppName`, `StreamName`, `key`, `expireTime`.
+	//
+	// Example: ["SecretKey","volcTime","AppName","StreamName"]
+	EncryptField []*string `json:"EncryptField,omitempty"`
+
+	// EncryptionAlgorithm `md5` hashes application, stream, key and time; `md5_custom` hashes the fields of `EncryptField`.
+	//
+	// Example: md5
+	EncryptionAlgorithm AuthDetailInputEncryptionAlgorithm `json:"EncryptionAlgorithm"`
+
+	// SecretKey The key.
+	//
+	// Example: A1B2C3d4e5f6
+	SecretKey string `json:"SecretKey"`
+}
+
+// AuthDetailInputEncryptionAlgorithm `md5` hashes application, stream, key and time; `md5_custom` hashes the fields of `EncryptField`.
+//
+// Example: md5
+type AuthDetailInputEncryptionAlgorithm string
+
+// AuthEntry One rule.
+type AuthEntry struct {
+	// App The application; empty for an entry of every one.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// AuthDetailList Its keys, the one that signs first.
+	AuthDetailList []AuthDetail `json:"AuthDetailList"`
+
+	// AuthStatus Whether URLs must be signed.
+	//
+	// Example: true
+	AuthStatus bool `json:"AuthStatus"`
+
+	// Domain The domain; empty for an entry of a vhost.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain"`
+
+	// SceneType `push` for publishing, `pull` for playing.
+	//
+	// Example: push
+	SceneType AuthEntrySceneType `json:"SceneType"`
+
+	// TimeStampBase 2023-01-01: the base of the time in the URL.
+	//
+	// Example: 10
+	TimeStampBase int32 `json:"TimeStampBase,omitempty"`
+
+	// ValidDuration Seconds that are added to the time in a URL.
+	//
+	// Example: 604800
+	ValidDuration int64 `json:"ValidDuration"`
+
+	// Vhost The vhost; empty for an entry of a domain.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost"`
+}
+
+// AuthEntrySceneType `push` for publishing, `pull` for playing.
+//
+// Example: push
+type AuthEntrySceneType string
+
+// AuthField Other names for the two parameters of a signed URL. Empty stands for the usual names. The one parameter of `TypeA`, usually `auth_key`, is named by `volcSecret`.
+type AuthField struct {
+	// VolcSecret The parameter of the signature.
+	//
+	// Example: sign
+	VolcSecret string `json:"volcSecret,omitempty"`
+
+	// VolcTime The parameter of the time.
+	//
+	// Example: expire
+	VolcTime string `json:"volcTime,omitempty"`
+}
+
 // AuthTokenCheck What stands in the link that opened the desktop client, decoded.
 type AuthTokenCheck struct {
 	// AppServer The server of the link.
@@ -746,6 +1381,49 @@ type CloseCallback struct {
 // Example: on_close
 type CloseCallbackAction string
 
+// ClosedStreamInfo A stream that has ended.
+type ClosedStreamInfo struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// Domain The push domain.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain"`
+
+	// EndTime When it ended.
+	//
+	// Example: 2026-11-22T05:10:00.000Z
+	EndTime string `json:"EndTime"`
+
+	// SourceType Always `push`.
+	//
+	// Example: push
+	SourceType ClosedStreamInfoSourceType `json:"SourceType"`
+
+	// StartTime When it began.
+	//
+	// Example: 2026-11-22T04:00:50.120Z
+	StartTime string `json:"StartTime"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// Vhost The vhost, by the name that was asked for if one was.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost"`
+}
+
+// ClosedStreamInfoSourceType Always `push`.
+//
+// Example: push
+type ClosedStreamInfoSourceType string
+
 // ConnectCallback A client connected.
 type ConnectCallback struct {
 	// Action The event. It must be the one of the path.
@@ -837,6 +1515,91 @@ type CreatedAccessKey struct {
 	// Example: encoder
 	Username string `json:"username"`
 }
+
+// DescribeAuthRequest Whose authentication to show: exactly one of `Vhost` and `Domain`. Rules that are stored under exactly that name are shown.
+type DescribeAuthRequest struct {
+	// App Only the entry of this application. Absent means all entries.
+	//
+	// Example: live
+	App string `json:"App,omitempty"`
+
+	// Domain The push or pull domain, without port, instead of `Vhost`.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain,omitempty"`
+
+	// SceneType `push` or `pull`. Required in 2023-01-01; in 2020-08-01 absent means both.
+	//
+	// Example: push
+	SceneType string `json:"SceneType,omitempty"`
+
+	// Vhost The vhost, instead of `Domain`.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost,omitempty"`
+}
+
+// DescribeAuthResult The rules that sign and verify URLs.
+type DescribeAuthResult struct {
+	// AuthList The rules, empty if nothing is configured.
+	AuthList []AuthEntry `json:"AuthList"`
+}
+
+// DescribeClosedStreamInfoByPageResult A page of streams that have ended, ordered by their end.
+type DescribeClosedStreamInfoByPageResult struct {
+	// RoughCount How many there are on all pages.
+	//
+	// Example: 1
+	RoughCount int64 `json:"RoughCount"`
+
+	// StreamInfoList The streams.
+	StreamInfoList []ClosedStreamInfo `json:"StreamInfoList"`
+}
+
+// DescribeForbiddenStreamInfoByPageResult A page of bans, ordered by their beginning.
+type DescribeForbiddenStreamInfoByPageResult struct {
+	// RoughCount How many there are on all pages.
+	//
+	// Example: 1
+	RoughCount int64 `json:"RoughCount"`
+
+	// StreamInfoList The bans.
+	StreamInfoList []ForbiddenStreamInfo `json:"StreamInfoList"`
+}
+
+// DescribeLiveStreamInfoByPageResult A page of running streams, ordered by application and stream.
+type DescribeLiveStreamInfoByPageResult struct {
+	// RoughCount How many there are on all pages.
+	//
+	// Example: 1
+	RoughCount int64 `json:"RoughCount"`
+
+	// StreamInfoList The streams.
+	StreamInfoList []LiveStreamInfo `json:"StreamInfoList"`
+}
+
+// DescribeLiveStreamStateResult What a stream is doing.
+type DescribeLiveStreamStateResult struct {
+	// StreamState `forbidden` while a ban is in force, whatever it is doing.
+	//
+	// Example: online
+	StreamState DescribeLiveStreamStateResultStreamState `json:"stream_state"`
+
+	// Type How it comes in, while it is running; else empty.
+	//
+	// Example: push
+	Type DescribeLiveStreamStateResultType `json:"type"`
+}
+
+// DescribeLiveStreamStateResultStreamState `forbidden` while a ban is in force, whatever it is doing.
+//
+// Example: online
+type DescribeLiveStreamStateResultStreamState string
+
+// DescribeLiveStreamStateResultType How it comes in, while it is running; else empty.
+//
+// Example: push
+type DescribeLiveStreamStateResultType string
 
 // DetailError The error envelope of the live_auth dialect.
 type DetailError struct {
@@ -954,6 +1717,246 @@ type Error struct {
 	//
 	// Example: 9f86d081884c7d659a2feaa0
 	RequestID string `json:"request_id"`
+}
+
+// FailureMetadata What every refusal consists of.
+type FailureMetadata struct {
+	// Action The action, as the request named it.
+	//
+	// Example: DescribeAuth
+	Action string `json:"Action"`
+
+	// Error Why.
+	Error VolcengineError `json:"Error"`
+
+	// Region The region of the credential.
+	//
+	// Example: cn-north-1
+	Region string `json:"Region"`
+
+	// RequestIDAgain 2020-08-01: the same again.
+	//
+	// Example: 2026112204005007A1B2C3D4E5F6071829
+	RequestIDAgain string `json:"RequestID,omitempty"`
+
+	// RequestID The id of the request: its time in UTC and the beginning of `X-Request-Id`, in upper case.
+	//
+	// Example: 2026112204005007A1B2C3D4E5F6071829
+	RequestID string `json:"RequestId"`
+
+	// Service Always `live`.
+	//
+	// Example: live
+	Service FailureMetadataService `json:"Service"`
+
+	// Version The version, as the request named it.
+	//
+	// Example: 2023-01-01
+	Version string `json:"Version"`
+}
+
+// FailureMetadataService Always `live`.
+//
+// Example: live
+type FailureMetadataService string
+
+// ForbidStreamRequest The stream to ban: exactly one of `Vhost` and `Domain`. Its sessions are ended, and nobody may publish or play it until then.
+type ForbidStreamRequest struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// Domain The push or pull domain, without port, instead of `Vhost`.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain,omitempty"`
+
+	// EndTime When the ban ends, RFC 3339, at most 90 days ahead, which is also what absent means.
+	//
+	// Example: 2026-12-24T18:00:00.000Z
+	EndTime string `json:"EndTime,omitempty"`
+
+	// Priority 2023-01-01. Not looked at.
+	//
+	// Example: 0
+	Priority int32 `json:"Priority,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// Vhost The vhost, instead of `Domain`.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost,omitempty"`
+}
+
+// ForbiddenStreamInfo A ban.
+type ForbiddenStreamInfo struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// CreateTime When it began.
+	//
+	// Example: 2026-11-22T04:00:50.000Z
+	CreateTime string `json:"CreateTime"`
+
+	// Domain The domain; empty for a ban by vhost.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain"`
+
+	// EndTime When it ends.
+	//
+	// Example: 2026-12-24T18:00:00.000Z
+	EndTime string `json:"EndTime"`
+
+	// Status Whether it is in force.
+	//
+	// Example: true
+	Status bool `json:"Status"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// Vhost The vhost; empty for a ban by domain.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost"`
+}
+
+// GeneratePlayURLRequest The stream to play.
+type GeneratePlayURLRequest struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// Domain The pull domain.
+	//
+	// Example: pull.example.com
+	Domain string `json:"Domain"`
+
+	// ExpiredTime Until when they are good instead, RFC 3339.
+	//
+	// Example: 2026-12-24T18:00:00Z
+	ExpiredTime string `json:"ExpiredTime,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// StreamType 2023-01-01, required there: `source`, `transcode` (with `Suffix`) or `abr`.
+	//
+	// Example: source
+	StreamType string `json:"StreamType,omitempty"`
+
+	// Suffix The suffix of a transcoded stream: with `hd` the stream `room1_hd` is played.
+	//
+	// Example: hd
+	Suffix string `json:"Suffix,omitempty"`
+
+	// Type `fcdn` for the domain itself, `3rd` for other networks, of which there are none.
+	//
+	// Example: fcdn
+	Type string `json:"Type,omitempty"`
+
+	// ValidDuration For how many seconds the URLs are good.
+	//
+	// Example: 3600
+	ValidDuration *int32 `json:"ValidDuration,omitempty"`
+
+	// Vhost 2020-08-01: the vhost. Not looked at.
+	//
+	// Example: pull.example.com
+	Vhost string `json:"Vhost,omitempty"`
+}
+
+// GeneratePlayURLResult Signed pull URLs.
+type GeneratePlayURLResult struct {
+	// AuthType 2023-01-01: the scheme of the signature, as in `AuthDetail`, or empty where none is needed.
+	//
+	// Example: TypeB
+	AuthType string `json:"AuthType,omitempty"`
+
+	// URLList One for each protocol; empty for `3rd`.
+	URLList []PlayURL `json:"URLList"`
+}
+
+// GeneratePushURLRequest The stream to push.
+type GeneratePushURLRequest struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// Domain The push domain to use instead.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain,omitempty"`
+
+	// ExpiredTime Until when it is good instead, RFC 3339.
+	//
+	// Example: 2026-12-24T18:00:00Z
+	ExpiredTime string `json:"ExpiredTime,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// ValidDuration For how many seconds the URL is good.
+	//
+	// Example: 3600
+	ValidDuration *int32 `json:"ValidDuration,omitempty"`
+
+	// Vhost The vhost. Its push domain is the configured one if that has the same name or the vhost is `__defaultVhost__`, else the vhost's own name.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost"`
+}
+
+// GeneratePushURLResult Signed push URLs.
+type GeneratePushURLResult struct {
+	// AuthType 2023-01-01: the scheme of the signature, as in `AuthDetail`, or empty where none is needed.
+	//
+	// Example: TypeB
+	AuthType string `json:"AuthType,omitempty"`
+
+	// PushURLList RTMP.
+	//
+	// Example: ["rtmp://push.example.com/live/room1?volcTime=1795323650\u0026volcSecret=0cc175b9c0f1b6a831c399e269772661"]
+	PushURLList []string `json:"PushURLList"`
+
+	// PushURLListDetail The same, cut in two for encoders that ask for a server and a key.
+	PushURLListDetail []PushURLDetail `json:"PushURLListDetail"`
+
+	// RtmURLList Always empty.
+	//
+	// Example: []
+	RtmURLList []string `json:"RtmURLList"`
+
+	// RTMPOverSRTURLList Always empty.
+	//
+	// Example: []
+	RTMPOverSRTURLList []string `json:"RtmpOverSrtURLList"`
+
+	// TSOverSRTURLList Always empty.
+	//
+	// Example: []
+	TSOverSRTURLList []string `json:"TsOverSrtURLList"`
+
+	// WebTransportURLList Always empty.
+	//
+	// Example: []
+	WebTransportURLList []string `json:"WebTransportURLList"`
 }
 
 // HTTPValidationError The answer to invalid input.
@@ -1253,6 +2256,29 @@ type JumpURLRequest struct {
 	Version string `json:"version,omitempty"`
 }
 
+// KillStreamRequest The stream whose publisher and players to disconnect: exactly one of `Vhost` and `Domain`. It is fine if it is not running. They may come back; see `ForbidStream`.
+type KillStreamRequest struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// Domain The push or pull domain, without port, instead of `Vhost`.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// Vhost The vhost, instead of `Domain`.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost,omitempty"`
+}
+
 // LikeRequest A batch of likes.
 type LikeRequest struct {
 	// ChatroomID The `chat_id` of the room.
@@ -1373,6 +2399,74 @@ type LiveStreamCallback struct {
 //
 // Example: on_publish
 type LiveStreamCallbackAction string
+
+// LiveStreamInfo A running stream.
+type LiveStreamInfo struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// BandWidth 2020-08-01: bits per second that go out.
+	//
+	// Example: 7500000
+	BandWidth *int64 `json:"BandWidth,omitempty"`
+
+	// Bitrate 2020-08-01: bits per second that come in.
+	//
+	// Example: 2500000
+	Bitrate *int64 `json:"Bitrate,omitempty"`
+
+	// Domain The push domain.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain"`
+
+	// Framerate 2020-08-01: frames per second; 0 if not known.
+	//
+	// Example: 0
+	Framerate *int64 `json:"Framerate,omitempty"`
+
+	// ID The number of its publisher's session.
+	//
+	// Example: 17
+	ID int64 `json:"ID"`
+
+	// OnlineUser 2020-08-01: clients, the publisher not counted.
+	//
+	// Example: 3
+	OnlineUser *int64 `json:"OnlineUser,omitempty"`
+
+	// PreviewURL 2020-08-01: always empty.
+	//
+	// Example:
+	PreviewURL *string `json:"PreviewURL,omitempty"`
+
+	// SessionStartTime When it began.
+	//
+	// Example: 2026-11-22T04:00:50.120Z
+	SessionStartTime string `json:"SessionStartTime"`
+
+	// SourceType Always `push`.
+	//
+	// Example: push
+	SourceType LiveStreamInfoSourceType `json:"SourceType,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// Vhost The vhost, by the name that was asked for if one was.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost"`
+}
+
+// LiveStreamInfoSourceType Always `push`.
+//
+// Example: push
+type LiveStreamInfoSourceType string
 
 // LiveStreamResponse The streams that are on the air.
 type LiveStreamResponse struct {
@@ -1709,6 +2803,47 @@ type PasswordGrant struct {
 	Username string `json:"username"`
 }
 
+// PlayURL One pull URL.
+type PlayURL struct {
+	// CDN The network, always `fcdn`.
+	//
+	// Example: fcdn
+	CDN PlayURLCDN `json:"CDN"`
+
+	// Protocol The protocol.
+	//
+	// Example: rtmp
+	Protocol PlayURLProtocol `json:"Protocol"`
+
+	// SubStreamURL 2023-01-01: the streams of an adaptive URL. Always empty.
+	SubStreamURL *[]SubStreamURL `json:"SubStreamURL,omitempty"`
+
+	// Type Always `pull`.
+	//
+	// Example: pull
+	Type PlayURLType `json:"Type"`
+
+	// URL The URL.
+	//
+	// Example: rtmp://pull.example.com/live/room1?volcTime=1795323650&volcSecret=0cc175b9c0f1b6a831c399e269772661
+	URL string `json:"URL"`
+}
+
+// PlayURLCDN The network, always `fcdn`.
+//
+// Example: fcdn
+type PlayURLCDN string
+
+// PlayURLProtocol The protocol.
+//
+// Example: rtmp
+type PlayURLProtocol string
+
+// PlayURLType Always `pull`.
+//
+// Example: pull
+type PlayURLType string
+
 // PullURLInfo Where to play.
 type PullURLInfo struct {
 	// FLVURL HTTP-FLV.
@@ -1734,6 +2869,24 @@ type PullURLInfo struct {
 //
 // Example: publish
 type PushAction string
+
+// PushURLDetail One push URL in two parts.
+type PushURLDetail struct {
+	// DomainApp The server, ending in a slash.
+	//
+	// Example: rtmp://push.example.com/live/
+	DomainApp string `json:"DomainApp"`
+
+	// StreamSign The stream key.
+	//
+	// Example: room1?volcTime=1795323650&volcSecret=0cc175b9c0f1b6a831c399e269772661
+	StreamSign string `json:"StreamSign"`
+
+	// URL The whole.
+	//
+	// Example: rtmp://push.example.com/live/room1?volcTime=1795323650&volcSecret=0cc175b9c0f1b6a831c399e269772661
+	URL string `json:"URL"`
+}
 
 // PushURLInfo Where to publish. Present only for the owner of a room that has not ended.
 type PushURLInfo struct {
@@ -1807,6 +2960,44 @@ type RTCTokenRequest struct {
 // Example: signature_mismatch
 type RefusalReason string
 
+// ResponseMetadata What every answer begins with.
+type ResponseMetadata struct {
+	// Action The action, as the request named it.
+	//
+	// Example: DescribeAuth
+	Action string `json:"Action"`
+
+	// Region The region of the credential.
+	//
+	// Example: cn-north-1
+	Region string `json:"Region"`
+
+	// RequestIDAgain 2020-08-01: the same again.
+	//
+	// Example: 2026112204005007A1B2C3D4E5F6071829
+	RequestIDAgain string `json:"RequestID,omitempty"`
+
+	// RequestID The id of the request: its time in UTC and the beginning of `X-Request-Id`, in upper case.
+	//
+	// Example: 2026112204005007A1B2C3D4E5F6071829
+	RequestID string `json:"RequestId"`
+
+	// Service Always `live`.
+	//
+	// Example: live
+	Service ResponseMetadataService `json:"Service"`
+
+	// Version The version, as the request named it.
+	//
+	// Example: 2023-01-01
+	Version string `json:"Version"`
+}
+
+// ResponseMetadataService Always `live`.
+//
+// Example: live
+type ResponseMetadataService string
+
 // ResponseStream One stream that is on the air.
 type ResponseStream struct {
 	// Audio The sound; empty texts and zeros where the media server tells nothing or there is none.
@@ -1832,6 +3023,34 @@ type ResponseStream struct {
 
 	// Video The picture; empty texts and zeros where the media server tells nothing or there is none.
 	Video StreamVideo `json:"video"`
+}
+
+// ResumeStreamRequest The stream whose ban to lift: exactly one of `Vhost` and `Domain`. It is fine if there is no such ban.
+type ResumeStreamRequest struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"App"`
+
+	// Domain The push or pull domain, without port, instead of `Vhost`.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain,omitempty"`
+
+	// Priority 2023-01-01. Not looked at.
+	//
+	// Example: 0
+	Priority int32 `json:"Priority,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"Stream"`
+
+	// Vhost The vhost, instead of `Domain`.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost,omitempty"`
 }
 
 // Room A live room. Which fields are there depends on the operation, the caller and the state, as each field says.
@@ -2255,6 +3474,47 @@ type StreamVideo struct {
 	Width int32 `json:"width"`
 }
 
+// SubStreamURL A stream of an adaptive URL.
+type SubStreamURL struct {
+	// Suffix Its suffix.
+	//
+	// Example: hd
+	Suffix string `json:"Suffix,omitempty"`
+
+	// Tag Its name for people.
+	//
+	// Example: hd
+	Tag string `json:"Tag,omitempty"`
+}
+
+// SwitchAuthRequest Which entry to switch on or off, 2020-08-01 only: exactly one of `Vhost` and `Domain`. Off means that a URL without a signature is let in; a wrong signature is refused all the same.
+type SwitchAuthRequest struct {
+	// App The application. Absent means every one.
+	//
+	// Example: live
+	App string `json:"App,omitempty"`
+
+	// Domain The push or pull domain, without port, instead of `Vhost`.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain,omitempty"`
+
+	// SceneType `push` for publishing, `pull` for playing.
+	//
+	// Example: push
+	SceneType SwitchAuthRequestSceneType `json:"SceneType"`
+
+	// Vhost The vhost, instead of `Domain`.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost,omitempty"`
+}
+
+// SwitchAuthRequestSceneType `push` for publishing, `pull` for playing.
+//
+// Example: push
+type SwitchAuthRequestSceneType string
+
 // Token A fresh access token.
 type Token struct {
 	// AccessToken The token, for `Authorization: Bearer`.
@@ -2267,6 +3527,52 @@ type Token struct {
 	// Example: bearer
 	TokenType string `json:"token_type"`
 }
+
+// UpdateAuthKeyRequest How URLs of a vhost or domain are signed from now on: exactly one of `Vhost` and `Domain`. It replaces all keys and settings of the entry, or creates it. The first key signs, every one verifies. Keys that are no longer there stop being accepted at once.
+type UpdateAuthKeyRequest struct {
+	// App The application. Absent means every one.
+	//
+	// Example: live
+	App string `json:"App,omitempty"`
+
+	// AuthDetailList The keys.
+	AuthDetailList []AuthDetailInput `json:"AuthDetailList"`
+
+	// Domain The push or pull domain, without port, instead of `Vhost`.
+	//
+	// Example: push.example.com
+	Domain string `json:"Domain,omitempty"`
+
+	// PushPullEnable Whether URLs must be signed. Absent means, in 2020-08-01, that nothing changes, and off for a new entry; in 2023-01-01 off.
+	//
+	// Example: true
+	PushPullEnable *bool `json:"PushPullEnable,omitempty"`
+
+	// SceneType `push` for publishing, `pull` for playing.
+	//
+	// Example: push
+	SceneType UpdateAuthKeyRequestSceneType `json:"SceneType"`
+
+	// TimeStampBase 2023-01-01: the base of the time in the URL. Push URLs have base 10.
+	//
+	// Example: 10
+	TimeStampBase int32 `json:"TimeStampBase,omitempty"`
+
+	// ValidDuration Seconds that are added to the time in a URL. 2020-08-01: 60 to 2592000, 604800 if absent. 2023-01-01: 0 to 2592000; if absent 0 where an `AuthType` is given, else 604800.
+	//
+	// Example: 604800
+	ValidDuration *int32 `json:"ValidDuration,omitempty"`
+
+	// Vhost The vhost, instead of `Domain`.
+	//
+	// Example: push.example.com
+	Vhost string `json:"Vhost,omitempty"`
+}
+
+// UpdateAuthKeyRequestSceneType `push` for publishing, `pull` for playing.
+//
+// Example: push
+type UpdateAuthKeyRequestSceneType string
 
 // User An account as the live_auth dialect shows it.
 type User struct {
@@ -2450,6 +3756,71 @@ type ValidationError struct {
 	Type string `json:"type"`
 }
 
+// VolcengineAnswer The answer of an action called with POST. `Result` is absent where the action has no output.
+type VolcengineAnswer struct {
+	// ResponseMetadata What every answer begins with.
+	ResponseMetadata ResponseMetadata `json:"ResponseMetadata"`
+
+	// Result The output; see the schema that is named after the action.
+	Result VolcengineAnswer_Result `json:"Result,omitempty"`
+}
+
+// VolcengineAnswer_Result The output; see the schema that is named after the action.
+type VolcengineAnswer_Result struct {
+	union json.RawMessage
+}
+
+// VolcengineCall The parameters of an action; see the schema that is named after it.
+type VolcengineCall struct {
+	union json.RawMessage
+}
+
+// VolcengineError Why.
+type VolcengineError struct {
+	// Code The reason, to compare.
+	//
+	// Example: InvalidParam
+	Code VolcengineErrorCode `json:"Code"`
+
+	// CodeN The same as a number.
+	//
+	// Example: 100101
+	CodeN int32 `json:"CodeN"`
+
+	// Message One sentence for people.
+	//
+	// Example: exactly one of Vhost and Domain is required
+	Message string `json:"Message"`
+}
+
+// VolcengineErrorCode The reason, to compare.
+//
+// Example: InvalidParam
+type VolcengineErrorCode string
+
+// VolcengineFailure A refusal.
+type VolcengineFailure struct {
+	// ResponseMetadata What every refusal consists of.
+	ResponseMetadata FailureMetadata `json:"ResponseMetadata"`
+}
+
+// VolcengineQueryAnswer The answer of an action called with GET.
+type VolcengineQueryAnswer struct {
+	// ResponseMetadata What every answer begins with.
+	ResponseMetadata ResponseMetadata `json:"ResponseMetadata"`
+
+	// Result The output; see the schema that is named after the action.
+	Result VolcengineQueryAnswer_Result `json:"Result,omitempty"`
+}
+
+// VolcengineQueryAnswer_Result The output; see the schema that is named after the action.
+type VolcengineQueryAnswer_Result struct {
+	union json.RawMessage
+}
+
+// VolcengineVersion defines model for VolcengineVersion.
+type VolcengineVersion string
+
 // AccessKeyConflict The error envelope of our own operations.
 type AccessKeyConflict = Error
 
@@ -2548,6 +3919,152 @@ type Unavailable = Error
 
 // ValidationFailed The answer to invalid input.
 type ValidationFailed = HTTPValidationError
+
+// VolcengineBadGateway A refusal.
+type VolcengineBadGateway = VolcengineFailure
+
+// VolcengineBadRequest A refusal.
+type VolcengineBadRequest = VolcengineFailure
+
+// VolcengineForbidden A refusal.
+type VolcengineForbidden = VolcengineFailure
+
+// VolcengineInternalError A refusal.
+type VolcengineInternalError = VolcengineFailure
+
+// VolcengineMethodNotAllowed A refusal.
+type VolcengineMethodNotAllowed = VolcengineFailure
+
+// VolcengineNotFound defines model for VolcengineNotFound.
+type VolcengineNotFound struct {
+	union json.RawMessage
+}
+
+// VolcengineTooLarge A refusal.
+type VolcengineTooLarge = VolcengineFailure
+
+// VolcengineTooManyRequests A refusal.
+type VolcengineTooManyRequests = VolcengineFailure
+
+// VolcengineUnauthorized A refusal.
+type VolcengineUnauthorized = VolcengineFailure
+
+// VolcengineUnavailable A refusal.
+type VolcengineUnavailable = VolcengineFailure
+
+// QueryVolcengineParams defines parameters for QueryVolcengine.
+type QueryVolcengineParams struct {
+	// Action The action.
+	Action QueryVolcengineParamsAction `form:"Action" json:"Action"`
+
+	// Version The edition of the API.
+	Version QueryVolcengineParamsVersion `form:"Version" json:"Version"`
+
+	// Vhost The vhost. Not together with `Domain`.
+	Vhost *string `form:"Vhost,omitempty" json:"Vhost,omitempty"`
+
+	// Domain The push domain, without port. Not together with `Vhost`.
+	Domain *string `form:"Domain,omitempty" json:"Domain,omitempty"`
+
+	// App The application. Absent means all, except for a state.
+	App *string `form:"App,omitempty" json:"App,omitempty"`
+
+	// Stream The stream. Absent means all, except for a state.
+	Stream *string `form:"Stream,omitempty" json:"Stream,omitempty"`
+
+	// PageNum The page, from 1.
+	PageNum *int32 `form:"PageNum,omitempty" json:"PageNum,omitempty"`
+
+	// PageSize Entries of a page.
+	PageSize *int32 `form:"PageSize,omitempty" json:"PageSize,omitempty"`
+
+	// StreamType `origin` for streams as they were pushed. There are no transcoded ones (`trans`), so their list is empty.
+	StreamType *QueryVolcengineParamsStreamType `form:"StreamType,omitempty" json:"StreamType,omitempty"`
+
+	// SourceType `push` for streams that a client pushed. There are none that were fetched (`relay`), so their list is empty.
+	SourceType *QueryVolcengineParamsSourceType `form:"SourceType,omitempty" json:"SourceType,omitempty"`
+
+	// QueryType Whether `Stream` is the whole name (`strict`) or a part of it (`fuzzy`).
+	QueryType *QueryVolcengineParamsQueryType `form:"QueryType,omitempty" json:"QueryType,omitempty"`
+
+	// InfoType Which figures to show, separated by commas: `all`, `onlineuser`, `bandwidth`, `bitrate`, `framerate`.
+	InfoType *string `form:"InfoType,omitempty" json:"InfoType,omitempty"`
+
+	// EndTimeFrom Streams that ended at this time or later.
+	EndTimeFrom *time.Time `form:"EndTimeFrom,omitempty" json:"EndTimeFrom,omitempty"`
+
+	// EndTimeTo Streams that ended at this time or earlier.
+	EndTimeTo *time.Time `form:"EndTimeTo,omitempty" json:"EndTimeTo,omitempty"`
+
+	// Sort The order of the times: `asc` for the oldest first.
+	Sort *QueryVolcengineParamsSort `form:"Sort,omitempty" json:"Sort,omitempty"`
+
+	// XAlgorithm Of a signature in the query: `HMAC-SHA256`.
+	XAlgorithm *QueryVolcengineParamsXAlgorithm `form:"X-Algorithm,omitempty" json:"X-Algorithm,omitempty"`
+
+	// XCredential Of a signature in the query: access key id, date, region, service and the word `request`, separated by slashes.
+	XCredential *string `form:"X-Credential,omitempty" json:"X-Credential,omitempty"`
+
+	// XDate Of a signature in the query: when it was made, in UTC.
+	XDate *string `form:"X-Date,omitempty" json:"X-Date,omitempty"`
+
+	// XExpires Of a signature in the query: for how many seconds it is good.
+	XExpires *int32 `form:"X-Expires,omitempty" json:"X-Expires,omitempty"`
+
+	// XNotSignBody Of a signature in the query: says that it covers no body. Its value does not matter.
+	XNotSignBody *string `form:"X-NotSignBody,omitempty" json:"X-NotSignBody,omitempty"`
+
+	// XSignedHeaders Of a signature in the query: the headers that it covers, in lower case, separated by semicolons. Often none, or `host`.
+	XSignedHeaders *string `form:"X-SignedHeaders,omitempty" json:"X-SignedHeaders,omitempty"`
+
+	// XSignedQueries Of a signature in the query: the parameters that it covers, separated by semicolons. Others are ignored.
+	XSignedQueries *string `form:"X-SignedQueries,omitempty" json:"X-SignedQueries,omitempty"`
+}
+
+// QueryVolcengineParamsAction defines parameters for QueryVolcengine.
+type QueryVolcengineParamsAction string
+
+// QueryVolcengineParamsVersion defines parameters for QueryVolcengine.
+type QueryVolcengineParamsVersion string
+
+// QueryVolcengineParamsStreamType defines parameters for QueryVolcengine.
+type QueryVolcengineParamsStreamType string
+
+// QueryVolcengineParamsSourceType defines parameters for QueryVolcengine.
+type QueryVolcengineParamsSourceType string
+
+// QueryVolcengineParamsQueryType defines parameters for QueryVolcengine.
+type QueryVolcengineParamsQueryType string
+
+// QueryVolcengineParamsSort defines parameters for QueryVolcengine.
+type QueryVolcengineParamsSort string
+
+// QueryVolcengineParamsXAlgorithm defines parameters for QueryVolcengine.
+type QueryVolcengineParamsXAlgorithm string
+
+// CallVolcengineParams defines parameters for CallVolcengine.
+type CallVolcengineParams struct {
+	// Action The action.
+	Action CallVolcengineParamsAction `form:"Action" json:"Action"`
+
+	// Version The edition of the API.
+	Version CallVolcengineParamsVersion `form:"Version" json:"Version"`
+
+	// XDate When the request was signed, in UTC.
+	XDate string `json:"X-Date"`
+
+	// XContentSha256 The SHA-256 of the body, in lower-case hexadecimal digits. It must be right if it is there.
+	XContentSha256 *string `json:"X-Content-Sha256,omitempty"`
+
+	// XSecurityToken Of a temporary credential. Refused.
+	XSecurityToken *string `json:"X-Security-Token,omitempty"`
+}
+
+// CallVolcengineParamsAction defines parameters for CallVolcengine.
+type CallVolcengineParamsAction string
+
+// CallVolcengineParamsVersion defines parameters for CallVolcengine.
+type CallVolcengineParamsVersion string
 
 // ListAccessKeysParams defines parameters for ListAccessKeys.
 type ListAccessKeysParams struct {
@@ -2654,6 +4171,9 @@ type DestroyLiveTokenParams struct {
 	// Token The publish secret, `token` of the pair.
 	Token string `form:"token" json:"token"`
 }
+
+// CallVolcengineJSONRequestBody defines body for CallVolcengine for application/json ContentType.
+type CallVolcengineJSONRequestBody = VolcengineCall
 
 // CreateAccessKeyJSONRequestBody defines body for CreateAccessKey for application/json ContentType.
 type CreateAccessKeyJSONRequestBody = NewAccessKey
@@ -2766,6 +4286,488 @@ type AppLoginJSONRequestBody = LoginRequest
 // CreateUserJSONRequestBody defines body for CreateUser for application/json ContentType.
 type CreateUserJSONRequestBody = UserCreate
 
+// AsDescribeAuthResult returns the union data inside the VolcengineAnswer_Result as a DescribeAuthResult
+func (t VolcengineAnswer_Result) AsDescribeAuthResult() (DescribeAuthResult, error) {
+	var body DescribeAuthResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDescribeAuthResult overwrites any union data inside the VolcengineAnswer_Result as the provided DescribeAuthResult
+func (t *VolcengineAnswer_Result) FromDescribeAuthResult(v DescribeAuthResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeDescribeAuthResult performs a merge with any union data inside the VolcengineAnswer_Result, using the provided DescribeAuthResult
+func (t *VolcengineAnswer_Result) MergeDescribeAuthResult(v DescribeAuthResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsGeneratePushURLResult returns the union data inside the VolcengineAnswer_Result as a GeneratePushURLResult
+func (t VolcengineAnswer_Result) AsGeneratePushURLResult() (GeneratePushURLResult, error) {
+	var body GeneratePushURLResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGeneratePushURLResult overwrites any union data inside the VolcengineAnswer_Result as the provided GeneratePushURLResult
+func (t *VolcengineAnswer_Result) FromGeneratePushURLResult(v GeneratePushURLResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGeneratePushURLResult performs a merge with any union data inside the VolcengineAnswer_Result, using the provided GeneratePushURLResult
+func (t *VolcengineAnswer_Result) MergeGeneratePushURLResult(v GeneratePushURLResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsGeneratePlayURLResult returns the union data inside the VolcengineAnswer_Result as a GeneratePlayURLResult
+func (t VolcengineAnswer_Result) AsGeneratePlayURLResult() (GeneratePlayURLResult, error) {
+	var body GeneratePlayURLResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGeneratePlayURLResult overwrites any union data inside the VolcengineAnswer_Result as the provided GeneratePlayURLResult
+func (t *VolcengineAnswer_Result) FromGeneratePlayURLResult(v GeneratePlayURLResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGeneratePlayURLResult performs a merge with any union data inside the VolcengineAnswer_Result, using the provided GeneratePlayURLResult
+func (t *VolcengineAnswer_Result) MergeGeneratePlayURLResult(v GeneratePlayURLResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t VolcengineAnswer_Result) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *VolcengineAnswer_Result) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsDescribeAuthRequest returns the union data inside the VolcengineCall as a DescribeAuthRequest
+func (t VolcengineCall) AsDescribeAuthRequest() (DescribeAuthRequest, error) {
+	var body DescribeAuthRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDescribeAuthRequest overwrites any union data inside the VolcengineCall as the provided DescribeAuthRequest
+func (t *VolcengineCall) FromDescribeAuthRequest(v DescribeAuthRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeDescribeAuthRequest performs a merge with any union data inside the VolcengineCall, using the provided DescribeAuthRequest
+func (t *VolcengineCall) MergeDescribeAuthRequest(v DescribeAuthRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsUpdateAuthKeyRequest returns the union data inside the VolcengineCall as a UpdateAuthKeyRequest
+func (t VolcengineCall) AsUpdateAuthKeyRequest() (UpdateAuthKeyRequest, error) {
+	var body UpdateAuthKeyRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromUpdateAuthKeyRequest overwrites any union data inside the VolcengineCall as the provided UpdateAuthKeyRequest
+func (t *VolcengineCall) FromUpdateAuthKeyRequest(v UpdateAuthKeyRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeUpdateAuthKeyRequest performs a merge with any union data inside the VolcengineCall, using the provided UpdateAuthKeyRequest
+func (t *VolcengineCall) MergeUpdateAuthKeyRequest(v UpdateAuthKeyRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsSwitchAuthRequest returns the union data inside the VolcengineCall as a SwitchAuthRequest
+func (t VolcengineCall) AsSwitchAuthRequest() (SwitchAuthRequest, error) {
+	var body SwitchAuthRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromSwitchAuthRequest overwrites any union data inside the VolcengineCall as the provided SwitchAuthRequest
+func (t *VolcengineCall) FromSwitchAuthRequest(v SwitchAuthRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeSwitchAuthRequest performs a merge with any union data inside the VolcengineCall, using the provided SwitchAuthRequest
+func (t *VolcengineCall) MergeSwitchAuthRequest(v SwitchAuthRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsGeneratePushURLRequest returns the union data inside the VolcengineCall as a GeneratePushURLRequest
+func (t VolcengineCall) AsGeneratePushURLRequest() (GeneratePushURLRequest, error) {
+	var body GeneratePushURLRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGeneratePushURLRequest overwrites any union data inside the VolcengineCall as the provided GeneratePushURLRequest
+func (t *VolcengineCall) FromGeneratePushURLRequest(v GeneratePushURLRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGeneratePushURLRequest performs a merge with any union data inside the VolcengineCall, using the provided GeneratePushURLRequest
+func (t *VolcengineCall) MergeGeneratePushURLRequest(v GeneratePushURLRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsGeneratePlayURLRequest returns the union data inside the VolcengineCall as a GeneratePlayURLRequest
+func (t VolcengineCall) AsGeneratePlayURLRequest() (GeneratePlayURLRequest, error) {
+	var body GeneratePlayURLRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGeneratePlayURLRequest overwrites any union data inside the VolcengineCall as the provided GeneratePlayURLRequest
+func (t *VolcengineCall) FromGeneratePlayURLRequest(v GeneratePlayURLRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGeneratePlayURLRequest performs a merge with any union data inside the VolcengineCall, using the provided GeneratePlayURLRequest
+func (t *VolcengineCall) MergeGeneratePlayURLRequest(v GeneratePlayURLRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsForbidStreamRequest returns the union data inside the VolcengineCall as a ForbidStreamRequest
+func (t VolcengineCall) AsForbidStreamRequest() (ForbidStreamRequest, error) {
+	var body ForbidStreamRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromForbidStreamRequest overwrites any union data inside the VolcengineCall as the provided ForbidStreamRequest
+func (t *VolcengineCall) FromForbidStreamRequest(v ForbidStreamRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeForbidStreamRequest performs a merge with any union data inside the VolcengineCall, using the provided ForbidStreamRequest
+func (t *VolcengineCall) MergeForbidStreamRequest(v ForbidStreamRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsResumeStreamRequest returns the union data inside the VolcengineCall as a ResumeStreamRequest
+func (t VolcengineCall) AsResumeStreamRequest() (ResumeStreamRequest, error) {
+	var body ResumeStreamRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromResumeStreamRequest overwrites any union data inside the VolcengineCall as the provided ResumeStreamRequest
+func (t *VolcengineCall) FromResumeStreamRequest(v ResumeStreamRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeResumeStreamRequest performs a merge with any union data inside the VolcengineCall, using the provided ResumeStreamRequest
+func (t *VolcengineCall) MergeResumeStreamRequest(v ResumeStreamRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsKillStreamRequest returns the union data inside the VolcengineCall as a KillStreamRequest
+func (t VolcengineCall) AsKillStreamRequest() (KillStreamRequest, error) {
+	var body KillStreamRequest
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromKillStreamRequest overwrites any union data inside the VolcengineCall as the provided KillStreamRequest
+func (t *VolcengineCall) FromKillStreamRequest(v KillStreamRequest) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeKillStreamRequest performs a merge with any union data inside the VolcengineCall, using the provided KillStreamRequest
+func (t *VolcengineCall) MergeKillStreamRequest(v KillStreamRequest) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t VolcengineCall) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *VolcengineCall) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsDescribeLiveStreamStateResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeLiveStreamStateResult
+func (t VolcengineQueryAnswer_Result) AsDescribeLiveStreamStateResult() (DescribeLiveStreamStateResult, error) {
+	var body DescribeLiveStreamStateResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDescribeLiveStreamStateResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeLiveStreamStateResult
+func (t *VolcengineQueryAnswer_Result) FromDescribeLiveStreamStateResult(v DescribeLiveStreamStateResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeDescribeLiveStreamStateResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeLiveStreamStateResult
+func (t *VolcengineQueryAnswer_Result) MergeDescribeLiveStreamStateResult(v DescribeLiveStreamStateResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDescribeLiveStreamInfoByPageResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeLiveStreamInfoByPageResult
+func (t VolcengineQueryAnswer_Result) AsDescribeLiveStreamInfoByPageResult() (DescribeLiveStreamInfoByPageResult, error) {
+	var body DescribeLiveStreamInfoByPageResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDescribeLiveStreamInfoByPageResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeLiveStreamInfoByPageResult
+func (t *VolcengineQueryAnswer_Result) FromDescribeLiveStreamInfoByPageResult(v DescribeLiveStreamInfoByPageResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeDescribeLiveStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeLiveStreamInfoByPageResult
+func (t *VolcengineQueryAnswer_Result) MergeDescribeLiveStreamInfoByPageResult(v DescribeLiveStreamInfoByPageResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDescribeClosedStreamInfoByPageResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeClosedStreamInfoByPageResult
+func (t VolcengineQueryAnswer_Result) AsDescribeClosedStreamInfoByPageResult() (DescribeClosedStreamInfoByPageResult, error) {
+	var body DescribeClosedStreamInfoByPageResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDescribeClosedStreamInfoByPageResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeClosedStreamInfoByPageResult
+func (t *VolcengineQueryAnswer_Result) FromDescribeClosedStreamInfoByPageResult(v DescribeClosedStreamInfoByPageResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeDescribeClosedStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeClosedStreamInfoByPageResult
+func (t *VolcengineQueryAnswer_Result) MergeDescribeClosedStreamInfoByPageResult(v DescribeClosedStreamInfoByPageResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsDescribeForbiddenStreamInfoByPageResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeForbiddenStreamInfoByPageResult
+func (t VolcengineQueryAnswer_Result) AsDescribeForbiddenStreamInfoByPageResult() (DescribeForbiddenStreamInfoByPageResult, error) {
+	var body DescribeForbiddenStreamInfoByPageResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDescribeForbiddenStreamInfoByPageResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeForbiddenStreamInfoByPageResult
+func (t *VolcengineQueryAnswer_Result) FromDescribeForbiddenStreamInfoByPageResult(v DescribeForbiddenStreamInfoByPageResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeDescribeForbiddenStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeForbiddenStreamInfoByPageResult
+func (t *VolcengineQueryAnswer_Result) MergeDescribeForbiddenStreamInfoByPageResult(v DescribeForbiddenStreamInfoByPageResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t VolcengineQueryAnswer_Result) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *VolcengineQueryAnswer_Result) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsVolcengineFailure returns the union data inside the VolcengineNotFound as a VolcengineFailure
+func (t VolcengineNotFound) AsVolcengineFailure() (VolcengineFailure, error) {
+	var body VolcengineFailure
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromVolcengineFailure overwrites any union data inside the VolcengineNotFound as the provided VolcengineFailure
+func (t *VolcengineNotFound) FromVolcengineFailure(v VolcengineFailure) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeVolcengineFailure performs a merge with any union data inside the VolcengineNotFound, using the provided VolcengineFailure
+func (t *VolcengineNotFound) MergeVolcengineFailure(v VolcengineFailure) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsError returns the union data inside the VolcengineNotFound as a Error
+func (t VolcengineNotFound) AsError() (Error, error) {
+	var body Error
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromError overwrites any union data inside the VolcengineNotFound as the provided Error
+func (t *VolcengineNotFound) FromError(v Error) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeError performs a merge with any union data inside the VolcengineNotFound, using the provided Error
+func (t *VolcengineNotFound) MergeError(v Error) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t VolcengineNotFound) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *VolcengineNotFound) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
@@ -2839,6 +4841,65 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 
 // The interface specification for the client above.
 type ClientInterface interface {
+
+	// QueryVolcengine Call an action that takes its parameters from the query
+	//
+	// Which parameters an action takes:
+	//
+	// | Action | Required | Optional |
+	// |---|---|---|
+	// | `DescribeLiveStreamState` | `Vhost` or `Domain`, `App`, `Stream` | |
+	// | `DescribeLiveStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `StreamType`, `QueryType`, `SourceType` (2023-01-01), `InfoType` (2020-08-01) |
+	// | `DescribeClosedStreamInfoByPage` | `PageNum`, `PageSize`, `EndTimeFrom`, `EndTimeTo` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `SourceType`, `Sort` |
+	// | `DescribeForbiddenStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `Sort` |
+	//
+	// `Stream` needs `App` beside it. Parameters that an action does not know are ignored, and
+	// so are those that a signature in the query does not cover.
+	//
+	// A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
+	// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
+	// answered as an unknown path.
+	//
+	// Corresponds with GET / (the `QueryVolcengine` operationId).
+	QueryVolcengine(ctx context.Context, params *QueryVolcengineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallVolcengineWithBody Call an action that takes its parameters as a JSON object
+	//
+	// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+	// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+	// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+	// so does an empty string.
+	//
+	// The signature stands in the header and covers the body. A body may come in chunks, with or
+	// without `Content-Length`. Success is always status 200, with `Result` only where the
+	// action has an output.
+	//
+	// A change is stored before it is answered, and in force at every door of this process by
+	// then; other processes follow within moments.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST / (the `CallVolcengine` operationId).
+	CallVolcengineWithBody(ctx context.Context, params *CallVolcengineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CallVolcengine Call an action that takes its parameters as a JSON object
+	//
+	// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+	// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+	// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+	// so does an empty string.
+	//
+	// The signature stands in the header and covers the body. A body may come in chunks, with or
+	// without `Content-Length`. Success is always status 200, with `Result` only where the
+	// action has an output.
+	//
+	// A change is stored before it is answered, and in force at every door of this process by
+	// then; other processes follow within moments.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST / (the `CallVolcengine` operationId).
+	CallVolcengine(ctx context.Context, params *CallVolcengineParams, body CallVolcengineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// JWKS Public keys of the access tokens
 	//
@@ -3836,6 +5897,95 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /users/me (the `ReadUsersMe` operationId).
 	ReadUsersMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// QueryVolcengine Call an action that takes its parameters from the query
+//
+// Which parameters an action takes:
+//
+// | Action | Required | Optional |
+// |---|---|---|
+// | `DescribeLiveStreamState` | `Vhost` or `Domain`, `App`, `Stream` | |
+// | `DescribeLiveStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `StreamType`, `QueryType`, `SourceType` (2023-01-01), `InfoType` (2020-08-01) |
+// | `DescribeClosedStreamInfoByPage` | `PageNum`, `PageSize`, `EndTimeFrom`, `EndTimeTo` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `SourceType`, `Sort` |
+// | `DescribeForbiddenStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `Sort` |
+//
+// `Stream` needs `App` beside it. Parameters that an action does not know are ignored, and
+// so are those that a signature in the query does not cover.
+//
+// A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
+// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
+// answered as an unknown path.
+//
+// Corresponds with GET / (the `QueryVolcengine` operationId).
+func (c *Client) QueryVolcengine(ctx context.Context, params *QueryVolcengineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQueryVolcengineRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallVolcengineWithBody Call an action that takes its parameters as a JSON object
+//
+// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+// so does an empty string.
+//
+// The signature stands in the header and covers the body. A body may come in chunks, with or
+// without `Content-Length`. Success is always status 200, with `Result` only where the
+// action has an output.
+//
+// A change is stored before it is answered, and in force at every door of this process by
+// then; other processes follow within moments.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST / (the `CallVolcengine` operationId).
+func (c *Client) CallVolcengineWithBody(ctx context.Context, params *CallVolcengineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallVolcengineRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CallVolcengine Call an action that takes its parameters as a JSON object
+//
+// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+// so does an empty string.
+//
+// The signature stands in the header and covers the body. A body may come in chunks, with or
+// without `Content-Length`. Success is always status 200, with `Result` only where the
+// action has an output.
+//
+// A change is stored before it is answered, and in force at every door of this process by
+// then; other processes follow within moments.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST / (the `CallVolcengine` operationId).
+func (c *Client) CallVolcengine(ctx context.Context, params *CallVolcengineParams, body CallVolcengineJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCallVolcengineRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // JWKS Public keys of the access tokens
@@ -5763,6 +7913,410 @@ func (c *Client) ReadUsersMe(ctx context.Context, reqEditors ...RequestEditorFn)
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewQueryVolcengineRequest constructs an http.Request for the QueryVolcengine method
+func NewQueryVolcengineRequest(server string, params *QueryVolcengineParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Action", params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Version", params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Vhost != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Vhost", *params.Vhost, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Domain != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Domain", *params.Domain, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.App != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "App", *params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Stream != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Stream", *params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageNum != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "PageNum", *params.PageNum, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PageSize != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "PageSize", *params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.StreamType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "StreamType", *params.StreamType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.SourceType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "SourceType", *params.SourceType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.QueryType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "QueryType", *params.QueryType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.InfoType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "InfoType", *params.InfoType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndTimeFrom != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "EndTimeFrom", *params.EndTimeFrom, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndTimeTo != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "EndTimeTo", *params.EndTimeTo, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.XAlgorithm != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "X-Algorithm", *params.XAlgorithm, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.XCredential != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "X-Credential", *params.XCredential, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.XDate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "X-Date", *params.XDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.XExpires != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "X-Expires", *params.XExpires, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.XNotSignBody != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "X-NotSignBody", *params.XNotSignBody, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.XSignedHeaders != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "X-SignedHeaders", *params.XSignedHeaders, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.XSignedQueries != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "X-SignedQueries", *params.XSignedQueries, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCallVolcengineRequest calls the generic CallVolcengine builder with application/json body
+func NewCallVolcengineRequest(server string, params *CallVolcengineParams, body CallVolcengineJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCallVolcengineRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCallVolcengineRequestWithBody constructs an http.Request for the CallVolcengine method, with any body, and a specified content type
+func NewCallVolcengineRequestWithBody(server string, params *CallVolcengineParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Action", params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "Version", params.Version, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Date", params.XDate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Date", headerParam0)
+
+		if params.XContentSha256 != nil {
+			var headerParam1 string
+
+			headerParam1, err = runtime.StyleParamWithOptions("simple", false, "X-Content-Sha256", *params.XContentSha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Content-Sha256", headerParam1)
+		}
+
+		if params.XSecurityToken != nil {
+			var headerParam2 string
+
+			headerParam2, err = runtime.StyleParamWithOptions("simple", false, "X-Security-Token", *params.XSecurityToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("X-Security-Token", headerParam2)
+		}
+
+	}
+
+	return req, nil
 }
 
 // NewJWKSRequest constructs an http.Request for the JWKS method
@@ -8172,6 +10726,67 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// QueryVolcengineWithResponse Call an action that takes its parameters from the query
+	//
+	// Which parameters an action takes:
+	//
+	// | Action | Required | Optional |
+	// |---|---|---|
+	// | `DescribeLiveStreamState` | `Vhost` or `Domain`, `App`, `Stream` | |
+	// | `DescribeLiveStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `StreamType`, `QueryType`, `SourceType` (2023-01-01), `InfoType` (2020-08-01) |
+	// | `DescribeClosedStreamInfoByPage` | `PageNum`, `PageSize`, `EndTimeFrom`, `EndTimeTo` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `SourceType`, `Sort` |
+	// | `DescribeForbiddenStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `Sort` |
+	//
+	// `Stream` needs `App` beside it. Parameters that an action does not know are ignored, and
+	// so are those that a signature in the query does not cover.
+	//
+	// A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
+	// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
+	// answered as an unknown path.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET / (the `QueryVolcengine` operationId).
+	QueryVolcengineWithResponse(ctx context.Context, params *QueryVolcengineParams, reqEditors ...RequestEditorFn) (*QueryVolcengineResponse, error)
+
+	// CallVolcengineWithBodyWithResponse Call an action that takes its parameters as a JSON object
+	//
+	// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+	// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+	// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+	// so does an empty string.
+	//
+	// The signature stands in the header and covers the body. A body may come in chunks, with or
+	// without `Content-Length`. Success is always status 200, with `Result` only where the
+	// action has an output.
+	//
+	// A change is stored before it is answered, and in force at every door of this process by
+	// then; other processes follow within moments.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST / (the `CallVolcengine` operationId).
+	CallVolcengineWithBodyWithResponse(ctx context.Context, params *CallVolcengineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallVolcengineResponse, error)
+
+	// CallVolcengineWithResponse Call an action that takes its parameters as a JSON object
+	//
+	// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+	// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+	// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+	// so does an empty string.
+	//
+	// The signature stands in the header and covers the body. A body may come in chunks, with or
+	// without `Content-Length`. Success is always status 200, with `Result` only where the
+	// action has an output.
+	//
+	// A change is stored before it is answered, and in force at every door of this process by
+	// then; other processes follow within moments.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST / (the `CallVolcengine` operationId).
+	CallVolcengineWithResponse(ctx context.Context, params *CallVolcengineParams, body CallVolcengineJSONRequestBody, reqEditors ...RequestEditorFn) (*CallVolcengineResponse, error)
+
 	// JWKSWithResponse Public keys of the access tokens
 	//
 	// The JSON Web Key Set (RFC 7517) that verifies our access tokens, private halves left out.
@@ -9210,6 +11825,270 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /users/me (the `ReadUsersMe` operationId).
 	ReadUsersMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ReadUsersMeResponse, error)
+}
+
+// QueryVolcengineResponse401Headers the declared response headers of an HTTP 401 response for QueryVolcengine
+type QueryVolcengineResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// QueryVolcengineResponse405Headers the declared response headers of an HTTP 405 response for QueryVolcengine
+type QueryVolcengineResponse405Headers struct {
+	Allow string
+}
+
+// QueryVolcengineResponse429Headers the declared response headers of an HTTP 429 response for QueryVolcengine
+type QueryVolcengineResponse429Headers struct {
+	RetryAfter int32
+}
+
+// QueryVolcengineResponse503Headers the declared response headers of an HTTP 503 response for QueryVolcengine
+type QueryVolcengineResponse503Headers struct {
+	RetryAfter int32
+}
+
+type QueryVolcengineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolcengineQueryAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *VolcengineBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *VolcengineUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *VolcengineForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *VolcengineNotFound
+	// JSON405 the response for an HTTP 405 `application/json` response
+	JSON405 *VolcengineMethodNotAllowed
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *VolcengineTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *VolcengineInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *VolcengineUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *QueryVolcengineResponse401Headers
+	// Headers405 the parsed response headers for an HTTP 405 response
+	Headers405 *QueryVolcengineResponse405Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *QueryVolcengineResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *QueryVolcengineResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r QueryVolcengineResponse) GetJSON200() *VolcengineQueryAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r QueryVolcengineResponse) GetJSON400() *VolcengineBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r QueryVolcengineResponse) GetJSON401() *VolcengineUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r QueryVolcengineResponse) GetJSON403() *VolcengineForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r QueryVolcengineResponse) GetJSON404() *VolcengineNotFound {
+	return r.JSON404
+}
+
+// GetJSON405 returns the response for an HTTP 405 `application/json` response
+func (r QueryVolcengineResponse) GetJSON405() *VolcengineMethodNotAllowed {
+	return r.JSON405
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r QueryVolcengineResponse) GetJSON429() *VolcengineTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r QueryVolcengineResponse) GetJSON500() *VolcengineInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r QueryVolcengineResponse) GetJSON503() *VolcengineUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r QueryVolcengineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r QueryVolcengineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r QueryVolcengineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r QueryVolcengineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CallVolcengineResponse401Headers the declared response headers of an HTTP 401 response for CallVolcengine
+type CallVolcengineResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// CallVolcengineResponse405Headers the declared response headers of an HTTP 405 response for CallVolcengine
+type CallVolcengineResponse405Headers struct {
+	Allow string
+}
+
+// CallVolcengineResponse429Headers the declared response headers of an HTTP 429 response for CallVolcengine
+type CallVolcengineResponse429Headers struct {
+	RetryAfter int32
+}
+
+// CallVolcengineResponse503Headers the declared response headers of an HTTP 503 response for CallVolcengine
+type CallVolcengineResponse503Headers struct {
+	RetryAfter int32
+}
+
+type CallVolcengineResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolcengineAnswer
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *VolcengineBadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *VolcengineUnauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *VolcengineForbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *VolcengineNotFound
+	// JSON405 the response for an HTTP 405 `application/json` response
+	JSON405 *VolcengineMethodNotAllowed
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *VolcengineTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *VolcengineTooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *VolcengineInternalError
+	// JSON502 the response for an HTTP 502 `application/json` response
+	JSON502 *VolcengineBadGateway
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *VolcengineUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CallVolcengineResponse401Headers
+	// Headers405 the parsed response headers for an HTTP 405 response
+	Headers405 *CallVolcengineResponse405Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CallVolcengineResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CallVolcengineResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CallVolcengineResponse) GetJSON200() *VolcengineAnswer {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CallVolcengineResponse) GetJSON400() *VolcengineBadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CallVolcengineResponse) GetJSON401() *VolcengineUnauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CallVolcengineResponse) GetJSON403() *VolcengineForbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CallVolcengineResponse) GetJSON404() *VolcengineNotFound {
+	return r.JSON404
+}
+
+// GetJSON405 returns the response for an HTTP 405 `application/json` response
+func (r CallVolcengineResponse) GetJSON405() *VolcengineMethodNotAllowed {
+	return r.JSON405
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CallVolcengineResponse) GetJSON413() *VolcengineTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CallVolcengineResponse) GetJSON429() *VolcengineTooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CallVolcengineResponse) GetJSON500() *VolcengineInternalError {
+	return r.JSON500
+}
+
+// GetJSON502 returns the response for an HTTP 502 `application/json` response
+func (r CallVolcengineResponse) GetJSON502() *VolcengineBadGateway {
+	return r.JSON502
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CallVolcengineResponse) GetJSON503() *VolcengineUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CallVolcengineResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CallVolcengineResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CallVolcengineResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CallVolcengineResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 type JWKSResponse struct {
@@ -14769,6 +17648,85 @@ func (r ReadUsersMeResponse) ContentType() string {
 	return ""
 }
 
+// QueryVolcengineWithResponse Call an action that takes its parameters from the query
+//
+// Which parameters an action takes:
+//
+// | Action | Required | Optional |
+// |---|---|---|
+// | `DescribeLiveStreamState` | `Vhost` or `Domain`, `App`, `Stream` | |
+// | `DescribeLiveStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `StreamType`, `QueryType`, `SourceType` (2023-01-01), `InfoType` (2020-08-01) |
+// | `DescribeClosedStreamInfoByPage` | `PageNum`, `PageSize`, `EndTimeFrom`, `EndTimeTo` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `SourceType`, `Sort` |
+// | `DescribeForbiddenStreamInfoByPage` | `PageNum`, `PageSize` | `Vhost` or `Domain`, `App`, `Stream`, `QueryType`, `Sort` |
+//
+// `Stream` needs `App` beside it. Parameters that an action does not know are ignored, and
+// so are those that a signature in the query does not cover.
+//
+// A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
+// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
+// answered as an unknown path.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET / (the `QueryVolcengine` operationId).
+func (c *ClientWithResponses) QueryVolcengineWithResponse(ctx context.Context, params *QueryVolcengineParams, reqEditors ...RequestEditorFn) (*QueryVolcengineResponse, error) {
+	rsp, err := c.QueryVolcengine(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseQueryVolcengineResponse(rsp)
+}
+
+// CallVolcengineWithBodyWithResponse Call an action that takes its parameters as a JSON object
+//
+// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+// so does an empty string.
+//
+// The signature stands in the header and covers the body. A body may come in chunks, with or
+// without `Content-Length`. Success is always status 200, with `Result` only where the
+// action has an output.
+//
+// A change is stored before it is answered, and in force at every door of this process by
+// then; other processes follow within moments.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST / (the `CallVolcengine` operationId).
+func (c *ClientWithResponses) CallVolcengineWithBodyWithResponse(ctx context.Context, params *CallVolcengineParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CallVolcengineResponse, error) {
+	rsp, err := c.CallVolcengineWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallVolcengineResponse(rsp)
+}
+
+// CallVolcengineWithResponse Call an action that takes its parameters as a JSON object
+//
+// The schema of the body is the one named after the action: `DescribeAuthRequest` for
+// `DescribeAuth`, and so on; `EnableAuth` and `DisableAuth` share `SwitchAuthRequest`.
+// Where the versions of an action differ, the field says so. A `null` counts as absent, and
+// so does an empty string.
+//
+// The signature stands in the header and covers the body. A body may come in chunks, with or
+// without `Content-Length`. Success is always status 200, with `Result` only where the
+// action has an output.
+//
+// A change is stored before it is answered, and in force at every door of this process by
+// then; other processes follow within moments.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST / (the `CallVolcengine` operationId).
+func (c *ClientWithResponses) CallVolcengineWithResponse(ctx context.Context, params *CallVolcengineParams, body CallVolcengineJSONRequestBody, reqEditors ...RequestEditorFn) (*CallVolcengineResponse, error) {
+	rsp, err := c.CallVolcengine(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCallVolcengineResponse(rsp)
+}
+
 // JWKSWithResponse Public keys of the access tokens
 //
 // The JSON Web Key Set (RFC 7517) that verifies our access tokens, private halves left out.
@@ -16364,6 +19322,270 @@ func (c *ClientWithResponses) ReadUsersMeWithResponse(ctx context.Context, reqEd
 		return nil, err
 	}
 	return ParseReadUsersMeResponse(rsp)
+}
+
+// ParseQueryVolcengineResponse parses an HTTP response from a QueryVolcengineWithResponse call
+func ParseQueryVolcengineResponse(rsp *http.Response) (*QueryVolcengineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &QueryVolcengineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolcengineQueryAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest VolcengineBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest VolcengineUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest VolcengineForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest VolcengineNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 405:
+		var dest VolcengineMethodNotAllowed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON405 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest VolcengineTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest VolcengineInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest VolcengineUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers QueryVolcengineResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 405:
+		var headers QueryVolcengineResponse405Headers
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = value
+		}
+		response.Headers405 = &headers
+	case rsp.StatusCode == 429:
+		var headers QueryVolcengineResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers QueryVolcengineResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCallVolcengineResponse parses an HTTP response from a CallVolcengineWithResponse call
+func ParseCallVolcengineResponse(rsp *http.Response) (*CallVolcengineResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CallVolcengineResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolcengineAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest VolcengineBadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest VolcengineUnauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest VolcengineForbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest VolcengineNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 405:
+		var dest VolcengineMethodNotAllowed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON405 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest VolcengineTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest VolcengineTooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest VolcengineInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 502:
+		var dest VolcengineBadGateway
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON502 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest VolcengineUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CallVolcengineResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 405:
+		var headers CallVolcengineResponse405Headers
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = value
+		}
+		response.Headers405 = &headers
+	case rsp.StatusCode == 429:
+		var headers CallVolcengineResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CallVolcengineResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
 }
 
 // ParseJWKSResponse parses an HTTP response from a JWKSWithResponse call

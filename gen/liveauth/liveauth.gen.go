@@ -19,10 +19,12 @@ import (
 )
 
 const (
-	BearerAuthScopes            bearerAuthContextKey            = "bearerAuth.Scopes"
-	CallbackSecretScopes        callbackSecretContextKey        = "callbackSecret.Scopes"
-	PushCallbackSignatureScopes pushCallbackSignatureContextKey = "pushCallbackSignature.Scopes"
-	RenewableAuthScopes         renewableAuthContextKey         = "renewableAuth.Scopes"
+	BearerAuthScopes               bearerAuthContextKey               = "bearerAuth.Scopes"
+	CallbackSecretScopes           callbackSecretContextKey           = "callbackSecret.Scopes"
+	PushCallbackSignatureScopes    pushCallbackSignatureContextKey    = "pushCallbackSignature.Scopes"
+	RenewableAuthScopes            renewableAuthContextKey            = "renewableAuth.Scopes"
+	VolcengineQuerySignatureScopes volcengineQuerySignatureContextKey = "volcengineQuerySignature.Scopes"
+	VolcengineSignatureScopes      volcengineSignatureContextKey      = "volcengineSignature.Scopes"
 )
 
 // Defines values for PushAction.
@@ -330,6 +332,12 @@ type pushCallbackSignatureContextKey string
 
 // renewableAuthContextKey is the context key for renewableAuth security scheme
 type renewableAuthContextKey string
+
+// volcengineQuerySignatureContextKey is the context key for volcengineQuerySignature security scheme
+type volcengineQuerySignatureContextKey string
+
+// volcengineSignatureContextKey is the context key for volcengineSignature security scheme
+type volcengineSignatureContextKey string
 
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {

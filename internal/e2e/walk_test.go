@@ -27,6 +27,7 @@ func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	w.accounts(t)
 	room := w.room(t)
 	w.links(t, room)
+	w.machines(t)
 	w.callbacks(t, room)
 	w.ends(t, room)
 	if missed := s.spec.Uncovered(); len(missed) > 0 {
@@ -88,6 +89,15 @@ func (w walk) accounts(t *testing.T) {
 	}
 	good[*api.RevokeAccessKeyResponse](t)(w.admin.RevokeAccessKeyWithResponse(ctx, key.AccessKeyID))
 	good[*api.DeleteAccountResponse](t)(w.admin.DeleteAccountWithResponse(ctx, "walker"))
+}
+
+// machines is the volcengine dialect.
+func (w walk) machines(t *testing.T) {
+	m := w.machine(t)
+	m.call(t, "DescribeAuth", `{"Vhost":"push.example.com","SceneType":"push"}`, &api.DescribeAuthResult{})
+	if got := m.state(t, "push.example.com", "nobody"); got != "offline" {
+		t.Errorf("state %s", got)
+	}
 }
 
 // room is the AppServer up to a room on air.

@@ -18,6 +18,13 @@ type ErrorWriter func(w http.ResponseWriter, r *http.Request, err error)
 type Router struct {
 	mux     *http.ServeMux
 	writers []writerFor
+	picky   []writerIf
+}
+
+// writerIf answers for requests that it recognises, whatever their path.
+type writerIf struct {
+	write ErrorWriter
+	meant func(*http.Request) bool
 }
 
 type writerFor struct {
@@ -47,8 +54,21 @@ func (rt *Router) Errors(write ErrorWriter, prefixes ...string) {
 	}
 }
 
-// Fail answers an error in the envelope that the path belongs to.
+// ErrorsFor makes a dialect answer for the requests that are evidently meant
+// for it, before any prefix is looked at: for a dialect whose path is not its
+// alone.
+func (rt *Router) ErrorsFor(write ErrorWriter, meant func(*http.Request) bool) {
+	rt.picky = append(rt.picky, writerIf{write, meant})
+}
+
+// Fail answers an error in the envelope that the request belongs to.
 func (rt *Router) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	for _, c := range rt.picky {
+		if c.meant(r) {
+			c.write(w, r, err)
+			return
+		}
+	}
 	best := writerFor{write: plainError}
 	for _, c := range rt.writers {
 		if strings.HasPrefix(r.URL.Path, c.prefix) && len(c.prefix) >= len(best.prefix) {

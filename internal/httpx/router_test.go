@@ -144,6 +144,24 @@ func TestHandlersGetTheirPathValues(t *testing.T) {
 	}
 }
 
+func TestAWriterThatRecognisesItsRequestsComesBeforeAnyPrefix(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	said := func(text string) httpx.ErrorWriter {
+		return func(w http.ResponseWriter, _ *http.Request, err error) {
+			fmt.Fprintf(w, "%s %s", text, errs.As(err).Reason)
+		}
+	}
+	b.rt.Errors(said("prefix"), "/")
+	b.rt.ErrorsFor(said("picky"), func(r *http.Request) bool { return r.URL.Query().Has("Action") })
+	b.rt.HandleFunc("POST /{$}", func(http.ResponseWriter, *http.Request) {})
+	for target, want := range map[string]string{"/?Action=X": "picky method_not_allowed", "/none?Action=X": "picky no_such_path", "/none": "prefix no_such_path"} {
+		if got := b.serve(httptest.NewRequest("PUT", target, nil)).Body.String(); got != want {
+			t.Errorf("%s: got %q, want %q", target, got, want)
+		}
+	}
+}
+
 func TestNotFoundAnswersAsForAnUnknownPath(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

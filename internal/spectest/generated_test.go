@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -16,6 +17,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/liveauth"
 	"github.com/stagedoor-live/stagedoor/gen/ops"
 	"github.com/stagedoor-live/stagedoor/gen/stagedoor"
+	"github.com/stagedoor-live/stagedoor/gen/volcengine"
 )
 
 func document(t *testing.T) *openapi3.T {
@@ -36,7 +38,7 @@ type patterns struct {
 
 func (p *patterns) HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request)) {
 	p.ServeMux.HandleFunc(pattern, handler)
-	p.seen = append(p.seen, pattern)
+	p.seen = append(p.seen, strings.TrimSuffix(pattern, "{$}")) // of the exact path /
 }
 
 func TestGeneratedHandlersShareOneMuxAndCoverTheSpec(t *testing.T) {
@@ -46,6 +48,7 @@ func TestGeneratedHandlersShareOneMuxAndCoverTheSpec(t *testing.T) {
 	appserver.HandlerWithOptions(appserver.NewStrictHandler(nil, nil), appserver.StdHTTPServerOptions{BaseRouter: mux})
 	callback.HandlerWithOptions(nil, callback.StdHTTPServerOptions{BaseRouter: mux})
 	stagedoor.HandlerWithOptions(stagedoor.NewStrictHandler(nil, nil), stagedoor.StdHTTPServerOptions{BaseRouter: mux})
+	volcengine.HandlerWithOptions(nil, volcengine.StdHTTPServerOptions{BaseRouter: mux})
 	ops.HandlerWithOptions(ops.NewStrictHandler(nil, nil), ops.StdHTTPServerOptions{BaseRouter: mux})
 
 	var want []string
