@@ -221,3 +221,13 @@ SELECT count(*) FROM (
 SELECT s.scene, s.protocol, count(*) AS active, count(*) FILTER (WHERE s.started_at < @began::timestamptz) AS before
 FROM sessions s WHERE s.ended_at IS NULL
 GROUP BY s.scene, s.protocol;
+
+-- name: SessionOpen :one
+SELECT * FROM sessions WHERE id = @id AND ended_at IS NULL;
+
+-- Who watches one stream, a page at a time.
+-- name: SessionsPlaying :many
+SELECT * FROM sessions
+WHERE scene = 'play' AND ended_at IS NULL AND app = @app AND stream = @stream AND vhost = @vhost AND id > @after
+ORDER BY id
+LIMIT @row_limit;

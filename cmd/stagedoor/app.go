@@ -95,6 +95,10 @@ func (a *app) build(ctx context.Context) (err error) {
 			node.KindSRS:       srs.Client{HTTP: client},
 			node.KindNginxRTMP: nginxrtmp.Client{HTTP: client},
 		},
+		Kickers: map[string]media.Kicker{
+			node.KindSRS:       srs.Client{HTTP: client},
+			node.KindNginxRTMP: nginxrtmp.Client{HTTP: client},
+		},
 		Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict})
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes)

@@ -43,7 +43,7 @@ func toNodeJSON(n node.Node) nodeJSON {
 type nodeFlags struct {
 	Kind       *string  `help:"srs, nginx-rtmp or any."`
 	Source     []string `help:"Address or CIDR that callbacks may come from; repeat for several, none for any."`
-	ControlURL *string  `help:"SRS: base of its HTTP API. nginx-rtmp: its rtmp_stat page."`
+	ControlURL *string  `help:"SRS: base of its HTTP API. nginx-rtmp: its rtmp_stat page, with rtmp_control at control beside it."`
 	Username   *string  `help:"HTTP Basic user of the control URL."`
 	Password   bool     `help:"Read the HTTP Basic password from standard input."`
 	PlayURL    *string  `help:"Template of public play URLs with {app} and {stream}."`

@@ -283,6 +283,37 @@ func (q *Queries) SessionOfRecording(ctx context.Context, db DBTX, arg SessionOf
 	return i, err
 }
 
+const sessionOpen = `-- name: SessionOpen :one
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions WHERE id = $1 AND ended_at IS NULL
+`
+
+func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, error) {
+	row := db.QueryRow(ctx, sessionOpen, id)
+	var i Session
+	err := row.Scan(
+		&i.ID,
+		&i.Node,
+		&i.ServerID,
+		&i.ClientID,
+		&i.Serial,
+		&i.Scene,
+		&i.Vhost,
+		&i.App,
+		&i.Stream,
+		&i.Address,
+		&i.Protocol,
+		&i.CredentialKind,
+		&i.CredentialID,
+		&i.Subject,
+		&i.StartedAt,
+		&i.EndedAt,
+		&i.EndReason,
+		&i.BytesIn,
+		&i.BytesOut,
+	)
+	return i, err
+}
+
 const sessionOpenPublish = `-- name: SessionOpenPublish :one
 INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
 VALUES ($1, $2, $3, $4, 'publish', $5, $6, $7, $8, $9, $10, $11, $12, $13::timestamptz)
@@ -1103,6 +1134,68 @@ func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpe
 		arg.Since,
 	)
 	return err
+}
+
+const sessionsPlaying = `-- name: SessionsPlaying :many
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions
+WHERE scene = 'play' AND ended_at IS NULL AND app = $1 AND stream = $2 AND vhost = $3 AND id > $4
+ORDER BY id
+LIMIT $5
+`
+
+type SessionsPlayingParams struct {
+	App      string
+	Stream   string
+	Vhost    string
+	After    int64
+	RowLimit int32
+}
+
+// Who watches one stream, a page at a time.
+func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlayingParams) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsPlaying,
+		arg.App,
+		arg.Stream,
+		arg.Vhost,
+		arg.After,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sessionsPublishing = `-- name: SessionsPublishing :many

@@ -167,6 +167,7 @@ http {
   server {
     listen %[5]s;
     location /stat { rtmp_stat all; }
+    location /control { rtmp_control all; }
     location /rec/ { alias %[4]s/rec/; }
   }
 }

@@ -53,6 +53,8 @@ type Config struct {
 	Nodes  nodes
 	// Listers tell, by kind of node, what runs there.
 	Listers map[string]media.Lister
+	// Kickers cut connections, by kind of node.
+	Kickers map[string]media.Kicker
 	// Timeout is how long an event may take, its wait for the commit included.
 	// It should be shorter than any media server waits.
 	Timeout time.Duration

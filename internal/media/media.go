@@ -200,3 +200,17 @@ type Audio struct {
 type Lister interface {
 	Streams(ctx context.Context, n Node) ([]LiveStream, error)
 }
+
+// Client is one connection on a node, as its callbacks named it.
+type Client struct {
+	ID       string
+	Stream   Stream
+	Protocol string
+}
+
+// Kicker is the optional ability to cut a connection. Found says whether the
+// node still had it: one that is gone already is no error. An error of kind
+// Conflict means that this node cannot cut it, whatever happens.
+type Kicker interface {
+	Kick(ctx context.Context, n Node, c Client) (found bool, err error)
+}

@@ -82,33 +82,38 @@ func (c Client) stat(ctx context.Context, n media.Node) (stat, error) {
 	if n.ControlURL == "" {
 		return stat{}, errors.New("the node has no control URL")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.ControlURL, nil)
+	status, body, err := c.get(ctx, n, n.ControlURL)
 	if err != nil {
 		return stat{}, err
 	}
-	if n.Username != "" {
-		req.SetBasicAuth(n.Username, n.Password)
-	}
-	resp, err := c.HTTP.Do(req)
-	if err != nil {
-		return stat{}, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return stat{}, fmt.Errorf("statistics page answered %s", resp.Status)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxStat+1))
-	if err != nil {
-		return stat{}, err
-	}
-	if len(body) > maxStat {
-		return stat{}, fmt.Errorf("statistics page has more than %d bytes", maxStat)
+	if status != http.StatusOK {
+		return stat{}, fmt.Errorf("statistics page answered %d", status)
 	}
 	var page stat
 	if err := xml.Unmarshal(body, &page); err != nil {
 		return stat{}, fmt.Errorf("read statistics page: %w", err)
 	}
 	return page, nil
+}
+
+func (c Client) get(ctx context.Context, n media.Node, url string) (status int, body []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	if n.Username != "" {
+		req.SetBasicAuth(n.Username, n.Password)
+	}
+	resp, err := c.HTTP.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxStat+1))
+	if err == nil && len(body) > maxStat {
+		err = fmt.Errorf("the page has more than %d bytes", maxStat)
+	}
+	return resp.StatusCode, body, err
 }
 
 func unavailable(cause error) error {

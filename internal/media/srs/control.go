@@ -103,7 +103,17 @@ func (c Client) vhosts(ctx context.Context, n media.Node) (map[string]string, er
 // get reads one page of the API into reply. The slash at the end of a path
 // matters: without it SRS redirects.
 func (c Client) get(ctx context.Context, n media.Node, path string, reply coded) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(n.ControlURL, "/")+path, nil)
+	if err := c.call(ctx, http.MethodGet, n, path, reply); err != nil {
+		return err
+	}
+	if code := reply.result(); code == nil || *code != 0 {
+		return fmt.Errorf("%s answered without code 0", path)
+	}
+	return nil
+}
+
+func (c Client) call(ctx context.Context, method string, n media.Node, path string, reply coded) error {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(n.ControlURL, "/")+path, nil)
 	if err != nil {
 		return err
 	}
@@ -127,9 +137,6 @@ func (c Client) get(ctx context.Context, n media.Node, path string, reply coded)
 	}
 	if err := json.Unmarshal(body, reply); err != nil {
 		return fmt.Errorf("read %s: %w", req.URL.Path, err)
-	}
-	if code := reply.result(); code == nil || *code != 0 {
-		return fmt.Errorf("%s answered without code 0", req.URL.Path)
 	}
 	return nil
 }
