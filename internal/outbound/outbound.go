@@ -43,11 +43,13 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("192.88.99.0/24"),   // relays of 6to4
 	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
 	netip.MustParsePrefix("240.0.0.0/4"),      // reserved, broadcast included
-	netip.MustParsePrefix("64:ff9b:1::/48"),   // local translation
-	netip.MustParsePrefix("100::/64"),         // discard
-	netip.MustParsePrefix("fec0::/10"),        // site-local of old
 	netip.MustParsePrefix("168.63.129.16/32"), // Azure's host
 }
+
+// public6 is all of IPv6 that leads anywhere public. What is outside are local
+// ranges, old and new, and IPv4 addresses in ways of writing that are long
+// given up but that some system may still follow.
+var public6 = netip.MustParsePrefix("2000::/3")
 
 // Permits reports whether an address may be dialled.
 func (g Guard) Permits(a netip.Addr) bool {
@@ -57,7 +59,7 @@ func (g Guard) Permits(a netip.Addr) bool {
 			return true
 		}
 	}
-	if !a.IsGlobalUnicast() || a.IsPrivate() {
+	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !public6.Contains(a) {
 		return false
 	}
 	for _, p := range special {
