@@ -166,7 +166,7 @@ func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
 	(&stagedoor.Server{Accounts: a.accounts}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
-	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Now: time.Now, Log: a.log,
+	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Kicks: a.ledger, Now: time.Now, Log: a.log,
 		Links: volcengine.Links{PushDomain: a.cfg.PushDomain, PullDomain: a.cfg.PullDomain, HTTPPullDomain: a.cfg.HTTPPullDomain,
 			HTTPScheme: a.cfg.PullScheme}}).Register(rt)
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
@@ -226,10 +226,10 @@ func (a *app) chores(ctx context.Context) {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			a.chore(ctx, a.access.FlushKeyUse)
+			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse)
 			return
 		case <-often.C:
-			a.chore(ctx, a.access.FlushKeyUse)
+			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse)
 		case <-seldom.C:
 			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.rooms.SweepGroups, a.jumps.Purge)
 		}

@@ -7,7 +7,6 @@ import (
 	gen "github.com/stagedoor-live/stagedoor/gen/volcengine"
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
-	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -92,21 +91,9 @@ func (s *Server) killStream(ctx context.Context, c *call, in gen.KillStreamReque
 	return nil, s.kick(ctx, media.Stream{Vhost: vhost, App: in.App, Name: in.Stream})
 }
 
-var errCannotKick = errs.New(errs.Conflict, "cannot_kick", "the media server cannot be told to end a session")
-
 // kick ends the sessions of a stream, if there are any.
 func (s *Server) kick(ctx context.Context, st media.Stream) error {
-	if s.Kicks == nil {
-		_, running, err := s.Streams.Live(ctx, ledger.LiveFilter{Vhost: st.Vhost, App: st.App, Stream: st.Name})
-		if err == nil && running > 0 {
-			err = errCannotKick
-		}
-		return err
-	}
 	_, err := s.Kicks.KickStream(ctx, st)
-	if errs.KindOf(err) == errs.NotFound {
-		return nil
-	}
 	return err
 }
 

@@ -60,8 +60,6 @@ func TestWhatAMediaServerSaysIsTold(t *testing.T) {
 			t.Errorf("state %s", state)
 		}
 	}
-	k.err = errs.New(errs.NotFound, "stream_not_found", "no such stream")
-	b.call(t, post2023("KillStream", body)).done(t)
 }
 
 func TestAServerThatCannotBeToldIsNoReasonToLie(t *testing.T) {

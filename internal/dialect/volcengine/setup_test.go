@@ -71,7 +71,7 @@ func setup(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.startLedger(t, log)
-	b.app = &Server{Accounts: b.accounts, Rules: b.access, Bans: b.access, Streams: b.ledger, Now: b.clock.now, Log: log.Logger(),
+	b.app = &Server{Accounts: b.accounts, Rules: b.access, Bans: b.access, Streams: b.ledger, Kicks: b.ledger, Now: b.clock.now, Log: log.Logger(),
 		Links: Links{PushDomain: pushHost + ":1936", PullDomain: pullHost, HTTPPullDomain: pullHost + ":8443", HTTPScheme: "https"}}
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /broken", func(http.ResponseWriter, *http.Request) {})

@@ -66,7 +66,7 @@ type Server struct {
 	Rules    rules
 	Bans     bans
 	Streams  streams
-	Kicks    kicker // nil where media servers cannot be told to end a session
+	Kicks    kicker
 	Links    Links
 	Now      func() time.Time
 	Log      *slog.Logger
