@@ -121,11 +121,19 @@ func TestAMachineRunsAStreamThroughTheVolcengineDialect(t *testing.T) {
 	eventually(t, "the stream is online", func() bool { return m.state(t, "localhost", "studio") == "online" })
 	s.refuses(t, "publish", "live/other", "signature_mismatch", func() *client { return publish(t, strings.Replace(push, "studio", "other", 1)) })
 
+	m.call(t, "KillStream", `{"Vhost":"localhost","App":"live","Stream":"studio"}`, nil)
+	eventually(t, "the encoder is cut off", encoder.ended)
+	eventually(t, "the stream is offline", func() bool { return m.state(t, "localhost", "studio") == "offline" })
+	encoder = publish(t, push) // it may come back, until the stream is forbidden
+	eventually(t, "the stream is online again", func() bool { return m.state(t, "localhost", "studio") == "online" })
+
+	began := time.Now()
 	m.call(t, "ForbidStream", `{"Domain":"localhost","App":"live","Stream":"studio"}`, nil)
+	eventually(t, "the encoder is cut off for good", encoder.ended)
+	say(t, "forbidden: the encoder was cut off within %v", since(began))
 	if got := m.state(t, "localhost", "studio"); got != "forbidden" {
 		t.Errorf("state %s", got)
 	}
-	encoder.quit(t)
 	s.refuses(t, "publish", "live/studio", "stream_forbidden", func() *client { return publish(t, push) })
 	m.call(t, "ResumeStream", `{"Domain":"localhost","App":"live","Stream":"studio"}`, nil)
 	eventually(t, "the stream is offline", func() bool { return m.state(t, "localhost", "studio") == "offline" })
