@@ -110,7 +110,7 @@ func (l *Ledger) kick(ctx context.Context, row db.Session) (bool, error) {
 	if !known || kicker == nil {
 		return false, errCannotKick
 	}
-	found, err := kicker.Kick(ctx, n, media.Client{ID: row.ClientID, Stream: streamOf(row), Protocol: row.Protocol})
+	found, err := kicker.Kick(ctx, n, media.Client{ID: row.ClientID, Stream: streamOf(row), Address: row.Address, Protocol: row.Protocol})
 	attrs := []any{"node", row.Node, "stream", streamOf(row).String(), "scene", row.Scene, "client_id", row.ClientID}
 	if err != nil {
 		l.Log.WarnContext(ctx, "not kicked", append(attrs, "error", err)...)

@@ -205,6 +205,7 @@ type Lister interface {
 type Client struct {
 	ID       string
 	Stream   Stream
+	Address  string // as in Event
 	Protocol string
 }
 

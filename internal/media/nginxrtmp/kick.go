@@ -18,7 +18,9 @@ var errNoControl = errs.New(errs.Conflict, "cannot_kick",
 
 // Kick drops a client through rtmp_control, which must be served as "control"
 // beside the statistics page. The module sees the clients of the worker process
-// that answers. Errors: Conflict cannot_kick, BadGateway.
+// that answers. It counts from one after each start, so the number of a session
+// whose end nobody heard may be somebody else's by now: the address has to be
+// the same too. Errors: Conflict cannot_kick, BadGateway.
 func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool, error) {
 	page, err := url.Parse(n.ControlURL)
 	if n.ControlURL == "" || err != nil {
@@ -30,7 +32,10 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 		return false, unavailable(errors.New("not a client of this module"))
 	}
 	drop := page.JoinPath("../control/drop/client")
-	drop.RawQuery = url.Values{"app": {who.Stream.App}, "clientid": {strconv.FormatUint(id, 10)}}.Encode()
+	drop.RawQuery = "app=" + filter(who.Stream.App) + "&clientid=" + strconv.FormatUint(id, 10)
+	if who.Address != "" {
+		drop.RawQuery += "&addr=" + filter(who.Address)
+	}
 	status, body, err := c.get(ctx, n, drop.String())
 	switch {
 	case err != nil:
@@ -45,4 +50,10 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 		return false, unavailable(fmt.Errorf("control does not answer with a number: %w", err))
 	}
 	return dropped > 0, nil
+}
+
+// filter writes a value for the module, which compares it as it is sent. What
+// would end the value is escaped all the same, and then matches nobody.
+func filter(value string) string {
+	return strings.NewReplacer("%2F", "/", "%3A", ":").Replace(url.QueryEscape(value))
 }

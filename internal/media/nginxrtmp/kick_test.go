@@ -32,6 +32,26 @@ func TestKickDropsOneClientOfOneApplication(t *testing.T) {
 	}
 }
 
+// The module compares what it is sent without decoding it.
+func TestKickNamesTheClientAsTheModuleDoes(t *testing.T) {
+	t.Parallel()
+	for want, who := range map[string]media.Client{
+		"app=live&clientid=7&addr=192.0.2.7":          {ID: "7", Stream: media.Stream{App: "live"}, Address: "192.0.2.7"},
+		"app=live/sub&clientid=7&addr=2001:db8::7":    {ID: "7", Stream: media.Stream{App: "live/sub"}, Address: "2001:db8::7"},
+		"app=a%26clientid%3D1%23&clientid=7&addr=x+y": {ID: "7", Stream: media.Stream{App: "a&clientid=1#"}, Address: "x y"},
+	} {
+		n := served(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RawQuery != want {
+				t.Errorf("asked %s, want %s", r.URL.RawQuery, want)
+			}
+			_, _ = w.Write([]byte("1"))
+		})
+		if found, err := testClient().Kick(t.Context(), n, who); !found || err != nil {
+			t.Errorf("%+v: %v, %v", who, found, err)
+		}
+	}
+}
+
 // A filter that the module cannot read matches everybody.
 func TestKickNeverDropsEverybody(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// KillStream cuts a real publisher and a real player off a real media server,
+// whose own callbacks then end the sessions; everybody else stays.
+func TestKillStreamCutsOffThoseOnTheStreamAndNobodyElse(t *testing.T) {
+	t.Parallel()
+	nginx := newMediaServer(t)
+	s := newServer(t, map[string]string{"PUSH_DOMAIN": nginx.rtmp, "DEFAULT_POLICY": "open"})
+	nginx.start(t, s.url)
+	s.cli(t, "node", "update", "local", "--kind", "nginx-rtmp", "--control-url", nginx.statURL())
+	for _, scene := range []string{"publish", "play"} {
+		s.cli(t, "rule", "create", "--scene", scene, "--application", "live", "--disabled")
+	}
+	m := s.machine(t)
+	url := func(stream string) string {
+		return "rtmp://" + strings.Replace(nginx.rtmp, "127.0.0.1", "localhost", 1) + "/live/" + stream
+	}
+	encoder, other := publish(t, url("doomed")), publish(t, url("other"))
+	eventually(t, "both streams run on nginx", func() bool { return nginx.publishes(t, "doomed") && nginx.publishes(t, "other") })
+	player := play(t, url("doomed"))
+	player.watch(t, 2)
+
+	began := time.Now()
+	m.call(t, "KillStream", `{"Domain":"localhost","App":"live","Stream":"doomed"}`, nil)
+	encoder.wait(t)
+	player.wait(t)
+	eventually(t, "its callbacks have ended the sessions", func() bool { return m.state(t, "localhost", "doomed") == "offline" })
+	say(t, "publisher and player cut off, sessions ended after %v", since(began))
+	if other.ended() || m.state(t, "localhost", "other") != "online" || !nginx.publishes(t, "other") {
+		t.Error("another stream was cut off too")
+	}
+	m.call(t, "KillStream", `{"Domain":"localhost","App":"live","Stream":"doomed"}`, nil) // once more is no failure
+	other.quit(t)
+}
