@@ -1,17 +1,19 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
 type banCmd struct {
 	List   banListCmd   `cmd:"" help:"List bans, newest first."`
-	Add    banAddCmd    `cmd:"" help:"Refuse everybody who wants to publish or play a stream."`
+	Add    banAddCmd    `cmd:"" help:"Refuse everybody who wants to publish or play a stream, and cut off who does."`
 	Remove banRemoveCmd `cmd:"" help:"Let a stream run again."`
 }
 
@@ -76,8 +78,29 @@ func (c banAddCmd) Run(e *env) error {
 		if c.For != 0 {
 			b.Until = time.Now().Add(c.For)
 		}
-		return a.access.Forbid(e.ctx, b)
+		if err := a.access.Forbid(e.ctx, b); err != nil {
+			return err
+		}
+		return a.endBanned(e, b)
 	})
+}
+
+// endBanned cuts off a stream that runs where it is banned now. The ban holds
+// where a media server cannot be told; whoever banned it hears that it goes on.
+func (a *app) endBanned(e *env, b access.Ban) error {
+	streams, _, err := a.ledger.Live(e.ctx, ledger.LiveFilter{App: b.App, Stream: b.Stream, Limit: bansPrinted})
+	if err != nil {
+		return err
+	}
+	for _, live := range streams {
+		if !a.access.Banned(time.Now(), "", live.Stream) {
+			continue
+		}
+		if _, err := a.ledger.KickStream(e.ctx, live.Stream); err != nil {
+			fmt.Fprintf(e.stderr, "stagedoor: banned, but %s goes on: %s\n", live.Stream, message(err))
+		}
+	}
+	return nil
 }
 
 type banRemoveCmd struct{ banTarget }

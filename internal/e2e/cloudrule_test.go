@@ -48,7 +48,7 @@ func TestURLsOfACloudVendorsKindOpenTheDoor(t *testing.T) {
 	began := time.Now()
 	banned := refusal("live/studio", "stream_forbidden")
 	eventually(t, "players are refused", func() bool { play(t, pull).wait(t); return s.log.count(banned) > 0 })
-	encoder.quit(t)
+	eventually(t, "the encoder is cut off", encoder.ended)
 	s.refuses(t, "publish", "live/studio", "stream_forbidden", func() *client { return publish(t, push) })
 	say(t, "banned: publishers and players refused within %v", since(began))
 	s.cli(t, "ban", "remove", "studio", "--domain", "127.0.0.1")
