@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 )
 
 // KillStream cuts a real publisher and a real player off a real media server,
@@ -25,6 +29,13 @@ func TestKillStreamCutsOffThoseOnTheStreamAndNobodyElse(t *testing.T) {
 	eventually(t, "both streams run on nginx", func() bool { return nginx.publishes(t, "doomed") && nginx.publishes(t, "other") })
 	player := play(t, url("doomed"))
 	player.watch(t, 2)
+
+	// The number of a client that is long gone may be somebody else's by now.
+	n := media.Node{ControlURL: nginx.statURL()}
+	stranger := media.Client{ID: firstMatch(nginx.stat(t), `<client><id>(\d+)</id>`), Stream: media.Stream{App: "live"}, Address: "192.0.2.1"}
+	if found, err := (nginxrtmp.Client{HTTP: http.DefaultClient}).Kick(t.Context(), n, stranger); found || err != nil {
+		t.Fatalf("a client of another address was cut off: %v, %v", found, err)
+	}
 
 	began := time.Now()
 	m.call(t, "KillStream", `{"Domain":"localhost","App":"live","Stream":"doomed"}`, nil)
