@@ -29,10 +29,15 @@ func (b *bench) another(t *testing.T) (*access.Service, *room.Service) {
 	return second, rooms
 }
 
-// within a second, something must hold.
+// soon is a second, and some more for a machine with much else to do.
+const soon = 5 * time.Second
+
+// within demands that something holds soon.
 func within(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(time.Second)
+	began := time.Now()
+	defer func() { t.Logf("%s after %v", what, time.Since(began)) }()
+	deadline := time.NewTimer(soon)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -40,12 +45,12 @@ func within(t *testing.T, what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			t.Fatalf("after a second still not: %s", what)
+			t.Fatalf("after %v still not: %s", soon, what)
 		}
 	}
 }
 
-func TestARuleCountsOnEveryProcessWithinASecond(t *testing.T) {
+func TestARuleCountsOnEveryProcessSoon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	second, rooms := b.another(t)

@@ -213,9 +213,11 @@ func TestUniversalClientGetsTypedErrors(t *testing.T) {
 func TestTooManyRequestsAreThrottled(t *testing.T) {
 	t.Parallel()
 	k := freshKey(t)
-	results := make(chan error, 40)
+	results, turn := make(chan error, 200), make(chan struct{}, 20)
 	for range cap(results) {
 		go func() {
+			turn <- struct{}{}
+			defer func() { <-turn }()
 			_, err := call(t, k, "DescribeAuth", "2020-08-01", map[string]any{"Vhost": "none.example.com"})
 			results <- err
 		}()
