@@ -1054,7 +1054,7 @@ type GeneratePushURLResult struct {
 	WebTransportURLList []string `json:"WebTransportURLList"`
 }
 
-// KillStreamRequest The stream whose publisher and players to disconnect: exactly one of `Vhost` and `Domain`. It is fine if it is not running. They may come back; see `ForbidStream`.
+// KillStreamRequest The stream whose publisher and players to disconnect: exactly one of `Vhost` and `Domain`. It is fine if it is not running. Where its media server cannot be told, the answer is `RequestForbidden`. They may come back; see `ForbidStream`.
 type KillStreamRequest struct {
 	// App The application.
 	//
