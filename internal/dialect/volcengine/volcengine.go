@@ -60,7 +60,7 @@ type Links struct {
 	HTTPScheme                             string // of FLV and HLS URLs
 }
 
-// Server serves the dialect. New makes one.
+// Server serves the dialect. Every field is needed.
 type Server struct {
 	Accounts accounts
 	Rules    rules
