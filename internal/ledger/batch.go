@@ -251,13 +251,15 @@ func (l *Ledger) finish(batch []*op) {
 	var unheard []*op
 	for _, o := range batch {
 		o.answered = o.settled.CompareAndSwap(false, true)
+	}
+	l.counters.note(batch) // before anybody hears of it and looks
+	for _, o := range batch {
 		close(o.done)
 		l.noteProcess(o)
 		if !o.answered && o.asks() && o.verdict.Allow {
 			unheard = append(unheard, o)
 		}
 	}
-	l.counters.note(batch)
 	if len(unheard) == 0 && l.aftermath.empty() {
 		return
 	}
