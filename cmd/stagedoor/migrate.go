@@ -70,16 +70,22 @@ func printStatus(e *env, url string) error {
 
 type versionCmd struct{}
 
-// Run prints the version that the module system knows, "devel" for a build
-// from a working copy.
-func (versionCmd) Run(e *env) error {
-	version, goVersion := "devel", ""
+// buildVersions are those of this program and of Go, as far as the build knows.
+func buildVersions() (program, goVersion string) {
+	program = "devel"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		goVersion = info.GoVersion
 		if v := info.Main.Version; v != "" && v != "(devel)" {
-			version = v
+			program = v
 		}
 	}
+	return program, goVersion
+}
+
+// Run prints the version that the module system knows, "devel" for a build
+// from a working copy.
+func (versionCmd) Run(e *env) error {
+	version, goVersion := buildVersions()
 	v := struct {
 		Version string `json:"version"`
 		Go      string `json:"go"`

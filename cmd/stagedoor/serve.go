@@ -18,6 +18,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/spec"
 	"github.com/stagedoor-live/stagedoor/internal/callback"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/appserver"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/ipchub"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/liveauth"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/ops"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
@@ -169,6 +170,8 @@ func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
 	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Kicks: a.ledger, Now: time.Now, Log: a.log,
 		Links: volcengine.Links{PushDomain: a.cfg.PushDomain, PullDomain: a.cfg.PullDomain, HTTPPullDomain: a.cfg.HTTPPullDomain,
 			HTTPScheme: a.cfg.PullScheme}}).Register(rt)
+	program, _ := buildVersions()
+	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
 		Refused: func(context.Context, *http.Request) {
 			a.metrics.observeVerdict(media.Event{Action: media.Connecting}, media.Verdict{Reason: media.Unauthenticated})

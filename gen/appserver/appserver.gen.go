@@ -20,6 +20,7 @@ const (
 	BearerAuthScopes               bearerAuthContextKey               = "bearerAuth.Scopes"
 	CallbackSecretScopes           callbackSecretContextKey           = "callbackSecret.Scopes"
 	PushCallbackSignatureScopes    pushCallbackSignatureContextKey    = "pushCallbackSignature.Scopes"
+	QueryTokenScopes               queryTokenContextKey               = "queryToken.Scopes"
 	RenewableAuthScopes            renewableAuthContextKey            = "renewableAuth.Scopes"
 	VolcengineQuerySignatureScopes volcengineQuerySignatureContextKey = "volcengineQuerySignature.Scopes"
 	VolcengineSignatureScopes      volcengineSignatureContextKey      = "volcengineSignature.Scopes"
@@ -1124,6 +1125,15 @@ type VODItem struct {
 	Width int32 `json:"width"`
 }
 
+// IpchubName defines model for IpchubName.
+type IpchubName = string
+
+// IpchubPath defines model for IpchubPath.
+type IpchubPath = string
+
+// IpchubPattern defines model for IpchubPattern.
+type IpchubPattern = string
+
 // AppBadGateway The error envelope of the AppServer dialect.
 type AppBadGateway = AppError
 
@@ -1171,6 +1181,9 @@ type callbackSecretContextKey string
 
 // pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
 type pushCallbackSignatureContextKey string
+
+// queryTokenContextKey is the context key for queryToken security scheme
+type queryTokenContextKey string
 
 // renewableAuthContextKey is the context key for renewableAuth security scheme
 type renewableAuthContextKey string

@@ -802,6 +802,15 @@ type ValidationError struct {
 	Type string `json:"type"`
 }
 
+// IpchubName defines model for IpchubName.
+type IpchubName = string
+
+// IpchubPath defines model for IpchubPath.
+type IpchubPath = string
+
+// IpchubPattern defines model for IpchubPattern.
+type IpchubPattern = string
+
 // CallbackRefused Why the callback is refused.
 type CallbackRefused = CallbackRefusal
 

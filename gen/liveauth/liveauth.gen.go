@@ -22,6 +22,7 @@ const (
 	BearerAuthScopes               bearerAuthContextKey               = "bearerAuth.Scopes"
 	CallbackSecretScopes           callbackSecretContextKey           = "callbackSecret.Scopes"
 	PushCallbackSignatureScopes    pushCallbackSignatureContextKey    = "pushCallbackSignature.Scopes"
+	QueryTokenScopes               queryTokenContextKey               = "queryToken.Scopes"
 	RenewableAuthScopes            renewableAuthContextKey            = "renewableAuth.Scopes"
 	VolcengineQuerySignatureScopes volcengineQuerySignatureContextKey = "volcengineQuerySignature.Scopes"
 	VolcengineSignatureScopes      volcengineSignatureContextKey      = "volcengineSignature.Scopes"
@@ -303,6 +304,15 @@ type ValidationError struct {
 	Type string `json:"type"`
 }
 
+// IpchubName defines model for IpchubName.
+type IpchubName = string
+
+// IpchubPath defines model for IpchubPath.
+type IpchubPath = string
+
+// IpchubPattern defines model for IpchubPattern.
+type IpchubPattern = string
+
 // DetailInternalError The error envelope of the live_auth dialect.
 type DetailInternalError = DetailError
 
@@ -329,6 +339,9 @@ type callbackSecretContextKey string
 
 // pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
 type pushCallbackSignatureContextKey string
+
+// queryTokenContextKey is the context key for queryToken security scheme
+type queryTokenContextKey string
 
 // renewableAuthContextKey is the context key for renewableAuth security scheme
 type renewableAuthContextKey string

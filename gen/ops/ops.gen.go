@@ -170,6 +170,15 @@ type JWKSet struct {
 // Example: publish
 type PushAction string
 
+// IpchubName defines model for IpchubName.
+type IpchubName = string
+
+// IpchubPath defines model for IpchubPath.
+type IpchubPath = string
+
+// IpchubPattern defines model for IpchubPattern.
+type IpchubPattern = string
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// JWKS Public keys of the access tokens

@@ -21,6 +21,7 @@ const (
 	BearerAuthScopes               bearerAuthContextKey               = "bearerAuth.Scopes"
 	CallbackSecretScopes           callbackSecretContextKey           = "callbackSecret.Scopes"
 	PushCallbackSignatureScopes    pushCallbackSignatureContextKey    = "pushCallbackSignature.Scopes"
+	QueryTokenScopes               queryTokenContextKey               = "queryToken.Scopes"
 	RenewableAuthScopes            renewableAuthContextKey            = "renewableAuth.Scopes"
 	VolcengineQuerySignatureScopes volcengineQuerySignatureContextKey = "volcengineQuerySignature.Scopes"
 	VolcengineSignatureScopes      volcengineSignatureContextKey      = "volcengineSignature.Scopes"
@@ -262,6 +263,15 @@ type NewAccessKey struct {
 // Example: publish
 type PushAction string
 
+// IpchubName defines model for IpchubName.
+type IpchubName = string
+
+// IpchubPath defines model for IpchubPath.
+type IpchubPath = string
+
+// IpchubPattern defines model for IpchubPattern.
+type IpchubPattern = string
+
 // AccessKeyConflict The error envelope of our own operations.
 type AccessKeyConflict = Error
 
@@ -303,6 +313,9 @@ type callbackSecretContextKey string
 
 // pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
 type pushCallbackSignatureContextKey string
+
+// queryTokenContextKey is the context key for queryToken security scheme
+type queryTokenContextKey string
 
 // renewableAuthContextKey is the context key for renewableAuth security scheme
 type renewableAuthContextKey string

@@ -25,6 +25,7 @@ func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	w.operations(t)
 	w.users(t)
 	w.accounts(t)
+	w.ipchub(t)
 	room := w.room(t)
 	w.links(t, room)
 	w.machines(t)
@@ -135,6 +136,7 @@ func (w walk) callbacks(t *testing.T, room api.Room) {
 	event := api.LiveStreamCallback{Action: "on_publish", App: "live", ClientID: id, IP: ip, Vhost: vhost, Stream: room.ID, Param: "?" + query}
 	good[*api.SRSOnConnectResponse](t)(c.SRSOnConnectWithResponse(ctx, api.ConnectCallback{Action: "on_connect", App: "live", ClientID: id, IP: ip, Vhost: vhost}))
 	good[*api.SRSOnPublishResponse](t)(c.SRSOnPublishWithResponse(ctx, event))
+	good[*api.IpchubGetStreamResponse](t)(w.admin.IpchubGetStreamWithResponse(ctx, "live/"+room.ID, nil))
 	good[*api.SRSOnHLSResponse](t)(c.SRSOnHLSWithResponse(ctx, api.HLSCallback{Action: "on_hls", App: "live", ClientID: id, IP: ip, Vhost: vhost,
 		Stream: room.ID, Cwd: "/srv", File: "a.ts"}))
 	good[*api.SRSOnDVRResponse](t)(c.SRSOnDVRWithResponse(ctx, api.DVRCallback{Action: "on_dvr", App: "live", ClientID: id, IP: ip, Vhost: vhost,
@@ -162,4 +164,29 @@ func (w walk) ends(t *testing.T, room api.Room) {
 	if err != nil || resp.StatusCode() != http.StatusNoContent {
 		t.Errorf("log out: %v, %d", err, resp.StatusCode())
 	}
+}
+
+// ipchub is the dialect of that name. Nothing is on air: a stream that is not
+// there may be cut off, and is all but listed.
+func (w walk) ipchub(t *testing.T) {
+	ctx, c := t.Context(), w.anonymous(t)
+	good[*api.IpchubServerResponse](t)(c.IpchubServerWithResponse(ctx))
+	good[*api.IpchubRuntimeResponse](t)(c.IpchubRuntimeWithResponse(ctx, &api.IpchubRuntimeParams{Extra: "1"}))
+	pair := *good[*api.IpchubLoginResponse](t)(c.IpchubLoginWithResponse(ctx, api.IpchubCredentials{Username: "admin", Password: w.password})).JSON200
+	good[*api.IpchubRefreshResponse](t)(c.IpchubRefreshWithResponse(ctx, &api.IpchubRefreshParams{Token: pair.RefreshToken}))
+	good[*api.IpchubSaveUserResponse](t)(w.admin.IpchubSaveUserWithResponse(ctx, nil, api.IpchubUserSave{Name: "camera1", Password: "a long way to go", Pull: "/live/*"}))
+	if got := good[*api.IpchubGetUserResponse](t)(w.admin.IpchubGetUserWithResponse(ctx, "camera1")).JSON200; got.Pull != "/live/*" {
+		t.Errorf("the account is %+v", got)
+	}
+	good[*api.IpchubListUsersResponse](t)(w.admin.IpchubListUsersWithResponse(ctx, nil))
+	good[*api.IpchubDeleteUserResponse](t)(w.admin.IpchubDeleteUserWithResponse(ctx, "camera1"))
+	good[*api.IpchubSaveRouteResponse](t)(w.admin.IpchubSaveRouteWithResponse(ctx, api.IpchubRoute{Pattern: "/HR/Door", URL: "rtsp://203.0.113.9/video"}))
+	if got := good[*api.IpchubGetRouteResponse](t)(w.admin.IpchubGetRouteWithResponse(ctx, "hr/door")).JSON200; got.Pattern != "/hr/door" {
+		t.Errorf("the route is %+v", got)
+	}
+	good[*api.IpchubListRoutesResponse](t)(w.admin.IpchubListRoutesWithResponse(ctx, nil))
+	good[*api.IpchubDeleteRouteResponse](t)(w.admin.IpchubDeleteRouteWithResponse(ctx, "hr/door"))
+	good[*api.IpchubListStreamsResponse](t)(w.admin.IpchubListStreamsWithResponse(ctx, nil))
+	good[*api.IpchubDeleteStreamResponse](t)(w.admin.IpchubDeleteStreamWithResponse(ctx, "live/none"))
+	good[*api.IpchubDeleteConsumerResponse](t)(w.admin.IpchubDeleteConsumerWithResponse(ctx, "live/none", &api.IpchubDeleteConsumerParams{Cid: 1}))
 }

@@ -16,15 +16,21 @@ type ErrorWriter func(w http.ResponseWriter, r *http.Request, err error)
 // and panics in the envelope of the dialect whose part of the path space was
 // asked for.
 type Router struct {
-	mux     *http.ServeMux
-	writers []writerFor
-	picky   []writerIf
+	mux      *http.ServeMux
+	writers  []writerFor
+	picky    []writerIf
+	rewrites []rewriteOf
 }
 
 // writerIf answers for requests that it recognises, whatever their path.
 type writerIf struct {
 	write ErrorWriter
 	meant func(*http.Request) bool
+}
+
+type rewriteOf struct {
+	root    string
+	rewrite func(*http.Request)
 }
 
 type writerFor struct {
@@ -59,6 +65,27 @@ func (rt *Router) Errors(write ErrorWriter, prefixes ...string) {
 // alone.
 func (rt *Router) ErrorsFor(write ErrorWriter, meant func(*http.Request) bool) {
 	rt.picky = append(rt.picky, writerIf{write, meant})
+}
+
+// Rewrite makes a dialect put paths in order that other paths would be refused
+// for: a request whose cleaned path is one of the roots or below it goes through
+// rewrite, which may change its URL, before anybody looks at it.
+func (rt *Router) Rewrite(rewrite func(*http.Request), roots ...string) {
+	for _, root := range roots {
+		rt.rewrites = append(rt.rewrites, rewriteOf{root, rewrite})
+	}
+}
+
+// rewrite says whether a dialect has put the path in order.
+func (rt *Router) rewrite(r *http.Request) bool {
+	clean := path.Clean("/" + r.URL.Path)
+	for _, c := range rt.rewrites {
+		if rest, ok := strings.CutPrefix(clean, c.root); ok && (rest == "" || rest[0] == '/') {
+			c.rewrite(r)
+			return true
+		}
+	}
+	return false
 }
 
 // Fail answers an error in the envelope that the request belongs to.
@@ -98,7 +125,7 @@ var (
 // ServeHTTP serves a request. It never redirects: a media server would take a
 // redirect of its callback for an order.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !isClean(r.URL.Path) {
+	if !rt.rewrite(r) && !isClean(r.URL.Path) {
 		rt.Fail(w, r, errNoPath)
 		return
 	}

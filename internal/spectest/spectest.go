@@ -16,10 +16,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -54,6 +57,9 @@ func New(tb testing.TB) *Validator {
 type spec struct {
 	doc    *openapi3.T
 	router routers.Router
+	// whole are the beginnings of paths whose last parameter takes the rest,
+	// slashes included: those with x-catch-all, which OpenAPI has no word for.
+	whole []string
 }
 
 // loadOnce is shared by all tests of a process because reading the document
@@ -75,7 +81,45 @@ func load() (*spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the document is not valid: %w", err)
 	}
-	return &spec{doc: doc, router: router}, nil
+	s := &spec{doc: doc, router: router}
+	for path, item := range doc.Paths.Map() {
+		if prefix, _, ok := strings.Cut(path, "{"); ok && item.Extensions["x-catch-all"] == true {
+			s.whole = append(s.whole, prefix)
+		}
+	}
+	return s, nil
+}
+
+// withVerb chooses the path that ends in ":verb" where the value of the last
+// parameter does: the router takes the path without it, which fits as well.
+func (s *spec) withVerb(route *routers.Route, params map[string]string) (*routers.Route, map[string]string) {
+	for name, value := range params {
+		i := strings.LastIndexByte(value, ':')
+		if i < 0 || !strings.HasSuffix(route.Path, "{"+name+"}") {
+			continue
+		}
+		item := s.doc.Paths.Value(route.Path + value[i:])
+		if item == nil || item.GetOperation(route.Method) == nil {
+			continue
+		}
+		verb, rest := *route, maps.Clone(params)
+		verb.Path, verb.PathItem, verb.Operation = route.Path+value[i:], item, item.GetOperation(route.Method)
+		rest[name] = value[:i]
+		return &verb, rest
+	}
+	return route, params
+}
+
+// fold makes one segment of what a catch-all parameter takes.
+func (s *spec) fold(u *url.URL) *url.URL {
+	for _, prefix := range s.whole {
+		if rest, ok := strings.CutPrefix(u.Path, prefix); ok && strings.Contains(rest, "/") {
+			folded := *u
+			folded.Path, folded.RawPath = prefix+strings.ReplaceAll(rest, "/", "%2F"), ""
+			return &folded
+		}
+	}
+	return u
 }
 
 // specPath walks up from the working directory, which go test sets to the
@@ -201,6 +245,7 @@ func (v *Validator) checkRequest(req *http.Request, body []byte) *exchange {
 
 	checked := req.Clone(req.Context())
 	checked.Body = io.NopCloser(bytes.NewReader(body))
+	checked.URL = v.fold(checked.URL)
 	route, params, err := v.router.FindRoute(checked)
 	if err != nil {
 		if !bad {
@@ -208,6 +253,7 @@ func (v *Validator) checkRequest(req *http.Request, body []byte) *exchange {
 		}
 		return nil
 	}
+	route, params = v.withVerb(route, params)
 	e := &exchange{Validator: v, bad: bad, input: &openapi3filter.RequestValidationInput{
 		Request: checked, PathParams: params, Route: route, Options: options(),
 	}}
