@@ -227,6 +227,24 @@ func (e IMServer) Valid() bool {
 	}
 }
 
+// Defines values for IpchubConsumerPacketType.
+const (
+	IpchubConsumerPacketTypeFLV IpchubConsumerPacketType = "FLV"
+	IpchubConsumerPacketTypeRTP IpchubConsumerPacketType = "RTP"
+)
+
+// Valid indicates whether the value is a known member of the IpchubConsumerPacketType enum.
+func (e IpchubConsumerPacketType) Valid() bool {
+	switch e {
+	case IpchubConsumerPacketTypeFLV:
+		return true
+	case IpchubConsumerPacketTypeRTP:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for JWKAlg.
 const (
 	JWKAlgES256 JWKAlg = "ES256"
@@ -701,6 +719,24 @@ func (e VolcengineErrorCode) Valid() bool {
 	}
 }
 
+// Defines values for IpchubConsumers.
+const (
+	IpchubConsumersN0 IpchubConsumers = "0"
+	IpchubConsumersN1 IpchubConsumers = "1"
+)
+
+// Valid indicates whether the value is a known member of the IpchubConsumers enum.
+func (e IpchubConsumers) Valid() bool {
+	switch e {
+	case IpchubConsumersN0:
+		return true
+	case IpchubConsumersN1:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VolcengineVersion.
 const (
 	VolcengineVersionN20200801 VolcengineVersion = "2020-08-01"
@@ -911,6 +947,78 @@ func (e CallVolcengineParamsVersion) Valid() bool {
 	case CallVolcengineParamsVersionN20200801:
 		return true
 	case CallVolcengineParamsVersionN20230101:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IpchubRuntimeParamsExtra.
+const (
+	IpchubRuntimeParamsExtraN0 IpchubRuntimeParamsExtra = "0"
+	IpchubRuntimeParamsExtraN1 IpchubRuntimeParamsExtra = "1"
+)
+
+// Valid indicates whether the value is a known member of the IpchubRuntimeParamsExtra enum.
+func (e IpchubRuntimeParamsExtra) Valid() bool {
+	switch e {
+	case IpchubRuntimeParamsExtraN0:
+		return true
+	case IpchubRuntimeParamsExtraN1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IpchubListStreamsParamsC.
+const (
+	IpchubListStreamsParamsCN0 IpchubListStreamsParamsC = "0"
+	IpchubListStreamsParamsCN1 IpchubListStreamsParamsC = "1"
+)
+
+// Valid indicates whether the value is a known member of the IpchubListStreamsParamsC enum.
+func (e IpchubListStreamsParamsC) Valid() bool {
+	switch e {
+	case IpchubListStreamsParamsCN0:
+		return true
+	case IpchubListStreamsParamsCN1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IpchubGetStreamParamsC.
+const (
+	IpchubGetStreamParamsCN0 IpchubGetStreamParamsC = "0"
+	IpchubGetStreamParamsCN1 IpchubGetStreamParamsC = "1"
+)
+
+// Valid indicates whether the value is a known member of the IpchubGetStreamParamsC enum.
+func (e IpchubGetStreamParamsC) Valid() bool {
+	switch e {
+	case IpchubGetStreamParamsCN0:
+		return true
+	case IpchubGetStreamParamsCN1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for IpchubSaveUserParamsUpdatePassword.
+const (
+	IpchubSaveUserParamsUpdatePasswordN0 IpchubSaveUserParamsUpdatePassword = "0"
+	IpchubSaveUserParamsUpdatePasswordN1 IpchubSaveUserParamsUpdatePassword = "1"
+)
+
+// Valid indicates whether the value is a known member of the IpchubSaveUserParamsUpdatePassword enum.
+func (e IpchubSaveUserParamsUpdatePassword) Valid() bool {
+	switch e {
+	case IpchubSaveUserParamsUpdatePasswordN0:
+		return true
+	case IpchubSaveUserParamsUpdatePasswordN1:
 		return true
 	default:
 		return false
@@ -2149,6 +2257,485 @@ type IMTokenV2Request struct {
 	//
 	// Example: alice
 	UserID string `json:"user_id,omitempty"`
+}
+
+// IpchubAudio The audio track. Absent without one; what is not known is absent.
+type IpchubAudio struct {
+	// Channels Channels.
+	//
+	// Example: 2
+	Channels int64 `json:"channels,omitempty"`
+
+	// Codec The codec.
+	//
+	// Example: AAC
+	Codec string `json:"codec,omitempty"`
+
+	// Samplerate Samples per second.
+	//
+	// Example: 44100
+	Samplerate int64 `json:"samplerate,omitempty"`
+}
+
+// IpchubCollector The garbage collector.
+type IpchubCollector struct {
+	// CPU Its share of the processor time, from 0 to 1.
+	//
+	// Example: 0.01
+	CPU float64 `json:"cpu"`
+
+	// Sys Memory for its own use. In KiB.
+	//
+	// Example: 2182
+	Sys int64 `json:"sys"`
+}
+
+// IpchubConnections Clients of one kind of protocol. RTMP is in none of them.
+type IpchubConnections struct {
+	// Active Now.
+	//
+	// Example: 2
+	Active int64 `json:"active"`
+
+	// Total Since the process began.
+	//
+	// Example: 5
+	Total int64 `json:"total"`
+}
+
+// IpchubConsumer Somebody who plays a stream.
+type IpchubConsumer struct {
+	// Extra How and to where: `net=` with protocol and address.
+	//
+	// Example: net=rtmp,192.0.2.33
+	Extra string `json:"extra"`
+
+	// Flow What was sent to a player.
+	Flow IpchubFlow `json:"flow"`
+
+	// ID The id for `cid`.
+	//
+	// Example: 4711
+	ID int64 `json:"id"`
+
+	// PacketType What is sent: `RTP` for RTSP and WebRTC, `FLV` for everything else.
+	//
+	// Example: FLV
+	PacketType IpchubConsumerPacketType `json:"packet_type"`
+
+	// StartOn When it began.
+	//
+	// Example: 2023-11-08T06:14:02.1Z
+	StartOn time.Time `json:"start_on"`
+}
+
+// IpchubConsumerPacketType What is sent: `RTP` for RTSP and WebRTC, `FLV` for everything else.
+//
+// Example: FLV
+type IpchubConsumerPacketType string
+
+// IpchubCredentials User name and password.
+type IpchubCredentials struct {
+	// Password The password, or the MD5 of it in 32 hexadecimal digits.
+	//
+	// Example: correct horse battery
+	Password string `json:"password"`
+
+	// Username The user name; upper and lower case are the same.
+	//
+	// Example: admin
+	Username string `json:"username"`
+}
+
+// IpchubExtra What the Go runtime of the process uses.
+type IpchubExtra struct {
+	// Gc The garbage collector.
+	Gc IpchubCollector `json:"gc"`
+
+	// Go Goroutines and memory in all.
+	Go IpchubGo `json:"go"`
+
+	// Heap The heap.
+	Heap IpchubHeap `json:"heap"`
+
+	// Mcache One kind of memory.
+	Mcache IpchubMemory `json:"mcache"`
+
+	// Mspan One kind of memory.
+	Mspan IpchubMemory `json:"mspan"`
+
+	// Stack One kind of memory.
+	Stack IpchubMemory `json:"stack"`
+}
+
+// IpchubFlow What was sent to a player.
+type IpchubFlow struct {
+	// Inbytes Meant for it, in KiB.
+	//
+	// Example: 5120
+	Inbytes int64 `json:"inbytes"`
+
+	// Outbytes Sent to it, in KiB.
+	//
+	// Example: 5120
+	Outbytes int64 `json:"outbytes"`
+}
+
+// IpchubGo Goroutines and memory in all.
+type IpchubGo struct {
+	// Alloc Objects. In KiB.
+	//
+	// Example: 641
+	Alloc int64 `json:"alloc"`
+
+	// Count Goroutines.
+	//
+	// Example: 11
+	Count int64 `json:"count"`
+
+	// Procs Processors that may run them.
+	//
+	// Example: 8
+	Procs int64 `json:"procs"`
+
+	// Sys Obtained from the system. In KiB.
+	//
+	// Example: 70462
+	Sys int64 `json:"sys"`
+}
+
+// IpchubHeap The heap.
+type IpchubHeap struct {
+	// Alloc Objects. In KiB.
+	//
+	// Example: 641
+	Alloc int64 `json:"alloc"`
+
+	// Idle Spans not in use. In KiB.
+	//
+	// Example: 63224
+	Idle int64 `json:"idle"`
+
+	// Inuse Spans in use. In KiB.
+	//
+	// Example: 1768
+	Inuse int64 `json:"inuse"`
+
+	// Objects The number of objects.
+	//
+	// Example: 3988
+	Objects int64 `json:"objects"`
+
+	// Released Given back to the system. In KiB.
+	//
+	// Example: 1024
+	Released int64 `json:"released"`
+
+	// Sys Obtained from the system. In KiB.
+	//
+	// Example: 64992
+	Sys int64 `json:"sys"`
+}
+
+// IpchubMemory One kind of memory.
+type IpchubMemory struct {
+	// Inuse In use. In KiB.
+	//
+	// Example: 13
+	Inuse int64 `json:"inuse"`
+
+	// Sys Obtained from the system. In KiB.
+	//
+	// Example: 16
+	Sys int64 `json:"sys"`
+}
+
+// IpchubProcess What the process uses.
+type IpchubProcess struct {
+	// CPU Processor time since the figures were last asked for, in percent of one processor.
+	//
+	// Example: 0.8
+	CPU float64 `json:"cpu"`
+
+	// Priv Memory in use, in KiB.
+	//
+	// Example: 28876
+	Priv int64 `json:"priv"`
+
+	// Uptime Seconds since the process began.
+	//
+	// Example: 183
+	Uptime int64 `json:"uptime"`
+
+	// Virt Virtual memory, in KiB.
+	//
+	// Example: 1245968
+	Virt int64 `json:"virt"`
+}
+
+// IpchubRoute A pull route: the remote URL behind a local path.
+type IpchubRoute struct {
+	// Keepalive Whether to go on pulling when nobody plays. Absent when false.
+	//
+	// Example: true
+	Keepalive bool `json:"keepalive,omitempty"`
+
+	// Pattern The local path. One that ends in `/` stands for everything below it, and the rest of the path is appended to the URL.
+	//
+	// Example: /hr/
+	Pattern string `json:"pattern"`
+
+	// URL Where to pull from. A password in it is shown struck out.
+	//
+	// Example: rtsp://user:xxxxx@camera.example.com/video
+	URL string `json:"url"`
+}
+
+// IpchubRoutes One page of routes.
+type IpchubRoutes struct {
+	// NextPageToken The last pattern of the page, or the `page_token` of the request where the page is empty. It is there on the last page too.
+	//
+	// Example: /hr/
+	NextPageToken string `json:"next_page_token"`
+
+	// Routes The routes. Absent when there are none.
+	Routes []IpchubRoute `json:"routes,omitempty"`
+
+	// Total All routes, not only those of the page.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// IpchubRuntime Figures of the process and of its streams.
+type IpchubRuntime struct {
+	// Extra What the Go runtime of the process uses.
+	Extra IpchubExtra `json:"extra,omitempty"`
+
+	// FLV Clients of one kind of protocol. RTMP is in none of them.
+	FLV IpchubConnections `json:"flv"`
+
+	// On When the figures were taken.
+	//
+	// Example: 2023-11-08T06:16:23.524916Z
+	On time.Time `json:"on"`
+
+	// Proc What the process uses.
+	Proc IpchubProcess `json:"proc"`
+
+	// Rtsp Clients of one kind of protocol. RTMP is in none of them.
+	Rtsp IpchubConnections `json:"rtsp"`
+
+	// Streams How many streams and players there are now, of any protocol.
+	Streams IpchubStreamFigures `json:"streams"`
+
+	// Wsp Clients of one kind of protocol. RTMP is in none of them.
+	Wsp IpchubConnections `json:"wsp"`
+}
+
+// IpchubServer The server.
+type IpchubServer struct {
+	// Arch The architecture, in capitals.
+	//
+	// Example: AMD64
+	Arch string `json:"arch"`
+
+	// Duration How long it has been running, in the notation of Go.
+	//
+	// Example: 21.843228034s
+	Duration string `json:"duration"`
+
+	// Name What it is called.
+	//
+	// Example: stagedoor
+	Name string `json:"name"`
+
+	// Os The operating system, with a capital.
+	//
+	// Example: Linux
+	Os string `json:"os"`
+
+	// StartOn When the process began.
+	//
+	// Example: 2023-11-08T06:13:20.638804Z
+	StartOn time.Time `json:"start_on"`
+
+	// Vendor Who makes it.
+	//
+	// Example: Stagedoor
+	Vendor string `json:"vendor"`
+
+	// Version Its version.
+	//
+	// Example: 0.1.0
+	Version string `json:"version"`
+}
+
+// IpchubStream A running stream.
+type IpchubStream struct {
+	// Addr The address of the publisher, as the media server tells it.
+	//
+	// Example: 192.0.2.10
+	Addr string `json:"addr"`
+
+	// Audio The audio track. Absent without one; what is not known is absent.
+	Audio IpchubAudio `json:"audio,omitempty"`
+
+	// Cc How many play it.
+	//
+	// Example: 1
+	Cc int64 `json:"cc"`
+
+	// Cs Who plays it, with `c=1`: first what takes RTP, then the others. Absent when nobody does.
+	Cs []IpchubConsumer `json:"cs,omitempty"`
+
+	// Path Its path: application and name, behind the virtual host where it is not the default.
+	//
+	// Example: /live/room1
+	Path string `json:"path"`
+
+	// Size What was received since it began, in KiB; 0 where the media server does not tell.
+	//
+	// Example: 10240
+	Size int64 `json:"size"`
+
+	// StartOn When it began.
+	//
+	// Example: 2023-11-08T06:13:20.638804Z
+	StartOn time.Time `json:"start_on"`
+
+	// Video The video track. Absent without one; what is not known is absent.
+	Video IpchubVideo `json:"video,omitempty"`
+}
+
+// IpchubStreamFigures How many streams and players there are now, of any protocol.
+type IpchubStreamFigures struct {
+	// Consumers Their players.
+	//
+	// Example: 2
+	Consumers int64 `json:"consumers"`
+
+	// Sources Running streams.
+	//
+	// Example: 1
+	Sources int64 `json:"sources"`
+}
+
+// IpchubStreams One page of streams.
+type IpchubStreams struct {
+	// NextPageToken The last path of the page; empty where the page is empty. It is there on the last page too.
+	//
+	// Example: /live/room1
+	NextPageToken string `json:"next_page_token"`
+
+	// Streams The streams. Absent when there are none.
+	Streams []IpchubStream `json:"streams,omitempty"`
+
+	// Total All streams that the caller may see, not only those of the page.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// IpchubText Text in UTF-8. Of an error it is one line and ends with a line feed; of a success it is the same JSON, for clients that accept anything.
+type IpchubText = string
+
+// IpchubTokens A pair of tokens.
+type IpchubTokens struct {
+	// AccessToken Valid for two hours, in the query as `token` or as a bearer token.
+	//
+	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
+	AccessToken string `json:"access_token"`
+
+	// RefreshToken Valid for seven days, and once.
+	//
+	// Example: 7p_2sWcR9aYhJd0LQeUgK1xM-iVaZb1vHkVTGQ0mCqN
+	RefreshToken string `json:"refresh_token"`
+}
+
+// IpchubUser An account.
+type IpchubUser struct {
+	// Admin Whether the account may administer everything. Absent when false.
+	//
+	// Example: true
+	Admin bool `json:"admin,omitempty"`
+
+	// Name The user name, in lower case.
+	//
+	// Example: camera1
+	Name string `json:"name"`
+
+	// Pull Paths that the account may play. Absent when empty.
+	//
+	// Example: /room/*;/lobby
+	Pull string `json:"pull,omitempty"`
+
+	// Push Paths that the account may publish to; see `IpchubUserSave`. Absent when empty.
+	//
+	// Example: /room/+
+	Push string `json:"push,omitempty"`
+}
+
+// IpchubUserSave The whole of an account.
+type IpchubUserSave struct {
+	// Admin Whether the account may administer everything. The texts `"true"` and `"false"` are understood too.
+	//
+	// Example: false
+	Admin bool `json:"admin,omitempty"`
+
+	// Name The user name; upper and lower case are the same.
+	//
+	// Example: camera1
+	Name string `json:"name"`
+
+	// Password The password, 8 to 256 characters, or the MD5 of it in 32 hexadecimal digits.
+	//
+	// Example: correct horse battery
+	Password string `json:"password,omitempty"`
+
+	// Pull Paths that the account may play, as patterns separated by `;`. `*` alone is every path, a segment `+` is any one segment, and a last segment `*` is any number of further ones. Empty is none. Given empty with `admin` it is stored as `*`.
+	//
+	// Example: /room/*;/lobby
+	Pull string `json:"pull,omitempty"`
+
+	// Push Paths that the account may publish to, as patterns separated by `;`. `*` alone is every path, a segment `+` is any one segment, and a last segment `*` is any number of further ones. Empty is none. Given empty with `admin` it is stored as `*`.
+	//
+	// Example: /room/+
+	Push string `json:"push,omitempty"`
+}
+
+// IpchubUsers One page of accounts.
+type IpchubUsers struct {
+	// NextPageToken The last name of the page, or the `page_token` of the request where the page is empty. It is there on the last page too.
+	//
+	// Example: camera1
+	NextPageToken string `json:"next_page_token"`
+
+	// Total All accounts, not only those of the page.
+	//
+	// Example: 2
+	Total int64 `json:"total"`
+
+	// Users The accounts. Absent when there are none.
+	Users []IpchubUser `json:"users,omitempty"`
+}
+
+// IpchubVideo The video track. Absent without one; what is not known is absent.
+type IpchubVideo struct {
+	// Codec The codec.
+	//
+	// Example: H264
+	Codec string `json:"codec,omitempty"`
+
+	// Height Pixels.
+	//
+	// Example: 720
+	Height int64 `json:"height,omitempty"`
+
+	// Width Pixels.
+	//
+	// Example: 1280
+	Width int64 `json:"width,omitempty"`
 }
 
 // JWK A public key.
@@ -3818,6 +4405,24 @@ type VolcengineQueryAnswer_Result struct {
 	union json.RawMessage
 }
 
+// IpchubConsumers defines model for IpchubConsumers.
+type IpchubConsumers string
+
+// IpchubName defines model for IpchubName.
+type IpchubName = string
+
+// IpchubPageSize defines model for IpchubPageSize.
+type IpchubPageSize = int64
+
+// IpchubPageToken defines model for IpchubPageToken.
+type IpchubPageToken = string
+
+// IpchubPath defines model for IpchubPath.
+type IpchubPath = string
+
+// IpchubPattern defines model for IpchubPattern.
+type IpchubPattern = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 
@@ -4155,6 +4760,85 @@ type HandlePushStreamEventPostParams struct {
 	ALILIVETIMESTAMP string `json:"ALI-LIVE-TIMESTAMP"`
 }
 
+// IpchubRefreshParams defines parameters for IpchubRefresh.
+type IpchubRefreshParams struct {
+	// Token The refresh token. It may be sent as `Authorization: Bearer` instead, which keeps it out
+	// of logs on the way.
+	Token string `form:"token,omitempty" json:"token,omitempty"`
+}
+
+// IpchubListRoutesParams defines parameters for IpchubListRoutes.
+type IpchubListRoutesParams struct {
+	// PageSize The most items that one page may hold. 0 asks for an empty page, which has `total`; above
+	// 1000 counts as 1000.
+	PageSize *IpchubPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// PageToken The `next_page_token` of the page before: the last item that was seen. Absent for the first
+	// page.
+	PageToken IpchubPageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// IpchubRuntimeParams defines parameters for IpchubRuntime.
+type IpchubRuntimeParams struct {
+	// Extra With `1` the answer has `extra`. Anything else is as if it were absent.
+	Extra IpchubRuntimeParamsExtra `form:"extra,omitempty" json:"extra,omitempty"`
+}
+
+// IpchubRuntimeParamsExtra defines parameters for IpchubRuntime.
+type IpchubRuntimeParamsExtra string
+
+// IpchubListStreamsParams defines parameters for IpchubListStreams.
+type IpchubListStreamsParams struct {
+	// PageSize The most items that one page may hold. 0 asks for an empty page, which has `total`; above
+	// 1000 counts as 1000.
+	PageSize *IpchubPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// PageToken The `next_page_token` of the page before: the last item that was seen. Absent for the first
+	// page.
+	PageToken IpchubPageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+
+	// C With `1` each stream has its players in `cs`. Anything else is as if it were absent.
+	C IpchubListStreamsParamsC `form:"c,omitempty" json:"c,omitempty"`
+}
+
+// IpchubListStreamsParamsC defines parameters for IpchubListStreams.
+type IpchubListStreamsParamsC string
+
+// IpchubGetStreamParams defines parameters for IpchubGetStream.
+type IpchubGetStreamParams struct {
+	// C With `1` each stream has its players in `cs`. Anything else is as if it were absent.
+	C IpchubGetStreamParamsC `form:"c,omitempty" json:"c,omitempty"`
+}
+
+// IpchubGetStreamParamsC defines parameters for IpchubGetStream.
+type IpchubGetStreamParamsC string
+
+// IpchubDeleteConsumerParams defines parameters for IpchubDeleteConsumer.
+type IpchubDeleteConsumerParams struct {
+	// Cid The player, `id` in `cs` of the stream.
+	Cid int64 `form:"cid" json:"cid"`
+}
+
+// IpchubListUsersParams defines parameters for IpchubListUsers.
+type IpchubListUsersParams struct {
+	// PageSize The most items that one page may hold. 0 asks for an empty page, which has `total`; above
+	// 1000 counts as 1000.
+	PageSize *IpchubPageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
+
+	// PageToken The `next_page_token` of the page before: the last item that was seen. Absent for the first
+	// page.
+	PageToken IpchubPageToken `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// IpchubSaveUserParams defines parameters for IpchubSaveUser.
+type IpchubSaveUserParams struct {
+	// UpdatePassword Exactly `1` to change the password of an existing account.
+	UpdatePassword IpchubSaveUserParamsUpdatePassword `form:"update_password,omitempty" json:"update_password,omitempty"`
+}
+
+// IpchubSaveUserParamsUpdatePassword defines parameters for IpchubSaveUser.
+type IpchubSaveUserParamsUpdatePassword string
+
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {
 	// Stream The stream, as `name` in the default application or as `app/name`. Letters, digits,
@@ -4240,6 +4924,15 @@ type UpdateMeetingInfoJSONRequestBody = MeetingUpdate
 
 // VerifyAuthTokenJSONRequestBody defines body for VerifyAuthToken for application/json ContentType.
 type VerifyAuthTokenJSONRequestBody = AuthTokenCheck
+
+// IpchubLoginJSONRequestBody defines body for IpchubLogin for application/json ContentType.
+type IpchubLoginJSONRequestBody = IpchubCredentials
+
+// IpchubSaveRouteJSONRequestBody defines body for IpchubSaveRoute for application/json ContentType.
+type IpchubSaveRouteJSONRequestBody = IpchubRoute
+
+// IpchubSaveUserJSONRequestBody defines body for IpchubSaveUser for application/json ContentType.
+type IpchubSaveUserJSONRequestBody = IpchubUserSave
 
 // CreateRoomV2JSONRequestBody defines body for CreateRoomV2 for application/json ContentType.
 type CreateRoomV2JSONRequestBody = RoomCreateV2
@@ -5472,6 +6165,34 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
 	VerifyAuthToken(ctx context.Context, body VerifyAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// IpchubLoginWithBody Log in
+	//
+	// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+	// whatever its `Content-Type` says.
+	//
+	// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+	// The password is the plain text; an account that was saved with the MD5 of its password can be
+	// opened with either.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+	IpchubLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubLogin Log in
+	//
+	// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+	// whatever its `Content-Type` says.
+	//
+	// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+	// The password is the plain text; an account that was saved with the MD5 of its password can be
+	// opened with either.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+	IpchubLogin(ctx context.Context, body IpchubLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Logout End the caller's access token
 	//
 	// Revokes the token that this request carries, on every process, whichever dialect issued
@@ -5480,6 +6201,176 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/logout (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubRefresh Exchange a refresh token
+	//
+	// Exchanges a refresh token for a new pair. The old refresh token and the access token that was
+	// issued with it are void at once. A refresh token that is used a second time ends every token
+	// that came from its login.
+	//
+	// This is a `GET` that changes state, as clients expect; the answer carries
+	// `Cache-Control: no-store`.
+	//
+	// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
+	IpchubRefresh(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubListRoutes List pull routes
+	//
+	// Lists the routes in the order of their patterns. A page follows the pattern in `page_token`,
+	// which need not exist. The list ends with a page that is short or has no `routes`. For
+	// administrators.
+	//
+	// Corresponds with GET /api/v1/routes (the `IpchubListRoutes` operationId).
+	IpchubListRoutes(ctx context.Context, params *IpchubListRoutesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubSaveRouteWithBody Create or replace a pull route
+	//
+	// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+	// case, with one leading slash. For administrators.
+	//
+	// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+	// password struck out, keeps the stored one.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+	IpchubSaveRouteWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubSaveRoute Create or replace a pull route
+	//
+	// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+	// case, with one leading slash. For administrators.
+	//
+	// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+	// password struck out, keeps the stored one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+	IpchubSaveRoute(ctx context.Context, body IpchubSaveRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubDeleteRoute Delete a pull route
+	//
+	// Deletes the route with exactly this pattern, and leaves alone what runs already. A route that
+	// does not exist is as good as deleted. For administrators.
+	//
+	// Corresponds with DELETE /api/v1/routes/{pattern} (the `IpchubDeleteRoute` operationId).
+	IpchubDeleteRoute(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubGetRoute Show a pull route
+	//
+	// Shows the route with exactly this pattern; it does not look for the route that a path would
+	// take. For administrators.
+	//
+	// Corresponds with GET /api/v1/routes/{pattern} (the `IpchubGetRoute` operationId).
+	IpchubGetRoute(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubRuntime Show figures of the process
+	//
+	// Says what the process uses and how many streams and clients there are. Needs no token.
+	//
+	// The figures of the process are those of the one that answers; the figures of streams are those
+	// of the whole installation.
+	//
+	// Corresponds with GET /api/v1/runtime (the `IpchubRuntime` operationId).
+	IpchubRuntime(ctx context.Context, params *IpchubRuntimeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubServer Show the server
+	//
+	// Says what is running here and since when. Needs no token.
+	//
+	// Corresponds with GET /api/v1/server (the `IpchubServer` operationId).
+	IpchubServer(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubListStreams List running streams
+	//
+	// Lists what is being published, in the order of the paths. An administrator sees every stream;
+	// anybody else sees those that the push or pull right of the account covers, and `total` counts
+	// those. A page follows the path in `page_token`, which need not exist. The list ends with a page
+	// that is short or has no `streams`.
+	//
+	// Corresponds with GET /api/v1/streams (the `IpchubListStreams` operationId).
+	IpchubListStreams(ctx context.Context, params *IpchubListStreamsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubDeleteStream Cut a stream off
+	//
+	// Makes the media server drop the publisher and everybody who plays the stream. Nothing keeps the
+	// publisher from coming back. A stream that does not run is as good as cut off. For
+	// administrators.
+	//
+	// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+	// answer; the stream may run on then.
+	//
+	// Corresponds with DELETE /api/v1/streams/{path} (the `IpchubDeleteStream` operationId).
+	IpchubDeleteStream(ctx context.Context, path IpchubPath, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubGetStream Show a running stream
+	//
+	// Shows one stream. A stream that does not run and one that the caller has no right to are the
+	// same 404.
+	//
+	// Corresponds with GET /api/v1/streams/{path} (the `IpchubGetStream` operationId).
+	IpchubGetStream(ctx context.Context, path IpchubPath, params *IpchubGetStreamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubDeleteConsumer Cut one player off
+	//
+	// Makes the media server drop one player of a stream. A stream or a player that is not there is
+	// as good as dropped. For administrators.
+	//
+	// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+	// answer; the player may go on then.
+	//
+	// Corresponds with DELETE /api/v1/streams/{path}:consumer (the `IpchubDeleteConsumer` operationId).
+	IpchubDeleteConsumer(ctx context.Context, path IpchubPath, params *IpchubDeleteConsumerParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubListUsers List accounts
+	//
+	// Lists accounts in the order of their names. A page follows the name in `page_token`, which need
+	// not exist. The list ends with a page that is short or has no `users`. For administrators.
+	//
+	// Corresponds with GET /api/v1/users (the `IpchubListUsers` operationId).
+	IpchubListUsers(ctx context.Context, params *IpchubListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubSaveUserWithBody Create or replace an account
+	//
+	// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+	// leaves out is false or empty afterwards. The password of an existing account changes only with
+	// `update_password=1`, and with that all its tokens end. For administrators.
+	//
+	// A new account without a password exists, but nobody can log in to it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+	IpchubSaveUserWithBody(ctx context.Context, params *IpchubSaveUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubSaveUser Create or replace an account
+	//
+	// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+	// leaves out is false or empty afterwards. The password of an existing account changes only with
+	// `update_password=1`, and with that all its tokens end. For administrators.
+	//
+	// A new account without a password exists, but nobody can log in to it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+	IpchubSaveUser(ctx context.Context, params *IpchubSaveUserParams, body IpchubSaveUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubDeleteUser Delete an account
+	//
+	// Deletes the account and ends all its tokens. An account that does not exist is as good as
+	// deleted. The last administrator cannot be deleted. For administrators.
+	//
+	// Corresponds with DELETE /api/v1/users/{name} (the `IpchubDeleteUser` operationId).
+	IpchubDeleteUser(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// IpchubGetUser Show an account
+	//
+	// Shows one account, never its password. For administrators.
+	//
+	// Corresponds with GET /api/v1/users/{name} (the `IpchubGetUser` operationId).
+	IpchubGetUser(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateRoomV2WithBody Create a room
 	//
@@ -7089,6 +7980,54 @@ func (c *Client) VerifyAuthToken(ctx context.Context, body VerifyAuthTokenJSONRe
 	return c.Client.Do(req)
 }
 
+// IpchubLoginWithBody Log in
+//
+// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+// whatever its `Content-Type` says.
+//
+// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+// The password is the plain text; an account that was saved with the MD5 of its password can be
+// opened with either.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+func (c *Client) IpchubLoginWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubLoginRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubLogin Log in
+//
+// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+// whatever its `Content-Type` says.
+//
+// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+// The password is the plain text; an account that was saved with the MD5 of its password can be
+// opened with either.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+func (c *Client) IpchubLogin(ctx context.Context, body IpchubLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubLoginRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Logout End the caller's access token
 //
 // Revokes the token that this request carries, on every process, whichever dialect issued
@@ -7098,6 +8037,346 @@ func (c *Client) VerifyAuthToken(ctx context.Context, body VerifyAuthTokenJSONRe
 // Corresponds with POST /api/v1/logout (the `Logout` operationId).
 func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLogoutRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubRefresh Exchange a refresh token
+//
+// Exchanges a refresh token for a new pair. The old refresh token and the access token that was
+// issued with it are void at once. A refresh token that is used a second time ends every token
+// that came from its login.
+//
+// This is a `GET` that changes state, as clients expect; the answer carries
+// `Cache-Control: no-store`.
+//
+// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
+func (c *Client) IpchubRefresh(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubRefreshRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubListRoutes List pull routes
+//
+// Lists the routes in the order of their patterns. A page follows the pattern in `page_token`,
+// which need not exist. The list ends with a page that is short or has no `routes`. For
+// administrators.
+//
+// Corresponds with GET /api/v1/routes (the `IpchubListRoutes` operationId).
+func (c *Client) IpchubListRoutes(ctx context.Context, params *IpchubListRoutesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubListRoutesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubSaveRouteWithBody Create or replace a pull route
+//
+// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+// case, with one leading slash. For administrators.
+//
+// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+// password struck out, keeps the stored one.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+func (c *Client) IpchubSaveRouteWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubSaveRouteRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubSaveRoute Create or replace a pull route
+//
+// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+// case, with one leading slash. For administrators.
+//
+// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+// password struck out, keeps the stored one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+func (c *Client) IpchubSaveRoute(ctx context.Context, body IpchubSaveRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubSaveRouteRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubDeleteRoute Delete a pull route
+//
+// Deletes the route with exactly this pattern, and leaves alone what runs already. A route that
+// does not exist is as good as deleted. For administrators.
+//
+// Corresponds with DELETE /api/v1/routes/{pattern} (the `IpchubDeleteRoute` operationId).
+func (c *Client) IpchubDeleteRoute(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubDeleteRouteRequest(c.Server, pattern)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubGetRoute Show a pull route
+//
+// Shows the route with exactly this pattern; it does not look for the route that a path would
+// take. For administrators.
+//
+// Corresponds with GET /api/v1/routes/{pattern} (the `IpchubGetRoute` operationId).
+func (c *Client) IpchubGetRoute(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubGetRouteRequest(c.Server, pattern)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubRuntime Show figures of the process
+//
+// Says what the process uses and how many streams and clients there are. Needs no token.
+//
+// The figures of the process are those of the one that answers; the figures of streams are those
+// of the whole installation.
+//
+// Corresponds with GET /api/v1/runtime (the `IpchubRuntime` operationId).
+func (c *Client) IpchubRuntime(ctx context.Context, params *IpchubRuntimeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubRuntimeRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubServer Show the server
+//
+// Says what is running here and since when. Needs no token.
+//
+// Corresponds with GET /api/v1/server (the `IpchubServer` operationId).
+func (c *Client) IpchubServer(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubServerRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubListStreams List running streams
+//
+// Lists what is being published, in the order of the paths. An administrator sees every stream;
+// anybody else sees those that the push or pull right of the account covers, and `total` counts
+// those. A page follows the path in `page_token`, which need not exist. The list ends with a page
+// that is short or has no `streams`.
+//
+// Corresponds with GET /api/v1/streams (the `IpchubListStreams` operationId).
+func (c *Client) IpchubListStreams(ctx context.Context, params *IpchubListStreamsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubListStreamsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubDeleteStream Cut a stream off
+//
+// Makes the media server drop the publisher and everybody who plays the stream. Nothing keeps the
+// publisher from coming back. A stream that does not run is as good as cut off. For
+// administrators.
+//
+// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+// answer; the stream may run on then.
+//
+// Corresponds with DELETE /api/v1/streams/{path} (the `IpchubDeleteStream` operationId).
+func (c *Client) IpchubDeleteStream(ctx context.Context, path IpchubPath, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubDeleteStreamRequest(c.Server, path)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubGetStream Show a running stream
+//
+// Shows one stream. A stream that does not run and one that the caller has no right to are the
+// same 404.
+//
+// Corresponds with GET /api/v1/streams/{path} (the `IpchubGetStream` operationId).
+func (c *Client) IpchubGetStream(ctx context.Context, path IpchubPath, params *IpchubGetStreamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubGetStreamRequest(c.Server, path, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubDeleteConsumer Cut one player off
+//
+// Makes the media server drop one player of a stream. A stream or a player that is not there is
+// as good as dropped. For administrators.
+//
+// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+// answer; the player may go on then.
+//
+// Corresponds with DELETE /api/v1/streams/{path}:consumer (the `IpchubDeleteConsumer` operationId).
+func (c *Client) IpchubDeleteConsumer(ctx context.Context, path IpchubPath, params *IpchubDeleteConsumerParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubDeleteConsumerRequest(c.Server, path, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubListUsers List accounts
+//
+// Lists accounts in the order of their names. A page follows the name in `page_token`, which need
+// not exist. The list ends with a page that is short or has no `users`. For administrators.
+//
+// Corresponds with GET /api/v1/users (the `IpchubListUsers` operationId).
+func (c *Client) IpchubListUsers(ctx context.Context, params *IpchubListUsersParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubListUsersRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubSaveUserWithBody Create or replace an account
+//
+// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+// leaves out is false or empty afterwards. The password of an existing account changes only with
+// `update_password=1`, and with that all its tokens end. For administrators.
+//
+// A new account without a password exists, but nobody can log in to it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+func (c *Client) IpchubSaveUserWithBody(ctx context.Context, params *IpchubSaveUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubSaveUserRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubSaveUser Create or replace an account
+//
+// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+// leaves out is false or empty afterwards. The password of an existing account changes only with
+// `update_password=1`, and with that all its tokens end. For administrators.
+//
+// A new account without a password exists, but nobody can log in to it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+func (c *Client) IpchubSaveUser(ctx context.Context, params *IpchubSaveUserParams, body IpchubSaveUserJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubSaveUserRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubDeleteUser Delete an account
+//
+// Deletes the account and ends all its tokens. An account that does not exist is as good as
+// deleted. The last administrator cannot be deleted. For administrators.
+//
+// Corresponds with DELETE /api/v1/users/{name} (the `IpchubDeleteUser` operationId).
+func (c *Client) IpchubDeleteUser(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubDeleteUserRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// IpchubGetUser Show an account
+//
+// Shows one account, never its password. For administrators.
+//
+// Corresponds with GET /api/v1/users/{name} (the `IpchubGetUser` operationId).
+func (c *Client) IpchubGetUser(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIpchubGetUserRequest(c.Server, name)
 	if err != nil {
 		return nil, err
 	}
@@ -9744,6 +11023,46 @@ func NewVerifyAuthTokenRequestWithBody(server string, contentType string, body i
 	return req, nil
 }
 
+// NewIpchubLoginRequest calls the generic IpchubLogin builder with application/json body
+func NewIpchubLoginRequest(server string, body IpchubLoginJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIpchubLoginRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewIpchubLoginRequestWithBody constructs an http.Request for the IpchubLogin method, with any body, and a specified content type
+func NewIpchubLoginRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/login")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewLogoutRequest constructs an http.Request for the Logout method
 func NewLogoutRequest(server string) (*http.Request, error) {
 	var err error
@@ -9764,6 +11083,714 @@ func NewLogoutRequest(server string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubRefreshRequest constructs an http.Request for the IpchubRefresh method
+func NewIpchubRefreshRequest(server string, params *IpchubRefreshParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/refreshtoken")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "token", params.Token, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubListRoutesRequest constructs an http.Request for the IpchubListRoutes method
+func NewIpchubListRoutesRequest(server string, params *IpchubListRoutesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/routes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.PageSize != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_size", *params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubSaveRouteRequest calls the generic IpchubSaveRoute builder with application/json body
+func NewIpchubSaveRouteRequest(server string, body IpchubSaveRouteJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIpchubSaveRouteRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewIpchubSaveRouteRequestWithBody constructs an http.Request for the IpchubSaveRoute method, with any body, and a specified content type
+func NewIpchubSaveRouteRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/routes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewIpchubDeleteRouteRequest constructs an http.Request for the IpchubDeleteRoute method
+func NewIpchubDeleteRouteRequest(server string, pattern IpchubPattern) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pattern", pattern, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/routes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubGetRouteRequest constructs an http.Request for the IpchubGetRoute method
+func NewIpchubGetRouteRequest(server string, pattern IpchubPattern) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "pattern", pattern, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/routes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubRuntimeRequest constructs an http.Request for the IpchubRuntime method
+func NewIpchubRuntimeRequest(server string, params *IpchubRuntimeParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/runtime")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "extra", params.Extra, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubServerRequest constructs an http.Request for the IpchubServer method
+func NewIpchubServerRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/server")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubListStreamsRequest constructs an http.Request for the IpchubListStreams method
+func NewIpchubListStreamsRequest(server string, params *IpchubListStreamsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/streams")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.PageSize != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_size", *params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "c", params.C, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubDeleteStreamRequest constructs an http.Request for the IpchubDeleteStream method
+func NewIpchubDeleteStreamRequest(server string, path IpchubPath) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/streams/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubGetStreamRequest constructs an http.Request for the IpchubGetStream method
+func NewIpchubGetStreamRequest(server string, path IpchubPath, params *IpchubGetStreamParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/streams/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "c", params.C, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubDeleteConsumerRequest constructs an http.Request for the IpchubDeleteConsumer method
+func NewIpchubDeleteConsumerRequest(server string, path IpchubPath, params *IpchubDeleteConsumerParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "path", path, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/streams/%s:consumer", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cid", params.Cid, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubListUsersRequest constructs an http.Request for the IpchubListUsers method
+func NewIpchubListUsersRequest(server string, params *IpchubListUsersParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.PageSize != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_size", *params.PageSize, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubSaveUserRequest calls the generic IpchubSaveUser builder with application/json body
+func NewIpchubSaveUserRequest(server string, params *IpchubSaveUserParams, body IpchubSaveUserJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewIpchubSaveUserRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewIpchubSaveUserRequestWithBody constructs an http.Request for the IpchubSaveUser method, with any body, and a specified content type
+func NewIpchubSaveUserRequestWithBody(server string, params *IpchubSaveUserParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "update_password", params.UpdatePassword, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewIpchubDeleteUserRequest constructs an http.Request for the IpchubDeleteUser method
+func NewIpchubDeleteUserRequest(server string, name IpchubName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIpchubGetUserRequest constructs an http.Request for the IpchubGetUser method
+func NewIpchubGetUserRequest(server string, name IpchubName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/users/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -11376,6 +13403,34 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/live/verifyAuthToken (the `VerifyAuthToken` operationId).
 	VerifyAuthTokenWithResponse(ctx context.Context, body VerifyAuthTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*VerifyAuthTokenResponse, error)
 
+	// IpchubLoginWithBodyWithResponse Log in
+	//
+	// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+	// whatever its `Content-Type` says.
+	//
+	// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+	// The password is the plain text; an account that was saved with the MD5 of its password can be
+	// opened with either.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+	IpchubLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IpchubLoginResponse, error)
+
+	// IpchubLoginWithResponse Log in
+	//
+	// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+	// whatever its `Content-Type` says.
+	//
+	// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+	// The password is the plain text; an account that was saved with the MD5 of its password can be
+	// opened with either.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+	IpchubLoginWithResponse(ctx context.Context, body IpchubLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*IpchubLoginResponse, error)
+
 	// LogoutWithResponse End the caller's access token
 	//
 	// Revokes the token that this request carries, on every process, whichever dialect issued
@@ -11386,6 +13441,202 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/logout (the `Logout` operationId).
 	LogoutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
+
+	// IpchubRefreshWithResponse Exchange a refresh token
+	//
+	// Exchanges a refresh token for a new pair. The old refresh token and the access token that was
+	// issued with it are void at once. A refresh token that is used a second time ends every token
+	// that came from its login.
+	//
+	// This is a `GET` that changes state, as clients expect; the answer carries
+	// `Cache-Control: no-store`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
+	IpchubRefreshWithResponse(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*IpchubRefreshResponse, error)
+
+	// IpchubListRoutesWithResponse List pull routes
+	//
+	// Lists the routes in the order of their patterns. A page follows the pattern in `page_token`,
+	// which need not exist. The list ends with a page that is short or has no `routes`. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/routes (the `IpchubListRoutes` operationId).
+	IpchubListRoutesWithResponse(ctx context.Context, params *IpchubListRoutesParams, reqEditors ...RequestEditorFn) (*IpchubListRoutesResponse, error)
+
+	// IpchubSaveRouteWithBodyWithResponse Create or replace a pull route
+	//
+	// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+	// case, with one leading slash. For administrators.
+	//
+	// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+	// password struck out, keeps the stored one.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+	IpchubSaveRouteWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IpchubSaveRouteResponse, error)
+
+	// IpchubSaveRouteWithResponse Create or replace a pull route
+	//
+	// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+	// case, with one leading slash. For administrators.
+	//
+	// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+	// password struck out, keeps the stored one.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+	IpchubSaveRouteWithResponse(ctx context.Context, body IpchubSaveRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*IpchubSaveRouteResponse, error)
+
+	// IpchubDeleteRouteWithResponse Delete a pull route
+	//
+	// Deletes the route with exactly this pattern, and leaves alone what runs already. A route that
+	// does not exist is as good as deleted. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/routes/{pattern} (the `IpchubDeleteRoute` operationId).
+	IpchubDeleteRouteWithResponse(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*IpchubDeleteRouteResponse, error)
+
+	// IpchubGetRouteWithResponse Show a pull route
+	//
+	// Shows the route with exactly this pattern; it does not look for the route that a path would
+	// take. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/routes/{pattern} (the `IpchubGetRoute` operationId).
+	IpchubGetRouteWithResponse(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*IpchubGetRouteResponse, error)
+
+	// IpchubRuntimeWithResponse Show figures of the process
+	//
+	// Says what the process uses and how many streams and clients there are. Needs no token.
+	//
+	// The figures of the process are those of the one that answers; the figures of streams are those
+	// of the whole installation.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/runtime (the `IpchubRuntime` operationId).
+	IpchubRuntimeWithResponse(ctx context.Context, params *IpchubRuntimeParams, reqEditors ...RequestEditorFn) (*IpchubRuntimeResponse, error)
+
+	// IpchubServerWithResponse Show the server
+	//
+	// Says what is running here and since when. Needs no token.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/server (the `IpchubServer` operationId).
+	IpchubServerWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*IpchubServerResponse, error)
+
+	// IpchubListStreamsWithResponse List running streams
+	//
+	// Lists what is being published, in the order of the paths. An administrator sees every stream;
+	// anybody else sees those that the push or pull right of the account covers, and `total` counts
+	// those. A page follows the path in `page_token`, which need not exist. The list ends with a page
+	// that is short or has no `streams`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/streams (the `IpchubListStreams` operationId).
+	IpchubListStreamsWithResponse(ctx context.Context, params *IpchubListStreamsParams, reqEditors ...RequestEditorFn) (*IpchubListStreamsResponse, error)
+
+	// IpchubDeleteStreamWithResponse Cut a stream off
+	//
+	// Makes the media server drop the publisher and everybody who plays the stream. Nothing keeps the
+	// publisher from coming back. A stream that does not run is as good as cut off. For
+	// administrators.
+	//
+	// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+	// answer; the stream may run on then.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/streams/{path} (the `IpchubDeleteStream` operationId).
+	IpchubDeleteStreamWithResponse(ctx context.Context, path IpchubPath, reqEditors ...RequestEditorFn) (*IpchubDeleteStreamResponse, error)
+
+	// IpchubGetStreamWithResponse Show a running stream
+	//
+	// Shows one stream. A stream that does not run and one that the caller has no right to are the
+	// same 404.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/streams/{path} (the `IpchubGetStream` operationId).
+	IpchubGetStreamWithResponse(ctx context.Context, path IpchubPath, params *IpchubGetStreamParams, reqEditors ...RequestEditorFn) (*IpchubGetStreamResponse, error)
+
+	// IpchubDeleteConsumerWithResponse Cut one player off
+	//
+	// Makes the media server drop one player of a stream. A stream or a player that is not there is
+	// as good as dropped. For administrators.
+	//
+	// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+	// answer; the player may go on then.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/streams/{path}:consumer (the `IpchubDeleteConsumer` operationId).
+	IpchubDeleteConsumerWithResponse(ctx context.Context, path IpchubPath, params *IpchubDeleteConsumerParams, reqEditors ...RequestEditorFn) (*IpchubDeleteConsumerResponse, error)
+
+	// IpchubListUsersWithResponse List accounts
+	//
+	// Lists accounts in the order of their names. A page follows the name in `page_token`, which need
+	// not exist. The list ends with a page that is short or has no `users`. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/users (the `IpchubListUsers` operationId).
+	IpchubListUsersWithResponse(ctx context.Context, params *IpchubListUsersParams, reqEditors ...RequestEditorFn) (*IpchubListUsersResponse, error)
+
+	// IpchubSaveUserWithBodyWithResponse Create or replace an account
+	//
+	// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+	// leaves out is false or empty afterwards. The password of an existing account changes only with
+	// `update_password=1`, and with that all its tokens end. For administrators.
+	//
+	// A new account without a password exists, but nobody can log in to it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+	IpchubSaveUserWithBodyWithResponse(ctx context.Context, params *IpchubSaveUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IpchubSaveUserResponse, error)
+
+	// IpchubSaveUserWithResponse Create or replace an account
+	//
+	// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+	// leaves out is false or empty afterwards. The password of an existing account changes only with
+	// `update_password=1`, and with that all its tokens end. For administrators.
+	//
+	// A new account without a password exists, but nobody can log in to it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+	IpchubSaveUserWithResponse(ctx context.Context, params *IpchubSaveUserParams, body IpchubSaveUserJSONRequestBody, reqEditors ...RequestEditorFn) (*IpchubSaveUserResponse, error)
+
+	// IpchubDeleteUserWithResponse Delete an account
+	//
+	// Deletes the account and ends all its tokens. An account that does not exist is as good as
+	// deleted. The last administrator cannot be deleted. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/users/{name} (the `IpchubDeleteUser` operationId).
+	IpchubDeleteUserWithResponse(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*IpchubDeleteUserResponse, error)
+
+	// IpchubGetUserWithResponse Show an account
+	//
+	// Shows one account, never its password. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/users/{name} (the `IpchubGetUser` operationId).
+	IpchubGetUserWithResponse(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*IpchubGetUserResponse, error)
 
 	// CreateRoomV2WithBodyWithResponse Create a room
 	//
@@ -15518,6 +17769,61 @@ func (r VerifyAuthTokenResponse) ContentType() string {
 	return ""
 }
 
+// IpchubLoginResponse429Headers the declared response headers of an HTTP 429 response for IpchubLogin
+type IpchubLoginResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubLoginResponse503Headers the declared response headers of an HTTP 503 response for IpchubLogin
+type IpchubLoginResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubLoginResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubTokens
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubLoginResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubLoginResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubLoginResponse) GetJSON200() *IpchubTokens {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubLoginResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubLoginResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubLoginResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubLoginResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // LogoutResponse401Headers the declared response headers of an HTTP 401 response for Logout
 type LogoutResponse401Headers struct {
 	WWWAuthenticate string
@@ -15595,6 +17901,873 @@ func (r LogoutResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r LogoutResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubRefreshResponse401Headers the declared response headers of an HTTP 401 response for IpchubRefresh
+type IpchubRefreshResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubRefreshResponse429Headers the declared response headers of an HTTP 429 response for IpchubRefresh
+type IpchubRefreshResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubRefreshResponse503Headers the declared response headers of an HTTP 503 response for IpchubRefresh
+type IpchubRefreshResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubRefreshResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubTokens
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubRefreshResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubRefreshResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubRefreshResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubRefreshResponse) GetJSON200() *IpchubTokens {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubRefreshResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubRefreshResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubRefreshResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubRefreshResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubListRoutesResponse401Headers the declared response headers of an HTTP 401 response for IpchubListRoutes
+type IpchubListRoutesResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubListRoutesResponse429Headers the declared response headers of an HTTP 429 response for IpchubListRoutes
+type IpchubListRoutesResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubListRoutesResponse503Headers the declared response headers of an HTTP 503 response for IpchubListRoutes
+type IpchubListRoutesResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubListRoutesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubRoutes
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubListRoutesResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubListRoutesResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubListRoutesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubListRoutesResponse) GetJSON200() *IpchubRoutes {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubListRoutesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubListRoutesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubListRoutesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubListRoutesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubSaveRouteResponse401Headers the declared response headers of an HTTP 401 response for IpchubSaveRoute
+type IpchubSaveRouteResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubSaveRouteResponse429Headers the declared response headers of an HTTP 429 response for IpchubSaveRoute
+type IpchubSaveRouteResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubSaveRouteResponse503Headers the declared response headers of an HTTP 503 response for IpchubSaveRoute
+type IpchubSaveRouteResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubSaveRouteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubSaveRouteResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubSaveRouteResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubSaveRouteResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubSaveRouteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubSaveRouteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubSaveRouteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubSaveRouteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubDeleteRouteResponse401Headers the declared response headers of an HTTP 401 response for IpchubDeleteRoute
+type IpchubDeleteRouteResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubDeleteRouteResponse429Headers the declared response headers of an HTTP 429 response for IpchubDeleteRoute
+type IpchubDeleteRouteResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubDeleteRouteResponse503Headers the declared response headers of an HTTP 503 response for IpchubDeleteRoute
+type IpchubDeleteRouteResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubDeleteRouteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubDeleteRouteResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubDeleteRouteResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubDeleteRouteResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubDeleteRouteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubDeleteRouteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubDeleteRouteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubDeleteRouteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubGetRouteResponse401Headers the declared response headers of an HTTP 401 response for IpchubGetRoute
+type IpchubGetRouteResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubGetRouteResponse429Headers the declared response headers of an HTTP 429 response for IpchubGetRoute
+type IpchubGetRouteResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubGetRouteResponse503Headers the declared response headers of an HTTP 503 response for IpchubGetRoute
+type IpchubGetRouteResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubGetRouteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubRoute
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubGetRouteResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubGetRouteResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubGetRouteResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubGetRouteResponse) GetJSON200() *IpchubRoute {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubGetRouteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubGetRouteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubGetRouteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubGetRouteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubRuntimeResponse429Headers the declared response headers of an HTTP 429 response for IpchubRuntime
+type IpchubRuntimeResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubRuntimeResponse503Headers the declared response headers of an HTTP 503 response for IpchubRuntime
+type IpchubRuntimeResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubRuntimeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubRuntime
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubRuntimeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubRuntimeResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubRuntimeResponse) GetJSON200() *IpchubRuntime {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubRuntimeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubRuntimeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubRuntimeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubRuntimeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubServerResponse429Headers the declared response headers of an HTTP 429 response for IpchubServer
+type IpchubServerResponse429Headers struct {
+	RetryAfter int32
+}
+
+type IpchubServerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubServer
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubServerResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubServerResponse) GetJSON200() *IpchubServer {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubServerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubServerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubServerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubServerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubListStreamsResponse401Headers the declared response headers of an HTTP 401 response for IpchubListStreams
+type IpchubListStreamsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubListStreamsResponse429Headers the declared response headers of an HTTP 429 response for IpchubListStreams
+type IpchubListStreamsResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubListStreamsResponse503Headers the declared response headers of an HTTP 503 response for IpchubListStreams
+type IpchubListStreamsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubListStreamsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubStreams
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubListStreamsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubListStreamsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubListStreamsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubListStreamsResponse) GetJSON200() *IpchubStreams {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubListStreamsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubListStreamsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubListStreamsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubListStreamsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubDeleteStreamResponse401Headers the declared response headers of an HTTP 401 response for IpchubDeleteStream
+type IpchubDeleteStreamResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubDeleteStreamResponse429Headers the declared response headers of an HTTP 429 response for IpchubDeleteStream
+type IpchubDeleteStreamResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubDeleteStreamResponse503Headers the declared response headers of an HTTP 503 response for IpchubDeleteStream
+type IpchubDeleteStreamResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubDeleteStreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubDeleteStreamResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubDeleteStreamResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubDeleteStreamResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubDeleteStreamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubDeleteStreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubDeleteStreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubDeleteStreamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubGetStreamResponse401Headers the declared response headers of an HTTP 401 response for IpchubGetStream
+type IpchubGetStreamResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubGetStreamResponse429Headers the declared response headers of an HTTP 429 response for IpchubGetStream
+type IpchubGetStreamResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubGetStreamResponse503Headers the declared response headers of an HTTP 503 response for IpchubGetStream
+type IpchubGetStreamResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubGetStreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubStream
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubGetStreamResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubGetStreamResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubGetStreamResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubGetStreamResponse) GetJSON200() *IpchubStream {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubGetStreamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubGetStreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubGetStreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubGetStreamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubDeleteConsumerResponse401Headers the declared response headers of an HTTP 401 response for IpchubDeleteConsumer
+type IpchubDeleteConsumerResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubDeleteConsumerResponse429Headers the declared response headers of an HTTP 429 response for IpchubDeleteConsumer
+type IpchubDeleteConsumerResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubDeleteConsumerResponse503Headers the declared response headers of an HTTP 503 response for IpchubDeleteConsumer
+type IpchubDeleteConsumerResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubDeleteConsumerResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubDeleteConsumerResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubDeleteConsumerResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubDeleteConsumerResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubDeleteConsumerResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubDeleteConsumerResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubDeleteConsumerResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubDeleteConsumerResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubListUsersResponse401Headers the declared response headers of an HTTP 401 response for IpchubListUsers
+type IpchubListUsersResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubListUsersResponse429Headers the declared response headers of an HTTP 429 response for IpchubListUsers
+type IpchubListUsersResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubListUsersResponse503Headers the declared response headers of an HTTP 503 response for IpchubListUsers
+type IpchubListUsersResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubListUsersResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubUsers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubListUsersResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubListUsersResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubListUsersResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubListUsersResponse) GetJSON200() *IpchubUsers {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubListUsersResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubListUsersResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubListUsersResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubListUsersResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubSaveUserResponse401Headers the declared response headers of an HTTP 401 response for IpchubSaveUser
+type IpchubSaveUserResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubSaveUserResponse429Headers the declared response headers of an HTTP 429 response for IpchubSaveUser
+type IpchubSaveUserResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubSaveUserResponse503Headers the declared response headers of an HTTP 503 response for IpchubSaveUser
+type IpchubSaveUserResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubSaveUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubSaveUserResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubSaveUserResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubSaveUserResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubSaveUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubSaveUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubSaveUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubSaveUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubDeleteUserResponse401Headers the declared response headers of an HTTP 401 response for IpchubDeleteUser
+type IpchubDeleteUserResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubDeleteUserResponse429Headers the declared response headers of an HTTP 429 response for IpchubDeleteUser
+type IpchubDeleteUserResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubDeleteUserResponse503Headers the declared response headers of an HTTP 503 response for IpchubDeleteUser
+type IpchubDeleteUserResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubDeleteUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubDeleteUserResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubDeleteUserResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubDeleteUserResponse503Headers
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubDeleteUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubDeleteUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubDeleteUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubDeleteUserResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// IpchubGetUserResponse401Headers the declared response headers of an HTTP 401 response for IpchubGetUser
+type IpchubGetUserResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// IpchubGetUserResponse429Headers the declared response headers of an HTTP 429 response for IpchubGetUser
+type IpchubGetUserResponse429Headers struct {
+	RetryAfter int32
+}
+
+// IpchubGetUserResponse503Headers the declared response headers of an HTTP 503 response for IpchubGetUser
+type IpchubGetUserResponse503Headers struct {
+	RetryAfter int32
+}
+
+type IpchubGetUserResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *IpchubUser
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *IpchubGetUserResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *IpchubGetUserResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *IpchubGetUserResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r IpchubGetUserResponse) GetJSON200() *IpchubUser {
+	return r.JSON200
+}
+
+// GetBody returns the raw response body bytes
+func (r IpchubGetUserResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r IpchubGetUserResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r IpchubGetUserResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r IpchubGetUserResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -18634,6 +21807,46 @@ func (c *ClientWithResponses) VerifyAuthTokenWithResponse(ctx context.Context, b
 	return ParseVerifyAuthTokenResponse(rsp)
 }
 
+// IpchubLoginWithBodyWithResponse Log in
+//
+// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+// whatever its `Content-Type` says.
+//
+// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+// The password is the plain text; an account that was saved with the MD5 of its password can be
+// opened with either.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+func (c *ClientWithResponses) IpchubLoginWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IpchubLoginResponse, error) {
+	rsp, err := c.IpchubLoginWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubLoginResponse(rsp)
+}
+
+// IpchubLoginWithResponse Log in
+//
+// Returns an access token for two hours and a refresh token for seven days. The body is JSON
+// whatever its `Content-Type` says.
+//
+// A refused login is 403, not 401, and the same for an unknown user name and for a wrong password.
+// The password is the plain text; an account that was saved with the MD5 of its password can be
+// opened with either.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/login (the `IpchubLogin` operationId).
+func (c *ClientWithResponses) IpchubLoginWithResponse(ctx context.Context, body IpchubLoginJSONRequestBody, reqEditors ...RequestEditorFn) (*IpchubLoginResponse, error) {
+	rsp, err := c.IpchubLogin(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubLoginResponse(rsp)
+}
+
 // LogoutWithResponse End the caller's access token
 //
 // Revokes the token that this request carries, on every process, whichever dialect issued
@@ -18649,6 +21862,304 @@ func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, reqEditors
 		return nil, err
 	}
 	return ParseLogoutResponse(rsp)
+}
+
+// IpchubRefreshWithResponse Exchange a refresh token
+//
+// Exchanges a refresh token for a new pair. The old refresh token and the access token that was
+// issued with it are void at once. A refresh token that is used a second time ends every token
+// that came from its login.
+//
+// This is a `GET` that changes state, as clients expect; the answer carries
+// `Cache-Control: no-store`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
+func (c *ClientWithResponses) IpchubRefreshWithResponse(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*IpchubRefreshResponse, error) {
+	rsp, err := c.IpchubRefresh(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubRefreshResponse(rsp)
+}
+
+// IpchubListRoutesWithResponse List pull routes
+//
+// Lists the routes in the order of their patterns. A page follows the pattern in `page_token`,
+// which need not exist. The list ends with a page that is short or has no `routes`. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/routes (the `IpchubListRoutes` operationId).
+func (c *ClientWithResponses) IpchubListRoutesWithResponse(ctx context.Context, params *IpchubListRoutesParams, reqEditors ...RequestEditorFn) (*IpchubListRoutesResponse, error) {
+	rsp, err := c.IpchubListRoutes(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubListRoutesResponse(rsp)
+}
+
+// IpchubSaveRouteWithBodyWithResponse Create or replace a pull route
+//
+// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+// case, with one leading slash. For administrators.
+//
+// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+// password struck out, keeps the stored one.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+func (c *ClientWithResponses) IpchubSaveRouteWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IpchubSaveRouteResponse, error) {
+	rsp, err := c.IpchubSaveRouteWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubSaveRouteResponse(rsp)
+}
+
+// IpchubSaveRouteWithResponse Create or replace a pull route
+//
+// Stores the remote URL behind a local path. The pattern is stored in its canonical form: lower
+// case, with one leading slash. For administrators.
+//
+// A password inside `url` is never shown again. A URL that is saved as it was shown, with the
+// password struck out, keeps the stored one.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/routes (the `IpchubSaveRoute` operationId).
+func (c *ClientWithResponses) IpchubSaveRouteWithResponse(ctx context.Context, body IpchubSaveRouteJSONRequestBody, reqEditors ...RequestEditorFn) (*IpchubSaveRouteResponse, error) {
+	rsp, err := c.IpchubSaveRoute(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubSaveRouteResponse(rsp)
+}
+
+// IpchubDeleteRouteWithResponse Delete a pull route
+//
+// Deletes the route with exactly this pattern, and leaves alone what runs already. A route that
+// does not exist is as good as deleted. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/routes/{pattern} (the `IpchubDeleteRoute` operationId).
+func (c *ClientWithResponses) IpchubDeleteRouteWithResponse(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*IpchubDeleteRouteResponse, error) {
+	rsp, err := c.IpchubDeleteRoute(ctx, pattern, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubDeleteRouteResponse(rsp)
+}
+
+// IpchubGetRouteWithResponse Show a pull route
+//
+// Shows the route with exactly this pattern; it does not look for the route that a path would
+// take. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/routes/{pattern} (the `IpchubGetRoute` operationId).
+func (c *ClientWithResponses) IpchubGetRouteWithResponse(ctx context.Context, pattern IpchubPattern, reqEditors ...RequestEditorFn) (*IpchubGetRouteResponse, error) {
+	rsp, err := c.IpchubGetRoute(ctx, pattern, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubGetRouteResponse(rsp)
+}
+
+// IpchubRuntimeWithResponse Show figures of the process
+//
+// Says what the process uses and how many streams and clients there are. Needs no token.
+//
+// The figures of the process are those of the one that answers; the figures of streams are those
+// of the whole installation.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/runtime (the `IpchubRuntime` operationId).
+func (c *ClientWithResponses) IpchubRuntimeWithResponse(ctx context.Context, params *IpchubRuntimeParams, reqEditors ...RequestEditorFn) (*IpchubRuntimeResponse, error) {
+	rsp, err := c.IpchubRuntime(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubRuntimeResponse(rsp)
+}
+
+// IpchubServerWithResponse Show the server
+//
+// Says what is running here and since when. Needs no token.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/server (the `IpchubServer` operationId).
+func (c *ClientWithResponses) IpchubServerWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*IpchubServerResponse, error) {
+	rsp, err := c.IpchubServer(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubServerResponse(rsp)
+}
+
+// IpchubListStreamsWithResponse List running streams
+//
+// Lists what is being published, in the order of the paths. An administrator sees every stream;
+// anybody else sees those that the push or pull right of the account covers, and `total` counts
+// those. A page follows the path in `page_token`, which need not exist. The list ends with a page
+// that is short or has no `streams`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/streams (the `IpchubListStreams` operationId).
+func (c *ClientWithResponses) IpchubListStreamsWithResponse(ctx context.Context, params *IpchubListStreamsParams, reqEditors ...RequestEditorFn) (*IpchubListStreamsResponse, error) {
+	rsp, err := c.IpchubListStreams(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubListStreamsResponse(rsp)
+}
+
+// IpchubDeleteStreamWithResponse Cut a stream off
+//
+// Makes the media server drop the publisher and everybody who plays the stream. Nothing keeps the
+// publisher from coming back. A stream that does not run is as good as cut off. For
+// administrators.
+//
+// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+// answer; the stream may run on then.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/streams/{path} (the `IpchubDeleteStream` operationId).
+func (c *ClientWithResponses) IpchubDeleteStreamWithResponse(ctx context.Context, path IpchubPath, reqEditors ...RequestEditorFn) (*IpchubDeleteStreamResponse, error) {
+	rsp, err := c.IpchubDeleteStream(ctx, path, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubDeleteStreamResponse(rsp)
+}
+
+// IpchubGetStreamWithResponse Show a running stream
+//
+// Shows one stream. A stream that does not run and one that the caller has no right to are the
+// same 404.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/streams/{path} (the `IpchubGetStream` operationId).
+func (c *ClientWithResponses) IpchubGetStreamWithResponse(ctx context.Context, path IpchubPath, params *IpchubGetStreamParams, reqEditors ...RequestEditorFn) (*IpchubGetStreamResponse, error) {
+	rsp, err := c.IpchubGetStream(ctx, path, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubGetStreamResponse(rsp)
+}
+
+// IpchubDeleteConsumerWithResponse Cut one player off
+//
+// Makes the media server drop one player of a stream. A stream or a player that is not there is
+// as good as dropped. For administrators.
+//
+// 409 says that the media server has no way to drop clients, 502 that it refused or did not
+// answer; the player may go on then.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/streams/{path}:consumer (the `IpchubDeleteConsumer` operationId).
+func (c *ClientWithResponses) IpchubDeleteConsumerWithResponse(ctx context.Context, path IpchubPath, params *IpchubDeleteConsumerParams, reqEditors ...RequestEditorFn) (*IpchubDeleteConsumerResponse, error) {
+	rsp, err := c.IpchubDeleteConsumer(ctx, path, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubDeleteConsumerResponse(rsp)
+}
+
+// IpchubListUsersWithResponse List accounts
+//
+// Lists accounts in the order of their names. A page follows the name in `page_token`, which need
+// not exist. The list ends with a page that is short or has no `users`. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/users (the `IpchubListUsers` operationId).
+func (c *ClientWithResponses) IpchubListUsersWithResponse(ctx context.Context, params *IpchubListUsersParams, reqEditors ...RequestEditorFn) (*IpchubListUsersResponse, error) {
+	rsp, err := c.IpchubListUsers(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubListUsersResponse(rsp)
+}
+
+// IpchubSaveUserWithBodyWithResponse Create or replace an account
+//
+// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+// leaves out is false or empty afterwards. The password of an existing account changes only with
+// `update_password=1`, and with that all its tokens end. For administrators.
+//
+// A new account without a password exists, but nobody can log in to it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+func (c *ClientWithResponses) IpchubSaveUserWithBodyWithResponse(ctx context.Context, params *IpchubSaveUserParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*IpchubSaveUserResponse, error) {
+	rsp, err := c.IpchubSaveUserWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubSaveUserResponse(rsp)
+}
+
+// IpchubSaveUserWithResponse Create or replace an account
+//
+// Creates the account, or replaces `admin`, `push` and `pull` of an existing one; what the body
+// leaves out is false or empty afterwards. The password of an existing account changes only with
+// `update_password=1`, and with that all its tokens end. For administrators.
+//
+// A new account without a password exists, but nobody can log in to it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/users (the `IpchubSaveUser` operationId).
+func (c *ClientWithResponses) IpchubSaveUserWithResponse(ctx context.Context, params *IpchubSaveUserParams, body IpchubSaveUserJSONRequestBody, reqEditors ...RequestEditorFn) (*IpchubSaveUserResponse, error) {
+	rsp, err := c.IpchubSaveUser(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubSaveUserResponse(rsp)
+}
+
+// IpchubDeleteUserWithResponse Delete an account
+//
+// Deletes the account and ends all its tokens. An account that does not exist is as good as
+// deleted. The last administrator cannot be deleted. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/users/{name} (the `IpchubDeleteUser` operationId).
+func (c *ClientWithResponses) IpchubDeleteUserWithResponse(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*IpchubDeleteUserResponse, error) {
+	rsp, err := c.IpchubDeleteUser(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubDeleteUserResponse(rsp)
+}
+
+// IpchubGetUserWithResponse Show an account
+//
+// Shows one account, never its password. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/users/{name} (the `IpchubGetUser` operationId).
+func (c *ClientWithResponses) IpchubGetUserWithResponse(ctx context.Context, name IpchubName, reqEditors ...RequestEditorFn) (*IpchubGetUserResponse, error) {
+	rsp, err := c.IpchubGetUser(ctx, name, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseIpchubGetUserResponse(rsp)
 }
 
 // CreateRoomV2WithBodyWithResponse Create a room
@@ -22910,6 +26421,58 @@ func ParseVerifyAuthTokenResponse(rsp *http.Response) (*VerifyAuthTokenResponse,
 	return response, nil
 }
 
+// ParseIpchubLoginResponse parses an HTTP response from a IpchubLoginWithResponse call
+func ParseIpchubLoginResponse(rsp *http.Response) (*IpchubLoginResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubLoginResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubTokens
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers IpchubLoginResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubLoginResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseLogoutResponse parses an HTTP response from a LogoutWithResponse call
 func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -22980,6 +26543,828 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers LogoutResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubRefreshResponse parses an HTTP response from a IpchubRefreshWithResponse call
+func ParseIpchubRefreshResponse(rsp *http.Response) (*IpchubRefreshResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubRefreshResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubTokens
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubRefreshResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubRefreshResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubRefreshResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubListRoutesResponse parses an HTTP response from a IpchubListRoutesWithResponse call
+func ParseIpchubListRoutesResponse(rsp *http.Response) (*IpchubListRoutesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubListRoutesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubRoutes
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubListRoutesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubListRoutesResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubListRoutesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubSaveRouteResponse parses an HTTP response from a IpchubSaveRouteWithResponse call
+func ParseIpchubSaveRouteResponse(rsp *http.Response) (*IpchubSaveRouteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubSaveRouteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubSaveRouteResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubSaveRouteResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubSaveRouteResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubDeleteRouteResponse parses an HTTP response from a IpchubDeleteRouteWithResponse call
+func ParseIpchubDeleteRouteResponse(rsp *http.Response) (*IpchubDeleteRouteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubDeleteRouteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubDeleteRouteResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubDeleteRouteResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubDeleteRouteResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubGetRouteResponse parses an HTTP response from a IpchubGetRouteWithResponse call
+func ParseIpchubGetRouteResponse(rsp *http.Response) (*IpchubGetRouteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubGetRouteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubRoute
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubGetRouteResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubGetRouteResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubGetRouteResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubRuntimeResponse parses an HTTP response from a IpchubRuntimeWithResponse call
+func ParseIpchubRuntimeResponse(rsp *http.Response) (*IpchubRuntimeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubRuntimeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubRuntime
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers IpchubRuntimeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubRuntimeResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubServerResponse parses an HTTP response from a IpchubServerWithResponse call
+func ParseIpchubServerResponse(rsp *http.Response) (*IpchubServerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubServerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubServer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers IpchubServerResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubListStreamsResponse parses an HTTP response from a IpchubListStreamsWithResponse call
+func ParseIpchubListStreamsResponse(rsp *http.Response) (*IpchubListStreamsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubListStreamsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubStreams
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubListStreamsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubListStreamsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubListStreamsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubDeleteStreamResponse parses an HTTP response from a IpchubDeleteStreamWithResponse call
+func ParseIpchubDeleteStreamResponse(rsp *http.Response) (*IpchubDeleteStreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubDeleteStreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubDeleteStreamResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubDeleteStreamResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubDeleteStreamResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubGetStreamResponse parses an HTTP response from a IpchubGetStreamWithResponse call
+func ParseIpchubGetStreamResponse(rsp *http.Response) (*IpchubGetStreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubGetStreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubStream
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubGetStreamResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubGetStreamResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubGetStreamResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubDeleteConsumerResponse parses an HTTP response from a IpchubDeleteConsumerWithResponse call
+func ParseIpchubDeleteConsumerResponse(rsp *http.Response) (*IpchubDeleteConsumerResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubDeleteConsumerResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubDeleteConsumerResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubDeleteConsumerResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubDeleteConsumerResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubListUsersResponse parses an HTTP response from a IpchubListUsersWithResponse call
+func ParseIpchubListUsersResponse(rsp *http.Response) (*IpchubListUsersResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubListUsersResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubUsers
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubListUsersResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubListUsersResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubListUsersResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubSaveUserResponse parses an HTTP response from a IpchubSaveUserWithResponse call
+func ParseIpchubSaveUserResponse(rsp *http.Response) (*IpchubSaveUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubSaveUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubSaveUserResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubSaveUserResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubSaveUserResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubDeleteUserResponse parses an HTTP response from a IpchubDeleteUserWithResponse call
+func ParseIpchubDeleteUserResponse(rsp *http.Response) (*IpchubDeleteUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubDeleteUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubDeleteUserResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubDeleteUserResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubDeleteUserResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseIpchubGetUserResponse parses an HTTP response from a IpchubGetUserWithResponse call
+func ParseIpchubGetUserResponse(rsp *http.Response) (*IpchubGetUserResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &IpchubGetUserResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest IpchubUser
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers IpchubGetUserResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers IpchubGetUserResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers IpchubGetUserResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

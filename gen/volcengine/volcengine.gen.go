@@ -1424,6 +1424,15 @@ type VolcengineQueryAnswer_Result struct {
 	union json.RawMessage
 }
 
+// IpchubName defines model for IpchubName.
+type IpchubName = string
+
+// IpchubPath defines model for IpchubPath.
+type IpchubPath = string
+
+// IpchubPattern defines model for IpchubPattern.
+type IpchubPattern = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 
