@@ -59,8 +59,10 @@ func TestBrowsersSeeTheStatusOfRefusals(t *testing.T) {
 		if code != want || h.Get("Access-Control-Allow-Origin") != origin {
 			t.Errorf("%s: %d, %v", path, code, h)
 		}
-		if !strings.Contains(h.Get("Access-Control-Expose-Headers"), "X-Total-Count") {
-			t.Errorf("%s exposes %q", path, h.Get("Access-Control-Expose-Headers"))
+		for _, name := range []string{"X-Total-Count", "Retry-After", "RateLimit-Remaining"} {
+			if !strings.Contains(h.Get("Access-Control-Expose-Headers"), http.CanonicalHeaderKey(name)) {
+				t.Errorf("%s exposes %q", path, h.Get("Access-Control-Expose-Headers"))
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@ type metrics struct {
 	verdicts *prometheus.CounterVec
 	requests *prometheus.HistogramVec
 	cloud    *prometheus.HistogramVec
+	limited  prometheus.Counter
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -35,8 +36,12 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			Help:    "Time of requests to a cloud by action and outcome (done, refused, failed).",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5},
 		}, []string{"action", "outcome"}),
+		limited: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "stagedoor_http_rate_limited_total",
+			Help: "Requests refused because their client address asks too often.",
+		}),
 	}
-	r.MustRegister(m.verdicts, m.requests, m.cloud, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.verdicts, m.requests, m.cloud, m.limited, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -163,7 +163,21 @@ func (a *app) server(h http.Handler, watch func(net.Conn, http.ConnState)) (*htt
 // handlers builds the main handler and, where operations have an address of
 // their own, theirs; metrics and health are then not on the main one.
 func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
-	rt := httpx.NewRouter()
+	rt, private := httpx.NewRouter(), httpx.NewRouter()
+	a.mount(rt)
+	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Log: a.log}
+	if err := o.Register(rt); err != nil || !split {
+		return []http.Handler{a.wrap(a.limits(time.Now).Wrap(rt))}, err
+	}
+	if err := o.Register(private); err != nil {
+		return nil, err
+	}
+	registerProfiles(private)
+	return []http.Handler{a.wrap(a.limits(time.Now).Wrap(withoutOps(rt))), a.wrap(private)}, nil
+}
+
+// mount registers the dialects and the callbacks.
+func (a *app) mount(rt *httpx.Router) {
 	(&stagedoor.Server{Accounts: a.accounts}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
@@ -176,16 +190,16 @@ func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
 		Refused: func(context.Context, *http.Request) {
 			a.metrics.observeVerdict(media.Event{Action: media.Connecting}, media.Verdict{Reason: media.Unauthenticated})
 		}}.Register(rt)
-	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Log: a.log}
-	if err := o.Register(rt); err != nil || !split {
-		return []http.Handler{a.wrap(rt)}, err
-	}
-	private := httpx.NewRouter()
-	if err := o.Register(private); err != nil {
-		return nil, err
-	}
-	registerProfiles(private)
-	return []http.Handler{a.wrap(withoutOps(rt)), a.wrap(private)}, nil
+}
+
+// unlimited is what machines call that would take a refusal for an answer, or
+// for a failing process. A media server comes from one address with the events
+// of all its clients.
+var unlimited = []string{"/callback/", "/api/v1/live/handlePushStreamEventCallback",
+	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json"}
+
+func (a *app) limits(now func() time.Time) httpx.Limits {
+	return httpx.Limits{PerSecond: a.cfg.RateLimit, Now: now, Exempt: unlimited, Refused: a.metrics.limited.Inc}
 }
 
 func (a *app) wrap(rt httpx.Handler) http.Handler {
@@ -203,7 +217,7 @@ func (a *app) allowOrigins(h http.Handler) http.Handler {
 		AllowedOrigins: a.cfg.CORSOrigins,
 		AllowedMethods: []string{"POST", "GET", "PATCH", "DELETE", "OPTIONS"},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "Accept", "Origin", "X-Live-Env"},
-		ExposedHeaders: []string{"X-Total-Count", "X-Request-Id"},
+		ExposedHeaders: []string{"X-Total-Count", "X-Request-Id", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
 		MaxAge:         43200,
 	}).Handler(h)
 }

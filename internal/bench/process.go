@@ -55,8 +55,9 @@ const (
 )
 
 // start runs the program on a data directory and returns when it is ready, with
-// the time that this took. Everything but addresses and the administrator's
-// password is at its default. An ops address may be given for profiles.
+// the time that this took. Everything but addresses, the administrator's
+// password and the rate limit, since all load comes from one address, is at its
+// default. An ops address may be given for profiles.
 func (s *suite) start(ctx context.Context, dataDir, ops string) (_ *server, took time.Duration, err error) {
 	addr, err := freeAddress()
 	if err != nil {
@@ -70,7 +71,8 @@ func (s *suite) start(ctx context.Context, dataDir, ops string) (_ *server, took
 	defer log.Close() // the server has its own handle
 	srv.cmd = exec.Command(s.binary, "serve")
 	srv.cmd.Stderr = log
-	srv.cmd.Env = environment("STAGEDOOR_LISTEN="+addr, "STAGEDOOR_OPS_LISTEN="+ops, "STAGEDOOR_DATA_DIR="+dataDir, "STAGEDOOR_ADMIN_PASSWORD="+adminPassword)
+	srv.cmd.Env = environment("STAGEDOOR_LISTEN="+addr, "STAGEDOOR_OPS_LISTEN="+ops, "STAGEDOOR_DATA_DIR="+dataDir, "STAGEDOOR_ADMIN_PASSWORD="+adminPassword,
+		"STAGEDOOR_RATE_LIMIT=0")
 	// Ctrl-C on the terminal is for us, and we stop the server; when we are
 	// killed, the kernel does.
 	srv.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}

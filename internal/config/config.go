@@ -56,6 +56,7 @@ type Config struct {
 	TLSCert         string        `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" help:"Certificate chain to serve HTTPS with, read again when it changes."`
 	TLSKey          string        `name:"tls-key" env:"STAGEDOOR_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate."`
 	RouteAllow      []string      `name:"route-allow" env:"STAGEDOOR_ROUTE_ALLOW" placeholder:"CIDR" help:"Networks, beside the public ones, that pull routes may lead to, such as that of the cameras."`
+	RateLimit       int           `name:"rate-limit" env:"STAGEDOOR_RATE_LIMIT" default:"100" help:"Requests per second of one client address, and twice as many at once. 0: no limit. Callbacks have none."`
 	TrustedProxies  []string      `name:"trusted-proxies" env:"STAGEDOOR_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks whose X-Forwarded-For is believed."`
 	LogLevel        string        `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 	LogFormat       string        `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" help:"Empty: text on a terminal, else json."`

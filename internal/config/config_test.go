@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,12 @@ func defaults(t *testing.T) Config {
 				t.Fatal(err)
 			}
 			field.SetInt(int64(d))
+		case field.Kind() == reflect.Int:
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			field.SetInt(int64(n))
 		default:
 			field.SetString(text)
 		}
@@ -210,6 +217,8 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"TLS_CERT", func(c *Config) { c.TLSCert = "cert.pem" }},
 		{"TLS_CERT", func(c *Config) { c.TLSKey = "key.pem" }},
 		{"ROUTE_ALLOW", func(c *Config) { c.RouteAllow = []string{"cameras"} }},
+		{"RATE_LIMIT", func(c *Config) { c.RateLimit = -1 }},
+		{"RATE_LIMIT", func(c *Config) { c.RateLimit = 1_000_001 }},
 		{"TRUSTED_PROXIES", func(c *Config) { c.TrustedProxies = []string{"10.0.0.0/33"} }},
 		{"LOG_LEVEL", func(c *Config) { c.LogLevel = "loud" }},
 		{"LOG_FORMAT", func(c *Config) { c.LogFormat = "xml" }},
@@ -246,6 +255,7 @@ func TestUsualValuesAreAccepted(t *testing.T) {
 	})
 	resolve(t, func(c *Config) {
 		c.Listen, c.OpsListen = "127.0.0.1:0", "127.0.0.1:0"
+		c.RateLimit = 0
 		c.DatabaseURL = "host=/run/postgresql dbname=x"
 		c.CORSOrigins = []string{"*"}
 		c.MasterKey = "--__-__---------------------------------__8="

@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// maxRate is more than one process answers in a second.
+const maxRate = 1_000_000
+
 // maxTTL is the longest validity that the database keeps for a rule.
 const maxTTL = 10 * 365 * 24 * time.Hour
 
@@ -241,6 +244,9 @@ func (r *resolver) choice(variable, value string, allowed ...string) string {
 }
 
 func (r *resolver) network(s *Settings) {
+	if s.RateLimit < 0 || s.RateLimit > maxRate {
+		r.problem("RATE_LIMIT", "%d is not between 0 and %d", s.RateLimit, maxRate)
+	}
 	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", s.Config.TrustedProxies)
 	s.RouteAllow = r.prefixes("ROUTE_ALLOW", s.Config.RouteAllow)
 	s.CORSOrigins = items(s.CORSOrigins)

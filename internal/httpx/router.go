@@ -107,13 +107,12 @@ func (rt *Router) Fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // plainError answers for paths that no dialect has claimed.
 func plainError(w http.ResponseWriter, _ *http.Request, err error) {
-	status := http.StatusInternalServerError
-	switch errs.KindOf(err) {
-	case errs.NotFound:
-		status = http.StatusNotFound
-	case errs.MethodNotAllowed:
-		status = http.StatusMethodNotAllowed
+	e, status := errs.As(err), http.StatusInternalServerError
+	switch e.Kind {
+	case errs.NotFound, errs.MethodNotAllowed, errs.RateLimited:
+		status = StatusOf(e.Kind)
 	}
+	FailureHeaders(w.Header(), e)
 	http.Error(w, http.StatusText(status), status)
 }
 

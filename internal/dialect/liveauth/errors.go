@@ -19,6 +19,7 @@ var (
 		"registration_closed": "Registration is closed",
 		"stream_taken":        "The stream belongs to another user",
 		"level_too_high":      "The level exceeds your permission level",
+		"too_many_requests":   "Too many requests",
 	}
 	detailByKind = map[errs.Kind]string{
 		errs.Internal:         "Internal Server Error",
