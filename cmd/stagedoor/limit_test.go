@@ -121,3 +121,14 @@ func TestTheRateLimitIsASetting(t *testing.T) {
 		}
 	}
 }
+
+// One dialect puts untidy paths in order, so what looks exempt may be a login.
+func TestNoWayAroundTheLimitLeadsThroughExemptPaths(t *testing.T) {
+	t.Parallel()
+	url, _ := emptied(t)
+	for _, path := range []string{"/callback/../api/v1/login", "/callback/%2e%2e/api/v1/login", "/callback//..//../api/v1/login", "/healthz/../api/v1/login"} {
+		if code, _, _ := request(t, http.MethodGet, url+path, nil); code != http.StatusTooManyRequests {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+}
