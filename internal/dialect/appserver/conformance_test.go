@@ -14,6 +14,7 @@ func TestEveryWrongRequestIsRefusedInTheEnvelope(t *testing.T) {
 	dialecttest.Run(t, dialecttest.Suite[*bench]{
 		Setup:    func(t *testing.T) *bench { return setup(t) },
 		Server:   func(b *bench) dialecttest.Server { return b.server },
+		Schema:   func(int) string { return "AppError" },
 		Envelope: checkEnvelope,
 		Cases:    append(credentialCases(), append(requestCases(), stateCases()...)...),
 	})
@@ -91,9 +92,9 @@ func credentialCases() []refusal {
 func requestCases() []refusal {
 	long := strings.Repeat("好", 512)
 	return []refusal{
-		to(dialecttest.UnknownPath, "v1", 404, "/api/v1/live/nothing", `{}`),
-		to(dialecttest.UnknownPath, "v2", 404, "/api/v2/live/list", `{}`),
-		to(dialecttest.UnknownPath, "not cleaned", 404, "/api/v1/live/../live/get", `{}`),
+		to(dialecttest.UnknownOperation, "v1", 404, "/api/v1/live/nothing", `{}`),
+		to(dialecttest.UnknownOperation, "v2", 404, "/api/v2/live/list", `{}`),
+		to(dialecttest.UnknownOperation, "not cleaned", 404, "/api/v1/live/../live/get", `{}`),
 		{Fault: dialecttest.WrongMethod, Name: "GET", Status: 405, Header: map[string]string{"Allow": "POST"},
 			Request: func(_ *testing.T, b *bench) dialecttest.Request {
 				r := dialecttest.JSON(getPath, b.alice, "")
@@ -107,6 +108,8 @@ func requestCases() []refusal {
 		}},
 		to(dialecttest.Malformed, "empty", 400, getPath, ``),
 		to(dialecttest.Malformed, "cut off", 400, getPath, `{"id":"`),
+		to(dialecttest.Malformed, "password cut off", 400, "/login", `{"username":"alice","password":"correct horse battery"`),
+		to(dialecttest.WrongType, "beside a password", 400, "/login", `{"username":["alice"],"password":"correct horse battery"}`),
 		to(dialecttest.Malformed, "text behind", 400, getPath, `{"id":"x"} x`),
 		to(dialecttest.Malformed, "array", 400, getPath, `[]`),
 		to(dialecttest.Malformed, "null", 400, "/api/v1/live/list", `null`),

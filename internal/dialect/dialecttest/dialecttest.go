@@ -1,11 +1,14 @@
 // Package dialecttest is the suite of refusals that every dialect passes: a
 // request that is wrong in any of the ways listed as Faults gets the dialect's
-// own envelope and status and a request id, is logged once, tells nothing that
-// it should not, and changes nothing. Only tests import it.
+// own envelope and status, as openapi.yaml has them, and a request id; it is
+// logged once, tells nothing that it should not, and changes nothing. A dialect
+// brings a table, and says of each fault that it leaves out why it cannot
+// happen. Only tests import this package.
 //
 //	dialecttest.Run(t, dialecttest.Suite[*bench]{
 //		Setup:    setup, // a fresh server and database for each case
 //		Server:   func(b *bench) dialecttest.Server { return b.server },
+//		Schema:   func(int) string { return "AppError" },
 //		Envelope: checkEnvelope,
 //		Cases: []dialecttest.Case[*bench]{
 //			{Fault: dialecttest.NotFound, Name: "unknown room", Status: 404,
@@ -21,7 +24,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +40,7 @@ const (
 	NoCredential      Fault = "no credential"
 	BadCredential     Fault = "bad credential"
 	ExpiredCredential Fault = "expired credential"
-	UnknownPath       Fault = "unknown path"
+	UnknownOperation  Fault = "unknown operation"
 	WrongMethod       Fault = "wrong method"
 	Malformed         Fault = "malformed body"
 	MissingField      Fault = "missing field"
@@ -52,7 +54,7 @@ const (
 )
 
 // Faults lists those above. A suite may add names of its own.
-var Faults = []Fault{NoCredential, BadCredential, ExpiredCredential, UnknownPath, WrongMethod, Malformed, MissingField,
+var Faults = []Fault{NoCredential, BadCredential, ExpiredCredential, UnknownOperation, WrongMethod, Malformed, MissingField,
 	WrongType, OverLong, NotFound, Conflict, OtherOwner, Oversize, Panic}
 
 // Request is one HTTP request to the dialect.
@@ -83,12 +85,14 @@ func post(path, token, contentType, body string) Request {
 
 // Server is what a case runs against.
 type Server struct {
-	URL    string
-	Client *http.Client  // nil: http.DefaultClient
+	URL string
+	// Client holds every exchange against the spec: see spectest. A test beside
+	// the suite may do without.
+	Client *http.Client
 	Pool   *pgxpool.Pool // everything in it must be the same after a refusal
 	Log    *Log          // where the server's chain logs
-	// Secrets may appear in no answer and in no log line: passwords, keys. The
-	// bearer token of the request itself is always among them.
+	// Secrets may appear in no answer and in no log line: passwords, keys. What
+	// the request itself carries under such a name is always among them.
 	Secrets []string
 }
 
@@ -105,6 +109,7 @@ type Case[B any] struct {
 	Name   string
 	Status int
 	Header map[string]string // of the answer, where the dialect promises some
+	Reason string            // in the access log, where the case looks at it
 	// Shared says that the case prepares nothing, so that it may run on the same
 	// bundle as the other shared ones.
 	Shared bool
@@ -117,23 +122,31 @@ type Case[B any] struct {
 type Suite[B any] struct {
 	Setup  func(t *testing.T) B
 	Server func(b B) Server
-	// Envelope fails the test unless the answer is the dialect's error envelope
-	// for the answer's status.
+	// Schema names the component of openapi.yaml that a refusal with this status
+	// is, also where the spec has no operation. Empty: plain text of one line.
+	Schema func(status int) string
+	// RequestID returns what the body says is the id of the request, and what it
+	// should say for the one in the header; nil where the envelope has none.
+	RequestID func(a Answer) (said, want string)
+	// Envelope fails the test unless the answer has what else the dialect
+	// promises for its status. It may be nil.
 	Envelope func(t *testing.T, a Answer)
 	Cases    []Case[B]
 	// NotApplicable names the faults that cannot happen in this dialect, and why.
 	NotApplicable map[Fault]string
 }
 
+// Fixed is the Request of a case that prepares nothing.
+func Fixed[B any](build func(b B) Request) func(*testing.T, B) Request {
+	return func(_ *testing.T, b B) Request { return build(b) }
+}
+
 // Run runs every case on a bundle of its own, and those that may share one
 // after the other on one.
 func Run[B any](t *testing.T, s Suite[B]) {
 	t.Helper()
-	for _, f := range Faults {
-		covered := slices.ContainsFunc(s.Cases, func(c Case[B]) bool { return c.Fault == f })
-		if !covered && s.NotApplicable[f] == "" {
-			t.Errorf("the suite has no case for the fault %q", f)
-		}
+	for _, gap := range s.gaps() {
+		t.Error(gap)
 	}
 	var shared []Case[B]
 	for _, c := range s.Cases {
@@ -158,11 +171,37 @@ func Run[B any](t *testing.T, s Suite[B]) {
 	})
 }
 
+// gaps tells what is missing of a suite, and what it says twice.
+func (s Suite[B]) gaps() (list []string) {
+	seen := map[Fault]bool{}
+	titles := map[string]bool{}
+	for _, c := range s.Cases {
+		if titles[c.title()] {
+			list = append(list, "two cases are called "+c.title())
+		}
+		seen[c.Fault], titles[c.title()] = true, true
+	}
+	for _, f := range Faults {
+		switch reason, declined := s.NotApplicable[f]; {
+		case declined && seen[f]:
+			list = append(list, fmt.Sprintf("the fault %q has a case and cannot happen", f))
+		case declined && reason == "":
+			list = append(list, fmt.Sprintf("it is not said why the fault %q cannot happen", f))
+		case !declined && !seen[f]:
+			list = append(list, fmt.Sprintf("the suite has no case for the fault %q", f))
+		}
+	}
+	return list
+}
+
 func (c Case[B]) title() string { return string(c.Fault) + "/" + c.Name }
 
 func (s Suite[B]) run(t *testing.T, c Case[B], b B) {
 	t.Helper()
 	srv := s.Server(b)
+	if !spectest.Checks(srv.Client) {
+		t.Fatal("the client does not hold its exchanges against the spec")
+	}
 	req := c.Request(t, b)
 	before := Snapshot(t, srv.Pool)
 
@@ -171,7 +210,7 @@ func (s Suite[B]) run(t *testing.T, c Case[B], b B) {
 	if a.Status != c.Status {
 		t.Errorf("status %d, want %d: %s", a.Status, c.Status, a.Body)
 	}
-	s.Envelope(t, a)
+	s.checkEnvelope(t, a)
 	for name, want := range c.Header {
 		if got := a.Header.Get(name); got != want {
 			t.Errorf("header %s is %q, want %q", name, got, want)
@@ -179,6 +218,9 @@ func (s Suite[B]) run(t *testing.T, c Case[B], b B) {
 	}
 	CheckNothingLeaked(t, srv, req, a)
 	CheckLoggedOnce(t, srv.Log, a)
+	if lines := srv.Log.Requests(a.Header.Get("X-Request-Id")); c.Reason != "" && len(lines) == 1 && lines[0].Reason != c.Reason {
+		t.Errorf("the reason is %q, want %q", lines[0].Reason, c.Reason)
+	}
 	if after := Snapshot(t, srv.Pool); after != before {
 		t.Errorf("the refused request changed the database:\n%s", difference(before, after))
 	}
@@ -219,70 +261,4 @@ func SendContext(ctx context.Context, t *testing.T, srv Server, r Request) Answe
 		t.Fatal(err)
 	}
 	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
-}
-
-// internals are texts that only our inside produces.
-var internals = []string{"goroutine ", ".go:", "SQLSTATE", "pgx", "postgres", "Go struct", "Go value", "unmarshal",
-	"runtime error", "stagedoor/internal", "0x", "nil pointer"}
-
-// CheckNothingLeaked fails the test when the answer shows how the server works
-// inside, or when a secret is in the answer or in the log.
-func CheckNothingLeaked(t testing.TB, srv Server, r Request, a Answer) {
-	t.Helper()
-	shown := string(a.Body) + fmt.Sprint(a.Header)
-	for _, text := range internals {
-		if strings.Contains(strings.ToLower(shown), strings.ToLower(text)) {
-			t.Errorf("the answer contains %q: %s", text, a.Body)
-		}
-	}
-	secrets := slices.Clone(srv.Secrets)
-	// Shorter ones are words that clients send in place of a token.
-	if _, token, _ := strings.Cut(r.Header["Authorization"], " "); len(token) > 16 {
-		secrets = append(secrets, token)
-	}
-	logged := srv.Log.String()
-	for _, secret := range secrets {
-		if secret != "" && (strings.Contains(shown, secret) || strings.Contains(logged, secret)) {
-			t.Errorf("the secret %q is in the answer or in the log", secret)
-		}
-	}
-}
-
-// CheckLoggedOnce fails the test unless the answer carries a request id and the
-// access log has exactly one line with it, which knows the status and a reason.
-func CheckLoggedOnce(t testing.TB, log *Log, a Answer) {
-	t.Helper()
-	id := a.Header.Get("X-Request-Id")
-	if id == "" {
-		t.Error("the answer has no X-Request-Id")
-		return
-	}
-	lines := log.Requests(id)
-	if len(lines) != 1 {
-		t.Errorf("%d access log lines for request %s, want 1", len(lines), id)
-		return
-	}
-	if got := lines[0].Status; got != a.Status {
-		t.Errorf("the access log says status %d, the answer %d", got, a.Status)
-	}
-	if lines[0].Reason == "" {
-		t.Error("the access log does not say why the request was refused")
-	}
-}
-
-// difference shows the lines that only one of two snapshots has.
-func difference(before, after string) string {
-	var b strings.Builder
-	old, now := strings.Split(before, "\n"), strings.Split(after, "\n")
-	for _, l := range old {
-		if !slices.Contains(now, l) {
-			fmt.Fprintf(&b, "- %s\n", l)
-		}
-	}
-	for _, l := range now {
-		if !slices.Contains(old, l) {
-			fmt.Fprintf(&b, "+ %s\n", l)
-		}
-	}
-	return b.String()
 }

@@ -1,6 +1,8 @@
 package dialecttest
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,4 +38,21 @@ func rows(t *testing.T, pool *pgxpool.Pool, sql string) ([]string, error) {
 		return nil, err
 	}
 	return pgx.CollectRows(result, pgx.RowTo[string])
+}
+
+// difference shows the lines that only one of two snapshots has.
+func difference(before, after string) string {
+	var b strings.Builder
+	old, now := strings.Split(before, "\n"), strings.Split(after, "\n")
+	for _, l := range old {
+		if !slices.Contains(now, l) {
+			fmt.Fprintf(&b, "- %s\n", l)
+		}
+	}
+	for _, l := range now {
+		if !slices.Contains(old, l) {
+			fmt.Fprintf(&b, "+ %s\n", l)
+		}
+	}
+	return b.String()
 }

@@ -10,13 +10,8 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 )
 
-// fixed is a request that needs nothing of the bench but a token.
-func fixed(build func(b *bench) dialecttest.Request) func(*testing.T, *bench) dialecttest.Request {
-	return func(_ *testing.T, b *bench) dialecttest.Request { return build(b) }
-}
-
 func createWith(old, new string) func(*testing.T, *bench) dialecttest.Request {
-	return fixed(func(b *bench) dialecttest.Request {
+	return dialecttest.Fixed(func(b *bench) dialecttest.Request {
 		return dialecttest.JSON("/users/create", b.admin, strings.Replace(dave, old, new, 1))
 	})
 }
@@ -29,11 +24,11 @@ func TestConformance(t *testing.T) {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,
-				Request: fixed(func(*bench) dialecttest.Request { return ask(method, path, "") })},
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return ask(method, path, "") })},
 			dialecttest.Case[*bench]{Fault: dialecttest.BadCredential, Name: op, Status: 401, Header: challenge,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask(method, path, b.bob+"x") })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask(method, path, b.bob+"x") })},
 			dialecttest.Case[*bench]{Fault: dialecttest.ExpiredCredential, Name: op, Status: 401, Header: challenge,
-				Request: fixed(func(b *bench) dialecttest.Request {
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request {
 					b.clock.advance(25 * time.Hour)
 					return ask(method, path, b.alice)
 				})})
@@ -41,34 +36,35 @@ func TestConformance(t *testing.T) {
 	dialecttest.Run(t, dialecttest.Suite[*bench]{
 		Setup:    setup,
 		Server:   func(b *bench) dialecttest.Server { return b.server },
+		Schema:   schemaOf,
 		Envelope: checkEnvelope,
 		Cases: append(cases, []dialecttest.Case[*bench]{
 			{Fault: dialecttest.BadCredential, Name: "login", Status: 401, Header: challenge,
-				Request: fixed(func(*bench) dialecttest.Request { return grant("alice", "a wrong password") })},
-			{Fault: dialecttest.UnknownPath, Name: "under users", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("GET", "/users/none", b.alice) })},
-			{Fault: dialecttest.UnknownPath, Name: "under callback", Status: 404,
-				Request: fixed(func(*bench) dialecttest.Request { return ask("POST", "/callback/none?secret=x", "") })},
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return grant("alice", "a wrong password") })},
+			{Fault: dialecttest.UnknownOperation, Name: "under users", Status: 404,
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("GET", "/users/none", b.alice) })},
+			{Fault: dialecttest.UnknownOperation, Name: "under callback", Status: 404,
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return ask("POST", "/callback/none?secret=x", "") })},
 			{Fault: dialecttest.WrongMethod, Name: "get of a login", Status: 405, Header: map[string]string{"Allow": "POST"},
-				Request: fixed(func(*bench) dialecttest.Request { return ask("GET", "/auth/token", "") })},
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return ask("GET", "/auth/token", "") })},
 			{Fault: dialecttest.Malformed, Name: "JSON", Status: 422, Request: createWith(`}`, ``)},
 			{Fault: dialecttest.Malformed, Name: "form", Status: 422,
-				Request: fixed(func(*bench) dialecttest.Request { return dialecttest.Form("/auth/token", "", "%") })},
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return dialecttest.Form("/auth/token", "", "%") })},
 			{Fault: dialecttest.MissingField, Name: "JSON", Status: 422, Request: createWith(`"email"`, `"mail"`)},
 			{Fault: dialecttest.MissingField, Name: "query", Status: 422,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("POST", "/live/create_token", b.alice) })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("POST", "/live/create_token", b.alice) })},
 			{Fault: dialecttest.WrongType, Name: "JSON", Status: 422, Request: createWith(`"Dave"`, `{}`)},
 			{Fault: dialecttest.WrongType, Name: "query", Status: 422,
-				Request: fixed(func(b *bench) dialecttest.Request {
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request {
 					return ask("POST", "/live/create_token?stream=a&level=high", b.alice)
 				})},
 			{Fault: dialecttest.OverLong, Name: "full name", Status: 422, Request: createWith("Dave Example", strings.Repeat("名", 257))},
 			{Fault: dialecttest.OverLong, Name: "stream", Status: 422,
-				Request: fixed(func(b *bench) dialecttest.Request {
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request {
 					return ask("POST", "/live/create_token?stream="+strings.Repeat("s", 300), b.alice)
 				})},
 			{Fault: dialecttest.NotFound, Name: "live token", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("DELETE", "/live/destroy_token?token=none", b.alice) })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("DELETE", "/live/destroy_token?token=none", b.alice) })},
 			{Fault: dialecttest.Conflict, Name: "username", Status: 400, Request: createWith("Dave", "ALICE")},
 			{Fault: dialecttest.OtherOwner, Name: "create", Status: 403,
 				Request: func(t *testing.T, b *bench) dialecttest.Request {
@@ -81,9 +77,9 @@ func TestConformance(t *testing.T) {
 				}},
 			{Fault: dialecttest.Oversize, Name: "JSON", Status: 413, Request: createWith("Dave", strings.Repeat("x", httpx.MaxBody))},
 			{Fault: dialecttest.Oversize, Name: "form", Status: http.StatusRequestEntityTooLarge,
-				Request: fixed(func(*bench) dialecttest.Request { return grant("alice", strings.Repeat("x", httpx.MaxBody)) })},
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return grant("alice", strings.Repeat("x", httpx.MaxBody)) })},
 			{Fault: dialecttest.Panic, Name: "list of streams", Status: 500,
-				Request: fixed(func(b *bench) dialecttest.Request {
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request {
 					b.streams.panic = "nil pointer in /srv/stagedoor"
 					return ask("GET", "/streams/list", b.alice)
 				})},

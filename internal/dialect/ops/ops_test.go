@@ -44,6 +44,7 @@ func setup(t *testing.T, options ...func(*bench)) *bench {
 	if err := b.Register(rt); err != nil {
 		t.Fatal(err)
 	}
+	rt.HandleFunc("GET /.well-known/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
 	srv := httptest.NewServer(httpx.Config{Log: b.log.Logger(), Now: time.Now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	b.url, b.client = srv.URL, srv.Client()

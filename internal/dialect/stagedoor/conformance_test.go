@@ -54,13 +54,8 @@ func TestADatabaseThatIsAwayIsToldAsSuch(t *testing.T) {
 	}
 }
 
-// fixed is a request that needs nothing of the bench but a token.
-func fixed(build func(b *bench) dialecttest.Request) func(*testing.T, *bench) dialecttest.Request {
-	return func(_ *testing.T, b *bench) dialecttest.Request { return build(b) }
-}
-
 func change(body string) func(*testing.T, *bench) dialecttest.Request {
-	return fixed(func(b *bench) dialecttest.Request { return patch("alice", b.admin, body) })
+	return dialecttest.Fixed(func(b *bench) dialecttest.Request { return patch("alice", b.admin, body) })
 }
 
 func TestConformance(t *testing.T) {
@@ -72,52 +67,54 @@ func TestConformance(t *testing.T) {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,
-				Request: fixed(func(*bench) dialecttest.Request { return ask(method, path, "") })},
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return ask(method, path, "") })},
 			dialecttest.Case[*bench]{Fault: dialecttest.BadCredential, Name: op, Status: 401, Header: challenge,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask(method, path, b.admin+"x") })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask(method, path, b.admin+"x") })},
 			dialecttest.Case[*bench]{Fault: dialecttest.ExpiredCredential, Name: op, Status: 401, Header: challenge,
-				Request: fixed(func(b *bench) dialecttest.Request {
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request {
 					b.clock.advance(25 * time.Hour)
 					return ask(method, path, b.admin)
 				})})
 	}
 	dialecttest.Run(t, dialecttest.Suite[*bench]{
-		Setup:    setup,
-		Server:   func(b *bench) dialecttest.Server { return b.server },
-		Envelope: checkEnvelope,
+		Setup:     setup,
+		Server:    func(b *bench) dialecttest.Server { return b.server },
+		Schema:    func(int) string { return "Error" },
+		RequestID: requestID,
+		Envelope:  checkEnvelope,
 		Cases: append(cases, []dialecttest.Case[*bench]{
-			{Fault: dialecttest.UnknownPath, Name: "ours", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api/v1/none", b.admin) })},
-			{Fault: dialecttest.UnknownPath, Name: "nobody's", Status: 404,
-				Request: fixed(func(*bench) dialecttest.Request { return ask("GET", "/wp-login.php", "") })},
-			{Fault: dialecttest.UnknownPath, Name: "a doubled slash", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api//v1/accounts", b.admin) })},
+			{Fault: dialecttest.UnknownOperation, Name: "ours", Status: 404,
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api/v1/none", b.admin) })},
+			{Fault: dialecttest.UnknownOperation, Name: "nobody's", Status: 404,
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return ask("GET", "/wp-login.php", "") })},
+			{Fault: dialecttest.UnknownOperation, Name: "a doubled slash", Status: 404,
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api//v1/accounts", b.admin) })},
 			{Fault: dialecttest.WrongMethod, Name: "accounts", Status: 405, Header: map[string]string{"Allow": "GET, HEAD"},
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("PUT", "/api/v1/accounts", b.admin) })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("PUT", "/api/v1/accounts", b.admin) })},
 			{Fault: dialecttest.Malformed, Name: "JSON", Status: 400, Request: change(`{"disabled":`)},
 			{Fault: dialecttest.MissingField, Name: "no body", Status: 400, Request: change(``)},
 			{Fault: dialecttest.WrongType, Name: "disabled", Status: 400, Request: change(`{"disabled":"true"}`)},
 			{Fault: dialecttest.OverLong, Name: "email", Status: 400, Request: change(`{"email":"` + strings.Repeat("x", 250) + `@example.com"}`)},
 			{Fault: dialecttest.OverLong, Name: "username", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request {
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request {
 					return ask("GET", "/api/v1/accounts/"+strings.Repeat("x", 300), b.admin)
 				})},
 			{Fault: dialecttest.NotFound, Name: "get", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api/v1/accounts/nobody", b.admin) })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api/v1/accounts/nobody", b.admin) })},
 			{Fault: dialecttest.NotFound, Name: "a name with a slash", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api/v1/accounts/a%2Fb", b.admin) })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return ask("GET", "/api/v1/accounts/a%2Fb", b.admin) })},
 			{Fault: dialecttest.NotFound, Name: "update", Status: 404,
-				Request: fixed(func(b *bench) dialecttest.Request { return patch("nobody", b.admin, `{"disabled":true}`) })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return patch("nobody", b.admin, `{"disabled":true}`) })},
 			{Fault: dialecttest.Conflict, Name: "email", Status: 409,
 				Request: func(t *testing.T, b *bench) dialecttest.Request {
 					b.addAccount(t, account.NewAccount{Username: "bob", Email: "bob@example.com"})
 					return patch("alice", b.admin, `{"email":"BOB@example.com"}`)
 				}},
 			{Fault: dialecttest.OtherOwner, Name: "no administrator", Status: 403,
-				Request: fixed(func(b *bench) dialecttest.Request { return patch("admin", b.alice, `{"disabled":true}`) })},
+				Request: dialecttest.Fixed(func(b *bench) dialecttest.Request { return patch("admin", b.alice, `{"disabled":true}`) })},
 			{Fault: dialecttest.Oversize, Name: "JSON", Status: 413, Request: change(`{"full_name":"` + strings.Repeat("x", httpx.MaxBody) + `"}`)},
 			{Fault: dialecttest.Panic, Name: "in a handler", Status: 500,
-				Request: fixed(func(*bench) dialecttest.Request { return ask("GET", "/api/v1/broken", "") })},
+				Request: dialecttest.Fixed(func(*bench) dialecttest.Request { return ask("GET", "/api/v1/broken", "") })},
 		}...),
 	})
 }

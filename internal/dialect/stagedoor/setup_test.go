@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -134,19 +133,20 @@ func decode[T any](t *testing.T, r reply) (v T) {
 	return v
 }
 
-// checkEnvelope is for the conformance suite.
+// requestID and checkEnvelope are for the conformance suite.
+func requestID(a dialecttest.Answer) (said, want string) {
+	var e gen.Error
+	_ = json.Unmarshal(a.Body, &e) // a fault leaves it empty
+	return e.RequestID, a.Header.Get("X-Request-Id")
+}
+
 func checkEnvelope(t *testing.T, a dialecttest.Answer) {
 	t.Helper()
-	d := json.NewDecoder(strings.NewReader(string(a.Body)))
-	d.DisallowUnknownFields()
 	var e gen.Error
-	if err := d.Decode(&e); err != nil || e.Code == "" || e.Message == "" {
-		t.Errorf("not the envelope: %s", a.Body)
+	if err := json.Unmarshal(a.Body, &e); err != nil || e.Message == "" {
+		t.Errorf("no message: %s", a.Body)
 	}
-	if e.RequestID != a.Header.Get("X-Request-Id") {
-		t.Errorf("request id %q in the body, %q in the header", e.RequestID, a.Header.Get("X-Request-Id"))
-	}
-	if a.Header.Get("Content-Type") != "application/json" || a.Header.Get("Cache-Control") != "no-store" {
+	if a.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers %v", a.Header)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -37,20 +38,20 @@ func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Connection", "close")
 	node := media.NodeFrom(r.Context())
 	if node.Name == "" {
-		refuse(w, http.StatusForbidden, media.Unauthenticated)
+		refuse(w, r, http.StatusForbidden, media.Unauthenticated)
 		return
 	}
 	log := h.Log.With("node", node.Name)
 	body, err := readBody(w, r)
 	if err != nil {
 		log.WarnContext(r.Context(), "callback body not readable", "error", err)
-		refuseBody(w, err)
+		refuseBody(w, r, err)
 		return
 	}
 	ev, err := decode(string(body))
 	if err != nil {
 		log.WarnContext(r.Context(), "callback malformed", "error", err)
-		refuse(w, http.StatusUnprocessableEntity, malformed)
+		refuse(w, r, http.StatusUnprocessableEntity, malformed)
 		return
 	}
 	ev.Node = node.Name
@@ -61,12 +62,12 @@ func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
 			"client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
-	answer(w, ev.Action, verdict)
+	answer(w, r, ev.Action, verdict)
 }
 
 // Why a callback is refused that no decision was asked about.
 const (
-	malformed media.Reason = "value_error"
+	malformed media.Reason = "invalid_input"
 	tooLarge  media.Reason = "body_too_large"
 )
 
@@ -74,16 +75,16 @@ const (
 // Failures of ours refuse, with one exception: nginx-rtmp closes a session whose
 // update is not answered with success, so refusing there would put everybody off
 // the air for a hiccup of the database. Who was admitted stays admitted.
-func answer(w http.ResponseWriter, action media.Action, v media.Verdict) {
+func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media.Verdict) {
 	failed := v.Reason == media.TemporarilyUnavailable
 	switch {
 	case failed && action == media.Updated:
 		allow(w)
 	case failed:
 		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusServiceUnavailable, v.Reason)
+		refuse(w, r, http.StatusServiceUnavailable, v.Reason)
 	case v.Reason == media.Unauthenticated, action.Asks() && !v.Allow:
-		refuse(w, http.StatusForbidden, v.Reason)
+		refuse(w, r, http.StatusForbidden, v.Reason)
 	default:
 		allow(w)
 	}
@@ -102,10 +103,11 @@ type fault struct {
 }
 
 // refuse explains itself to whoever reads the traffic; nginx-rtmp does not.
-func refuse(w http.ResponseWriter, status int, reason media.Reason) {
+func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
+	httpx.SetFailure(r.Context(), string(reason), nil)
 	var detail any = reason
 	if status == http.StatusUnprocessableEntity {
-		detail = []fault{{[]string{"body"}, "not a notification of nginx-rtmp", string(reason)}}
+		detail = []fault{{[]string{"body"}, "not a notification of nginx-rtmp", "value_error"}}
 	}
 	body, _ := json.Marshal(map[string]any{"detail": detail}) // cannot fail
 	w.Header().Set("Content-Type", "application/json")
@@ -126,13 +128,13 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
-func refuseBody(w http.ResponseWriter, err error) {
+func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
-		refuse(w, http.StatusRequestEntityTooLarge, tooLarge)
+		refuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
 		return
 	}
-	refuse(w, http.StatusUnprocessableEntity, malformed)
+	refuse(w, r, http.StatusUnprocessableEntity, malformed)
 }
 
 // source returns the address that a callback came from.

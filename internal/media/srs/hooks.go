@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -56,20 +57,20 @@ func (h Hooks) SRSOnHLS(w http.ResponseWriter, r *http.Request) { h.serve(w, r, 
 func (h Hooks) serve(w http.ResponseWriter, r *http.Request, action string) {
 	node := media.NodeFrom(r.Context())
 	if node.Name == "" {
-		refuse(w, http.StatusForbidden, string(media.Unauthenticated))
+		refuse(w, r, http.StatusForbidden, media.Unauthenticated)
 		return
 	}
 	log := h.Log.With("node", node.Name, "action", action)
 	body, err := readBody(w, r)
 	if err != nil {
 		log.WarnContext(r.Context(), "callback body not readable", "error", err)
-		refuseBody(w, err)
+		refuseBody(w, r, err)
 		return
 	}
 	ev, problems := decode(action, body)
 	if len(problems) > 0 {
 		log.WarnContext(r.Context(), "callback malformed", "problems", problems)
-		refuse(w, http.StatusUnprocessableEntity, problems)
+		refuseInput(w, r, problems)
 		return
 	}
 	ev.Node = node.Name
@@ -88,9 +89,9 @@ func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media
 	switch {
 	case v.Reason == media.TemporarilyUnavailable:
 		w.Header().Set("Retry-After", "1")
-		refuse(w, http.StatusServiceUnavailable, string(v.Reason))
+		refuse(w, r, http.StatusServiceUnavailable, v.Reason)
 	case v.Reason == media.Unauthenticated, action.Asks() && !v.Allow:
-		refuse(w, http.StatusForbidden, string(v.Reason))
+		refuse(w, r, http.StatusForbidden, v.Reason)
 	default:
 		contentType, body := acceptance(r.UserAgent())
 		write(w, http.StatusOK, contentType, body)
@@ -123,20 +124,31 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
-func refuseBody(w http.ResponseWriter, err error) {
+func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.Is(err, errContentType):
-		refuse(w, http.StatusUnprocessableEntity, []problem{notADict()})
+		refuseInput(w, r, []problem{notADict()})
 	case errors.As(err, &tooLarge):
-		refuse(w, http.StatusRequestEntityTooLarge, "The request body is too large")
+		httpx.SetFailure(r.Context(), "body_too_large", nil)
+		tell(w, http.StatusRequestEntityTooLarge, "The request body is too large")
 	default: // the caller went away in the middle of it
-		refuse(w, http.StatusUnprocessableEntity, []problem{missing()})
+		refuseInput(w, r, []problem{missing()})
 	}
 }
 
-// refuse answers with a FastAPI error; SRS looks at the status only.
-func refuse(w http.ResponseWriter, status int, detail any) {
+func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
+	httpx.SetFailure(r.Context(), string(reason), nil)
+	tell(w, status, string(reason))
+}
+
+func refuseInput(w http.ResponseWriter, r *http.Request, problems []problem) {
+	httpx.SetFailure(r.Context(), "invalid_input", nil)
+	tell(w, http.StatusUnprocessableEntity, problems)
+}
+
+// tell answers with a FastAPI error; SRS looks at the status only.
+func tell(w http.ResponseWriter, status int, detail any) {
 	body, err := json.Marshal(map[string]any{"detail": detail})
 	if err != nil { // neither texts nor problems can fail
 		body = []byte(`{"detail":""}`)
