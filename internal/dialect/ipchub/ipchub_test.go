@@ -12,7 +12,6 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
-	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 )
 
@@ -285,48 +284,6 @@ func TestTheTypeFollowsTheAcceptHeader(t *testing.T) {
 			t.Errorf("%q: %q %q", accept, got, a.Body)
 		}
 	}
-}
-
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	request := func(method, path, body string) func(*testing.T, *bench) dialecttest.Request {
-		return func(_ *testing.T, b *bench) dialecttest.Request { return ask(method, path, b.admin, body) }
-	}
-	dialecttest.Run(t, dialecttest.Suite[*bench]{
-		Setup:         setup,
-		Server:        func(b *bench) dialecttest.Server { return b.server },
-		Envelope:      checkRefusal,
-		NotApplicable: map[dialecttest.Fault]string{dialecttest.WrongMethod: "is a path that does not exist"},
-		Cases: []dialecttest.Case[*bench]{
-			{Fault: dialecttest.NoCredential, Name: "users", Status: 401, Header: map[string]string{"WWW-Authenticate": "Bearer"},
-				Request: func(*testing.T, *bench) dialecttest.Request { return ask("GET", "/api/v1/users", "", "") }},
-			{Fault: dialecttest.BadCredential, Name: "users", Status: 401,
-				Request: func(_ *testing.T, b *bench) dialecttest.Request { return ask("GET", "/api/v1/users", b.admin+"x", "") }},
-			{Fault: dialecttest.ExpiredCredential, Name: "users", Status: 401,
-				Request: func(_ *testing.T, b *bench) dialecttest.Request {
-					b.clock.advance(2 * time.Hour)
-					return ask("GET", "/api/v1/users", b.admin, "")
-				}},
-			{Fault: dialecttest.UnknownPath, Name: "below users", Status: 404, Request: request("GET", "/api/v1/users/a/b", "")},
-			{Fault: dialecttest.Malformed, Name: "user", Status: 400, Request: request("POST", "/api/v1/users", `{`)},
-			{Fault: dialecttest.MissingField, Name: "user", Status: 400, Request: request("POST", "/api/v1/users", `{"push":"*"}`)},
-			{Fault: dialecttest.WrongType, Name: "user", Status: 400, Request: request("POST", "/api/v1/users", `{"name":[]}`)},
-			{Fault: dialecttest.OverLong, Name: "user", Status: 400, Request: request("POST", "/api/v1/users", `{"name":"`+strings.Repeat("x", 65)+`"}`)},
-			{Fault: dialecttest.OverLong, Name: "stream", Status: 404, Request: request("GET", "/api/v1/streams/"+strings.Repeat("x", 3000), "")},
-			{Fault: dialecttest.NotFound, Name: "user", Status: 404, Request: request("GET", "/api/v1/users/none", "")},
-			{Fault: dialecttest.Conflict, Name: "last administrator", Status: 409, Request: request("DELETE", "/api/v1/users/admin", "")},
-			{Fault: dialecttest.OtherOwner, Name: "user", Status: 403,
-				Request: func(_ *testing.T, b *bench) dialecttest.Request {
-					return ask("DELETE", "/api/v1/users/admin", b.bob, "")
-				}},
-			{Fault: dialecttest.Oversize, Name: "user", Status: 413,
-				Request: request("POST", "/api/v1/users", `{"name":"`+strings.Repeat("x", httpx.MaxBody)+`"}`)},
-			{Fault: dialecttest.Panic, Name: "streams", Status: 500, Request: func(_ *testing.T, b *bench) dialecttest.Request {
-				b.streams.panic = "nil pointer in /srv/stagedoor"
-				return ask("GET", "/api/v1/streams", b.admin, "")
-			}},
-		},
-	})
 }
 
 func TestEveryKindHasAText(t *testing.T) {

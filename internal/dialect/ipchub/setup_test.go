@@ -69,7 +69,7 @@ func setup(t *testing.T) *bench {
 	b.spec = spectest.New(t)
 	client.Transport = b.spec.Transport(client.Transport)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	b.server = dialecttest.Server{URL: srv.URL, Client: client, Pool: b.pool, Log: log, Secrets: []string{password}}
+	b.server = dialecttest.Server{URL: srv.URL, Client: client, Pool: b.pool, Log: log, Secrets: []string{password, "a-camera-secret"}}
 	b.admin = b.add(t, account.NewAccount{Username: "admin", Admin: true})
 	b.bob = b.add(t, account.NewAccount{Username: "bob", Pull: "/live/+"})
 	return b
