@@ -231,3 +231,10 @@ SELECT * FROM sessions
 WHERE scene = 'play' AND ended_at IS NULL AND app = @app AND stream = @stream AND vhost = @vhost AND id > @after
 ORDER BY id
 LIMIT @row_limit;
+
+-- Who came in by one credential and is still there, a page at a time.
+-- name: SessionsByCredential :many
+SELECT * FROM sessions
+WHERE credential_kind = @kind AND credential_id = @credential_id AND ended_at IS NULL AND id > @after
+ORDER BY id
+LIMIT @row_limit;

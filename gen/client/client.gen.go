@@ -6686,7 +6686,9 @@ type ClientInterface interface {
 	//
 	// Revokes the pair that `token` belongs to, both secrets at once. The owner may do this, and
 	// so may anyone with a `permission_level` of 1 or more. A token that does not exist and one
-	// that the caller may not touch get the same 404.
+	// that the caller may not touch get the same 404. Whoever publishes or plays with the pair at
+	// that moment is cut off where the media server can be told to; where it cannot, the answer
+	// is the same.
 	//
 	// Corresponds with DELETE /live/destroy_token (the `DestroyLiveToken` operationId).
 	DestroyLiveToken(ctx context.Context, params *DestroyLiveTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -8971,7 +8973,9 @@ func (c *Client) CreateLiveToken(ctx context.Context, params *CreateLiveTokenPar
 //
 // Revokes the pair that `token` belongs to, both secrets at once. The owner may do this, and
 // so may anyone with a `permission_level` of 1 or more. A token that does not exist and one
-// that the caller may not touch get the same 404.
+// that the caller may not touch get the same 404. Whoever publishes or plays with the pair at
+// that moment is cut off where the media server can be told to; where it cannot, the answer
+// is the same.
 //
 // Corresponds with DELETE /live/destroy_token (the `DestroyLiveToken` operationId).
 func (c *Client) DestroyLiveToken(ctx context.Context, params *DestroyLiveTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13958,7 +13962,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Revokes the pair that `token` belongs to, both secrets at once. The owner may do this, and
 	// so may anyone with a `permission_level` of 1 or more. A token that does not exist and one
-	// that the caller may not touch get the same 404.
+	// that the caller may not touch get the same 404. Whoever publishes or plays with the pair at
+	// that moment is cut off where the media server can be told to; where it cannot, the answer
+	// is the same.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -22644,7 +22650,9 @@ func (c *ClientWithResponses) CreateLiveTokenWithResponse(ctx context.Context, p
 //
 // Revokes the pair that `token` belongs to, both secrets at once. The owner may do this, and
 // so may anyone with a `permission_level` of 1 or more. A token that does not exist and one
-// that the caller may not touch get the same 404.
+// that the caller may not touch get the same 404. Whoever publishes or plays with the pair at
+// that moment is cut off where the media server can be told to; where it cannot, the answer
+// is the same.
 //
 // Returns a wrapper object for the known response body format(s).
 //

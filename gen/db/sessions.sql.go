@@ -415,6 +415,66 @@ func (q *Queries) SessionPublishing(ctx context.Context, db DBTX, arg SessionPub
 	return exists, err
 }
 
+const sessionsByCredential = `-- name: SessionsByCredential :many
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions
+WHERE credential_kind = $1 AND credential_id = $2 AND ended_at IS NULL AND id > $3
+ORDER BY id
+LIMIT $4
+`
+
+type SessionsByCredentialParams struct {
+	Kind         string
+	CredentialID string
+	After        int64
+	RowLimit     int32
+}
+
+// Who came in by one credential and is still there, a page at a time.
+func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg SessionsByCredentialParams) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsByCredential,
+		arg.Kind,
+		arg.CredentialID,
+		arg.After,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsClosed = `-- name: SessionsClosed :many
 SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
 WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL

@@ -30,7 +30,7 @@ func TestTokenOfAnotherProcessIsFoundBeforeTheFeedBringsIt(t *testing.T) {
 		}
 	}
 	revoked := here.token(t, alice, "e")
-	if err := here.DestroyToken(t.Context(), alice, revoked.Token); err != nil {
+	if err := destroy(t, here, alice, revoked.Token); err != nil {
 		t.Fatal(err)
 	}
 	there.reason(t, publish("e", "token="+revoked.Token), media.TokenRevoked)
@@ -51,7 +51,7 @@ func TestLookUpDoesNotUndoARevocationThatOvertookIt(t *testing.T) {
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("rows %v, error %v", rows, err)
 	}
-	if err := b.DestroyToken(t.Context(), alice, lt.Token); err != nil {
+	if err := destroy(t, b, alice, lt.Token); err != nil {
 		t.Fatal(err)
 	}
 	b.view.learnTokens(rows)

@@ -222,3 +222,12 @@ func (s *spyDB) Exec(ctx context.Context, sql string, args ...any) (pgconn.Comma
 	}
 	return s.DB.Exec(ctx, sql, args...)
 }
+
+// destroy destroys a pair of which nobody need be cut off.
+func destroy(t testing.TB, s interface {
+	DestroyToken(context.Context, Owner, string) (Credential, error)
+}, o Owner, token string) error {
+	t.Helper()
+	_, err := s.DestroyToken(t.Context(), o, token)
+	return err
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -174,18 +175,19 @@ func (s *Service) made(value string) bool {
 	return err == nil
 }
 
-// DestroyToken revokes a pair by its publish secret. A token that is unknown
-// and one of somebody else look the same. Error: NotFound.
-func (s *Service) DestroyToken(ctx context.Context, o Owner, token string) error {
+// DestroyToken revokes a pair by its publish secret and returns what those who
+// came in by it are known by. A token that is unknown and one of somebody else
+// look the same. Error: NotFound.
+func (s *Service) DestroyToken(ctx context.Context, o Owner, token string) (Credential, error) {
 	h := hashToken(token)
 	id, err := s.q.LiveTokenRevoke(ctx, s.DB, db.LiveTokenRevokeParams{Now: s.Now(), TokenHash: h[:], AccountID: o.ID, AnyOwner: o.manages()})
 	if noRows(err) {
-		return errTokenNotFound
+		return Credential{}, errTokenNotFound
 	}
 	if err != nil {
-		return pg.Err(err, nil)
+		return Credential{}, pg.Err(err, nil)
 	}
-	return pg.Err(s.applyToken(ctx, s.DB, id), nil)
+	return Credential{Kind: ByLiveToken, ID: strconv.FormatInt(id, 10)}, pg.Err(s.applyToken(ctx, s.DB, id), nil)
 }
 
 // Tokens lists the caller's own pairs, everybody's for those who manage them.

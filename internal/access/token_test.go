@@ -122,7 +122,7 @@ func TestStreamOfSomebodyElseCannotBeClaimed(t *testing.T) {
 	b.token(t, bob, "vod/room") // another app
 
 	// Who gives a stream up leaves it to the next.
-	if err := b.DestroyToken(t.Context(), alice, held.Token); err != nil {
+	if err := destroy(t, b, alice, held.Token); err != nil {
 		t.Fatal(err)
 	}
 	b.token(t, bob, "x")
@@ -181,20 +181,20 @@ func TestDestroyedTokenIsRefusedAtOnce(t *testing.T) {
 	b := setup(t)
 	alice, bob, boss := b.account(t, "alice", 0), b.account(t, "bob", 0), b.account(t, "boss", 1)
 	lt := b.token(t, alice, "x")
-	wantErr(t, b.DestroyToken(t.Context(), bob, lt.Token), errs.NotFound, "token_not_found")
-	wantErr(t, b.DestroyToken(t.Context(), alice, lt.PlayToken), errs.NotFound, "token_not_found")
-	wantErr(t, b.DestroyToken(t.Context(), alice, ""), errs.NotFound, "token_not_found")
+	wantErr(t, destroy(t, b, bob, lt.Token), errs.NotFound, "token_not_found")
+	wantErr(t, destroy(t, b, alice, lt.PlayToken), errs.NotFound, "token_not_found")
+	wantErr(t, destroy(t, b, alice, ""), errs.NotFound, "token_not_found")
 	b.reason(t, publish("x", "token="+lt.Token), media.Allowed)
 
-	if err := b.DestroyToken(t.Context(), alice, lt.Token); err != nil {
+	if err := destroy(t, b, alice, lt.Token); err != nil {
 		t.Fatal(err)
 	}
 	b.reason(t, publish("x", "token="+lt.Token), media.TokenRevoked)
 	b.reason(t, play("x", "token="+lt.PlayToken), media.TokenRevoked)
-	wantErr(t, b.DestroyToken(t.Context(), alice, lt.Token), errs.NotFound, "token_not_found")
+	wantErr(t, destroy(t, b, alice, lt.Token), errs.NotFound, "token_not_found")
 
 	other := b.token(t, alice, "y")
-	if err := b.DestroyToken(t.Context(), boss, other.Token); err != nil {
+	if err := destroy(t, b, boss, other.Token); err != nil {
 		t.Errorf("who manages tokens may not destroy another's: %v", err)
 	}
 	b.reason(t, publish("y", "token="+other.Token), media.TokenRevoked)
@@ -252,7 +252,7 @@ func TestDestroyedTokensAreForgottenAfterAWeek(t *testing.T) {
 	b := setup(t)
 	alice := b.account(t, "alice", 0)
 	old, live := b.token(t, alice, "x"), b.token(t, alice, "y")
-	if err := b.DestroyToken(t.Context(), alice, old.Token); err != nil {
+	if err := destroy(t, b, alice, old.Token); err != nil {
 		t.Fatal(err)
 	}
 	rows := func() (n int) {
@@ -292,7 +292,7 @@ func TestDatabaseTroubleIsSaidToBeTemporary(t *testing.T) {
 	_, createErr := b.CreateToken(t.Context(), alice, "y", 0)
 	_, rulesErr := b.Rules(t.Context())
 	_, ruleErr := b.CreateRule(t.Context(), NewRule{Scene: media.Play})
-	for i, err := range []error{listErr, createErr, rulesErr, ruleErr, b.DestroyToken(t.Context(), alice, lt.Token), b.EnsureDefaults(t.Context()),
+	for i, err := range []error{listErr, createErr, rulesErr, ruleErr, destroy(t, b, alice, lt.Token), b.EnsureDefaults(t.Context()),
 		b.DeleteRule(t.Context(), 1), b.PurgeTokens(t.Context())} {
 		if errs.KindOf(err) != errs.Unavailable {
 			t.Errorf("%d: %v", i, err)

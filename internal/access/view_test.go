@@ -140,7 +140,7 @@ func TestOtherProcessesFollowTokensAndTheirAccounts(t *testing.T) {
 	here.exec(t, "UPDATE accounts SET disabled_at = NULL")
 	there.await(t, "accounts")
 	there.reason(t, publish("x", "token="+lt.Token), media.Allowed)
-	if err := here.DestroyToken(t.Context(), alice, lt.Token); err != nil {
+	if err := destroy(t, here, alice, lt.Token); err != nil {
 		t.Fatal(err)
 	}
 	there.await(t, "live_tokens")
@@ -188,7 +188,7 @@ func TestReloadReplacesTheWholeView(t *testing.T) {
 	gone := b.rule(t, NewRule{Domain: "gone.example", Scene: media.Play, Disabled: true})
 	kept := b.rule(t, NewRule{Scene: media.Play})
 	lost, live, revoked := b.token(t, alice, "lost"), b.token(t, alice, "live"), b.token(t, alice, "revoked")
-	if err := b.DestroyToken(t.Context(), alice, revoked.Token); err != nil {
+	if err := destroy(t, b, alice, revoked.Token); err != nil {
 		t.Fatal(err)
 	}
 	b.room(t, "ended")
@@ -268,7 +268,7 @@ func TestReloadsNeverHideWhatThisProcessChanged(t *testing.T) {
 		if d := b.decide(start, publish("x", "token="+lt.Token), false, nobody{}.Holder); d.Reason != media.Allowed {
 			t.Errorf("after its creation: %s", d.Reason)
 		}
-		if err := b.DestroyToken(t.Context(), alice, lt.Token); err != nil {
+		if err := destroy(t, b, alice, lt.Token); err != nil {
 			t.Fatal(err)
 		}
 		if d := b.decide(start, publish("x", "token="+lt.Token), false, nobody{}.Holder); d.Reason != media.TokenRevoked {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -51,8 +52,33 @@ func (l *Ledger) KickStream(ctx context.Context, st media.Stream) (int, error) {
 }
 
 func (l *Ledger) kickPlayers(ctx context.Context, st media.Stream, t *tally) error {
+	return l.kickPages(ctx, t, func(after int64) ([]db.Session, error) {
+		return l.q.SessionsPlaying(ctx, l.DB, db.SessionsPlayingParams{Vhost: st.Vhost, App: st.App, Stream: st.Name, After: after, RowLimit: maxPage})
+	})
+}
+
+// KickCredential cuts off everybody who came in by a credential, which opens
+// nothing any more, and returns how many connections their nodes still had. Who
+// cannot be cut off is passed over: one node that is away must not keep the
+// clients of others. Errors, of the last one passed over: Conflict cannot_kick,
+// BadGateway; Unavailable.
+func (l *Ledger) KickCredential(ctx context.Context, c access.Credential) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, kickTimeout)
+	defer cancel()
+	t := tally{patient: true}
+	err := l.kickPages(ctx, &t, func(after int64) ([]db.Session, error) {
+		return l.q.SessionsByCredential(ctx, l.DB, db.SessionsByCredentialParams{Kind: string(c.Kind), CredentialID: c.ID, After: after, RowLimit: maxPage})
+	})
+	if err == nil {
+		err = t.cannot
+	}
+	return t.kicked, err
+}
+
+// kickPages cuts off all sessions that next returns, one page after the other.
+func (l *Ledger) kickPages(ctx context.Context, t *tally, next func(after int64) ([]db.Session, error)) error {
 	for after := int64(0); ; {
-		rows, err := l.q.SessionsPlaying(ctx, l.DB, db.SessionsPlayingParams{Vhost: st.Vhost, App: st.App, Stream: st.Name, After: after, RowLimit: maxPage})
+		rows, err := next(after)
 		if err != nil {
 			return pg.Err(err, nil)
 		}
@@ -69,8 +95,11 @@ func (l *Ledger) kickPlayers(ctx context.Context, st media.Stream, t *tally) err
 }
 
 // tally counts who was cut off. That one cannot be is no failure as long as
-// others can: a viewer without a connection ends with the stream.
+// others can: a viewer without a connection ends with the stream. A patient one
+// passes over every failure.
 type tally struct {
+	patient bool
+
 	mu     sync.Mutex
 	kicked int
 	cannot error
@@ -82,7 +111,7 @@ func (t *tally) add(found bool, err error) error {
 	if found {
 		t.kicked++
 	}
-	if errs.KindOf(err) == errs.Conflict {
+	if errs.KindOf(err) == errs.Conflict || err != nil && t.patient {
 		t.cannot = err
 		return nil
 	}

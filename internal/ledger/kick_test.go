@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
@@ -120,6 +121,36 @@ func TestKickStreamSaysWhatItCannotDo(t *testing.T) {
 				t.Errorf("%d, %v", n, err)
 			}
 		})
+	}
+}
+
+func TestKickCredentialReachesWhomItCan(t *testing.T) {
+	t.Parallel()
+	away := errs.New(errs.BadGateway, "media_server_unavailable", "away")
+	k := &kicker{}
+	b := setup(t, withKicker(node.KindSRS, k))
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO sessions (node, server_id, client_id, scene, vhost, app, stream, started_at, ended_at, credential_kind, credential_id)
+		SELECT 'edge-srs', 'vid-1/pid-1', 'p' || n, 'play', '__defaultVhost__', 'live', 'a', $1, CASE WHEN n > 1200 THEN $1::timestamptz END, 'live_token', '7'
+		FROM generate_series(1, 1300) n`, b.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.allow(t, onSRS(stream("a")).publish(), onSRS(stream("b")).publish()) // by other credentials
+	mine := access.Credential{Kind: access.ByLiveToken, ID: "7"}
+	if n, err := b.KickCredential(t.Context(), mine); n != 1200 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := b.KickCredential(t.Context(), access.Credential{Kind: access.ByLiveToken, ID: "8"}); n != 0 || err != nil {
+		t.Errorf("of nobody: %d, %v", n, err)
+	}
+	k.reply = func(c media.Client) (bool, error) {
+		if c.ID == "p5" {
+			return false, away
+		}
+		return true, nil
+	}
+	if n, err := b.KickCredential(t.Context(), mine); n != 1199 || errs.KindOf(err) != errs.BadGateway {
+		t.Errorf("with a node away: %d, %v", n, err)
 	}
 }
 

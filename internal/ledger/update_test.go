@@ -43,7 +43,7 @@ func TestAnUpdateWithARevokedLiveTokenEndsTheSession(t *testing.T) {
 	secret, play := "token="+token.Token, "token="+token.PlayToken
 	b.allow(t, with(publisher.publish(), secret), with(player.play(), play),
 		publisher.update(media.Publish, secret), player.update(media.Play, play))
-	if err := b.access.DestroyToken(t.Context(), o, token.Token); err != nil {
+	if _, err := b.access.DestroyToken(t.Context(), o, token.Token); err != nil {
 		t.Fatal(err)
 	}
 	b.refuse(t, publisher.update(media.Publish, secret), media.TokenRevoked)

@@ -52,11 +52,15 @@ func (s *Server) CreateLiveToken(ctx context.Context, req gen.CreateLiveTokenReq
 	return gen.CreateLiveToken200JSONResponse(s.toLiveToken(t)), nil
 }
 
-// DestroyLiveToken revokes a pair.
+// DestroyLiveToken revokes a pair and cuts off who came in by it, since media
+// servers never ask again. The pair is gone either way: that somebody could not
+// be cut off is for the log.
 func (s *Server) DestroyLiveToken(ctx context.Context, req gen.DestroyLiveTokenRequestObject) (gen.DestroyLiveTokenResponseObject, error) {
-	if err := s.Access.DestroyToken(ctx, owner(ctx), req.Params.Token); err != nil {
+	destroyed, err := s.Access.DestroyToken(ctx, owner(ctx), req.Params.Token)
+	if err != nil {
 		return nil, err
 	}
+	_, _ = s.Ledger.KickCredential(ctx, destroyed)
 	return gen.DestroyLiveToken200JSONResponse("OK"), nil
 }
 

@@ -19,9 +19,11 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
-// streams tells what is being published now.
+// streams tells what is being published now, and cuts off who should not be
+// there.
 type streams interface {
 	Streams(ctx context.Context) ([]ledger.LiveStream, error)
+	KickCredential(ctx context.Context, c access.Credential) (int, error)
 }
 
 // Server serves the dialect.

@@ -92,7 +92,7 @@ func (b *bench) addServices(t *testing.T) {
 		Links:  room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", App: "live", TTL: time.Hour}})
 	owners.Service = b.rooms
 	b.ledger = ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log, Access: b.access, Rooms: b.rooms, Nodes: b.media,
-		Listers: map[string]media.Lister{"srs": b.media}, Timeout: 20 * time.Second})
+		Listers: map[string]media.Lister{"srs": b.media}, Kickers: map[string]media.Kicker{"srs": b.media}, Timeout: 20 * time.Second})
 	b.streams = &streamsSpy{streams: b.ledger}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
@@ -227,11 +227,13 @@ func (b *bench) publish(t *testing.T, token, app, name string) {
 	}
 }
 
-// mediaServers is the one configured node and what it tells of its streams.
+// mediaServers is the one configured node, what it tells of its streams, and
+// whom it was asked to cut off.
 type mediaServers struct {
-	mu   sync.Mutex
-	told []media.LiveStream
-	err  error
+	mu     sync.Mutex
+	told   []media.LiveStream
+	err    error
+	kicked []string
 }
 
 var node = media.Node{Name: "srs1", Kind: "srs", ControlURL: "http://192.0.2.9:1985"}
@@ -243,6 +245,13 @@ func (m *mediaServers) Streams(context.Context, media.Node) ([]media.LiveStream,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.told), m.err
+}
+
+func (m *mediaServers) Kick(_ context.Context, _ media.Node, c media.Client) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kicked = append(m.kicked, c.ID)
+	return m.err == nil, m.err
 }
 
 func (m *mediaServers) tell(err error, streams ...media.LiveStream) {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	gen "github.com/stagedoor-live/stagedoor/gen/liveauth"
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -173,6 +175,41 @@ func TestDestroyRevokesBothSecretsAtOnce(t *testing.T) {
 	b.send(t, destroy).want(t, http.StatusNotFound, tokenNotFound)
 	b.send(t, ask("GET", "/live/list_tokens", b.alice)).want(t, http.StatusOK, `[]`)
 	b.createToken(t, b.bob, "room1") // the stream is nobody's now
+}
+
+func TestDestroyCutsOffWhoCameInByThePair(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	pair, other := b.createToken(t, b.alice, "room1"), b.createToken(t, b.alice, "room2")
+	enter := func(client string, a media.Action, name, secret string) {
+		e := event(a, secret)
+		e.ClientID, e.Stream.Name = client, name
+		if v, err := b.ledger.Handle(t.Context(), e); err != nil || !v.Allow {
+			t.Fatalf("%s: %v, %v", client, v, err)
+		}
+	}
+	enter("publisher", media.Publishing, "room1", pair.Token)
+	enter("viewer", media.Playing, "room1", pair.PlayToken)
+	enter("gone", media.Playing, "room1", pair.PlayToken)
+	enter("gone", media.Stopped, "room1", pair.PlayToken)
+	enter("of another pair", media.Publishing, "room2", other.Token)
+
+	b.send(t, ask("DELETE", "/live/destroy_token?token="+pair.Token, b.bob)).want(t, http.StatusNotFound, tokenNotFound)
+	if len(b.media.kicked) > 0 {
+		t.Errorf("a stranger cuts off %q", b.media.kicked)
+	}
+	b.send(t, ask("DELETE", "/live/destroy_token?token="+pair.Token, b.alice)).want(t, http.StatusOK, `"OK"`)
+	slices.Sort(b.media.kicked)
+	if !slices.Equal(b.media.kicked, []string{"publisher", "viewer"}) {
+		t.Errorf("cut off: %q", b.media.kicked)
+	}
+
+	// The pair is gone even where the media server is away.
+	b.media.tell(errs.New(errs.BadGateway, "media_server_unavailable", "away"))
+	b.send(t, ask("DELETE", "/live/destroy_token?token="+other.Token, b.alice)).want(t, http.StatusOK, `"OK"`)
+	if got := b.reason(t, media.Playing, other.PlayToken); got == media.Allowed {
+		t.Errorf("afterwards: %s", got)
+	}
 }
 
 func TestDestroyTellsUnknownFromForeignToNobody(t *testing.T) {
