@@ -414,17 +414,19 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 		ErrorHandlerFunc:   options.ErrorHandlerFunc,
 	}
 
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/healthz", wrapper.Healthz)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/readyz", wrapper.Readyz)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/metrics", wrapper.Metrics)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.yaml", wrapper.OpenapiYAML)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.json", wrapper.OpenapiJSON)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/.well-known/jwks.json", wrapper.JWKS)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/healthz", wrapper.Healthz)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/metrics", wrapper.Metrics)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.json", wrapper.OpenapiJSON)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.yaml", wrapper.OpenapiYAML)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/readyz", wrapper.Readyz)
 
 	return m
 }
 
 type OpsBadRequestTextResponse string
+
+type OpsInternalErrorTextResponse string
 
 type JWKSRequestObject struct {
 }
@@ -458,6 +460,17 @@ func (response JWKS400TextResponse) VisitJWKSResponse(w http.ResponseWriter) err
 	return err
 }
 
+type JWKS500TextResponse OpsInternalErrorTextResponse
+
+func (response JWKS500TextResponse) VisitJWKSResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(500)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
 type HealthzRequestObject struct {
 }
 
@@ -482,6 +495,17 @@ func (response Healthz400TextResponse) VisitHealthzResponse(w http.ResponseWrite
 
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(400)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type Healthz500TextResponse OpsInternalErrorTextResponse
+
+func (response Healthz500TextResponse) VisitHealthzResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(500)
 
 	_, err := w.Write([]byte(fmt.Sprint(response)))
 	return err
@@ -559,6 +583,17 @@ func (response OpenapiJSON400TextResponse) VisitOpenapiJSONResponse(w http.Respo
 	return err
 }
 
+type OpenapiJSON500TextResponse OpsInternalErrorTextResponse
+
+func (response OpenapiJSON500TextResponse) VisitOpenapiJSONResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(500)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
 type OpenapiYAMLRequestObject struct {
 }
 
@@ -597,6 +632,17 @@ func (response OpenapiYAML400TextResponse) VisitOpenapiYAMLResponse(w http.Respo
 	return err
 }
 
+type OpenapiYAML500TextResponse OpsInternalErrorTextResponse
+
+func (response OpenapiYAML500TextResponse) VisitOpenapiYAMLResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(500)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
 type ReadyzRequestObject struct {
 }
 
@@ -621,6 +667,17 @@ func (response Readyz400TextResponse) VisitReadyzResponse(w http.ResponseWriter)
 
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(400)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type Readyz500TextResponse OpsInternalErrorTextResponse
+
+func (response Readyz500TextResponse) VisitReadyzResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(500)
 
 	_, err := w.Write([]byte(fmt.Sprint(response)))
 	return err

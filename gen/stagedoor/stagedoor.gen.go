@@ -763,14 +763,14 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 		ErrorHandlerFunc:   options.ErrorHandlerFunc,
 	}
 
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/logout", wrapper.Logout)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/access-keys", wrapper.ListAccessKeys)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/access-keys", wrapper.CreateAccessKey)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/access-keys/{access_key_id}", wrapper.RevokeAccessKey)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/accounts", wrapper.ListAccounts)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.DeleteAccount)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.GetAccount)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.UpdateAccount)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/access-keys", wrapper.ListAccessKeys)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/access-keys", wrapper.CreateAccessKey)
-	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/access-keys/{access_key_id}", wrapper.RevokeAccessKey)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/logout", wrapper.Logout)
 
 	return m
 }
