@@ -163,17 +163,31 @@ func (a *app) server(h http.Handler, watch func(net.Conn, http.ConnState)) (*htt
 // handlers builds the main handler and, where operations have an address of
 // their own, theirs; metrics and health are then not on the main one.
 func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
+	routers, err := a.routers(d, split)
+	if err != nil {
+		return nil, err
+	}
+	limits := a.limits(time.Now)
+	if !split {
+		return []http.Handler{a.wrap(limits.Wrap(routers[0]))}, nil
+	}
+	return []http.Handler{a.wrap(limits.Wrap(withoutOps(routers[0]))), a.wrap(routers[1])}, nil
+}
+
+// routers returns the one of everything that the spec has and, where they are
+// on their own, that of operations.
+func (a *app) routers(d *drain, split bool) ([]*httpx.Router, error) {
 	rt, private := httpx.NewRouter(), httpx.NewRouter()
 	a.mount(rt)
 	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Log: a.log}
 	if err := o.Register(rt); err != nil || !split {
-		return []http.Handler{a.wrap(a.limits(time.Now).Wrap(rt))}, err
+		return []*httpx.Router{rt}, err
 	}
 	if err := o.Register(private); err != nil {
 		return nil, err
 	}
 	registerProfiles(private)
-	return []http.Handler{a.wrap(a.limits(time.Now).Wrap(withoutOps(rt))), a.wrap(private)}, nil
+	return []*httpx.Router{rt, private}, nil
 }
 
 // mount registers the dialects and the callbacks.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
@@ -17,6 +18,7 @@ type ErrorWriter func(w http.ResponseWriter, r *http.Request, err error)
 // asked for.
 type Router struct {
 	mux      *http.ServeMux
+	patterns []string
 	writers  []writerFor
 	picky    []writerIf
 	rewrites []rewriteOf
@@ -45,7 +47,11 @@ func NewRouter() *Router { return &Router{mux: http.NewServeMux()} }
 // a base router of the generated code.
 func (rt *Router) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
 	rt.mux.Handle(pattern, route(h))
+	rt.patterns = append(rt.patterns, pattern)
 }
+
+// Patterns returns what is registered, as "GET /path/{id}".
+func (rt *Router) Patterns() []string { return slices.Clone(rt.patterns) }
 
 // route tells our handlers from the redirects that the mux makes up.
 type route func(http.ResponseWriter, *http.Request)

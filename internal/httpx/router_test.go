@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,3 +175,15 @@ func TestNotFoundAnswersAsForAnUnknownPath(t *testing.T) {
 }
 
 func ok(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok")) }
+
+func TestARouterTellsWhatIsRegistered(t *testing.T) {
+	t.Parallel()
+	rt := httpx.NewRouter()
+	for _, pattern := range []string{"GET /things/{id}", "POST /things"} {
+		rt.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	rt.Patterns()[0] = "GET /else"
+	if got := rt.Patterns(); !slices.Equal(got, []string{"GET /things/{id}", "POST /things"}) {
+		t.Errorf("got %q", got)
+	}
+}

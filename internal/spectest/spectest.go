@@ -53,6 +53,9 @@ func New(tb testing.TB) *Validator {
 	return &Validator{tb: tb, spec: s, covered: map[string]bool{}}
 }
 
+// Document returns the document, for reading.
+func (v *Validator) Document() *openapi3.T { return v.doc }
+
 // spec is a loaded document; nobody changes it.
 type spec struct {
 	doc    *openapi3.T

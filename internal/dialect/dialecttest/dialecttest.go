@@ -222,7 +222,7 @@ func (s Suite[B]) run(t *testing.T, c Case[B], b B) {
 		t.Errorf("the reason is %q, want %q", lines[0].Reason, c.Reason)
 	}
 	if after := Snapshot(t, srv.Pool); after != before {
-		t.Errorf("the refused request changed the database:\n%s", difference(before, after))
+		t.Errorf("the refused request changed the database:\n%s", Difference(before, after))
 	}
 }
 

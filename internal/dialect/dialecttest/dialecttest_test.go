@@ -23,10 +23,10 @@ func TestASnapshotSeesEveryWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := Snapshot(t, pool)
-	if got := difference(before, after); !strings.HasPrefix(got, "+ settings (x,") {
+	if got := Difference(before, after); !strings.HasPrefix(got, "+ settings (x,") {
 		t.Errorf("difference is %q", got)
 	}
-	if got := difference(after, before); !strings.HasPrefix(got, "- settings (x,") {
+	if got := Difference(after, before); !strings.HasPrefix(got, "- settings (x,") {
 		t.Errorf("difference is %q", got)
 	}
 }

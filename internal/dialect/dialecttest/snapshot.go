@@ -40,8 +40,8 @@ func rows(t *testing.T, pool *pgxpool.Pool, sql string) ([]string, error) {
 	return pgx.CollectRows(result, pgx.RowTo[string])
 }
 
-// difference shows the lines that only one of two snapshots has.
-func difference(before, after string) string {
+// Difference shows the lines that only one of two snapshots has.
+func Difference(before, after string) string {
 	var b strings.Builder
 	old, now := strings.Split(before, "\n"), strings.Split(after, "\n")
 	for _, l := range old {

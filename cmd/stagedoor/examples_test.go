@@ -1,0 +1,197 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// example is a valid request of a door. Words in braces, those of the path
+// too, are filled in by props.
+type example struct {
+	query string
+	body  string // JSON, or a form when it does not begin with a brace
+	// hidden says that others cannot tell the thing from one that is not there:
+	// they are answered 404.
+	hidden bool
+	ends   bool // the call ends the login that it is made with
+}
+
+const (
+	aRoom     = `{"id":"{room}","user_id":"{caller}"}`
+	aChat     = `{"chatroom_id":"{chat}"}`
+	aDevice   = `{"user_id":"{caller}","device_id":"d1","device_type":"android"}`
+	aStream   = `{"Vhost":"` + houseVhost + `","App":"live","Stream":"show"}`
+	aScene    = `{"Vhost":"` + houseVhost + `","App":"live","SceneType":"push"}`
+	aPage     = `PageNum=1&PageSize=10`
+	hookBegin = `{"server_id":"s1","service_id":"p1","client_id":"{fresh}","ip":"192.0.2.10","vhost":"__defaultVhost__","app":"live",` +
+		`"tcUrl":"rtmp://media.example.com/live",`
+	hookStream = hookBegin + `"stream":"{stream}","param":"?token={token}","stream_url":"/live/{stream}","stream_id":"v1",`
+	pushReport = "action=publish&app=" + housePushDomain + "&appname=live&id={room}&time={now}"
+)
+
+// examples are by operation id or action.
+var examples = map[string]example{
+	// live_auth
+	"loginForAccessToken": {body: "username=alice&password=" + url.QueryEscape(housePassword)},
+	"createUser":          {body: `{"username":"{fresh}","email":"{fresh}@example.com","full_name":"F","password":"` + housePassword + `"}`},
+	"readUsersMe":         {},
+	"createLiveToken":     {query: "stream={stream}"},
+	"destroyLiveToken":    {query: "token={token}", hidden: true},
+	"listLiveTokens":      {},
+	"listStreams":         {},
+
+	// AppServer
+	"appLogin":                  {body: `{"username":"alice","password":"` + housePassword + `"}`},
+	"appLoginV1":                {body: `{"username":"alice","password":"` + housePassword + `"}`},
+	"refreshToken":              {},
+	"refreshTokenGet":           {},
+	"issueTokenV1":              {body: aDevice},
+	"issueTokenV2":              {body: `{"user_id":"{caller}","device_id":"d1","device_type":"web","im_server":["aliyun_new"]}`},
+	"createRoomV1":              {body: `{"title":"show","anchor":"{caller}"}`},
+	"createRoomV2":              {body: `{"title":"show","anchor":"{caller}","im_server":["aliyun_new"]}`},
+	"listRooms":                 {body: `{"user_id":"{caller}","page_num":1,"page_size":20}`},
+	"getRoom":                   {body: aRoom},
+	"startRoom":                 {body: aRoom},
+	"stopRoom":                  {body: aRoom},
+	"pauseRoom":                 {body: aRoom},
+	"deleteRoom":                {body: aRoom},
+	"updateRoom":                {body: `{"id":"{room}","title":"another"}`},
+	"getMeetingInfo":            {body: `{"id":"{room}"}`},
+	"updateMeetingInfo":         {body: `{"id":"{link_room}","members":[{"user_id":"alice"}]}`},
+	"sendLikeMessage":           {body: `{"chatroom_id":"{chat}","user_id":"{caller}","like_count":2}`},
+	"getStatistics":             {body: aChat},
+	"muteChatroom":              {body: aChat},
+	"cancelMuteChatroom":        {body: aChat},
+	"isMuteChatroom":            {body: aChat},
+	"getLiveJumpURL":            {body: `{"user_id":"{caller}","live_id":"{room}"}`},
+	"verifyAuthToken":           {body: `{"user_id":"alice","live_id":"{room}","app_server":"{server}","token":"{jump}"}`},
+	"getRTCAuthToken":           {body: `{"room_id":"{meeting}","user_id":"{caller}"}`},
+	"handlePushStreamEvent":     {query: pushReport},
+	"handlePushStreamEventPost": {query: pushReport},
+
+	// volcengine
+	"DescribeAuth": {body: `{"Vhost":"` + houseVhost + `","SceneType":"push"}`},
+	"UpdateAuthKey": {body: `{"Vhost":"{fresh}.example.com","App":"live","SceneType":"push","ValidDuration":3600,` +
+		`"AuthDetailList":[{"SecretKey":"` + houseKey + `","EncryptionAlgorithm":"md5"}]}`},
+	"EnableAuth":                        {body: aScene},
+	"DisableAuth":                       {body: aScene},
+	"GeneratePushURL":                   {body: aStream},
+	"GeneratePlayURL":                   {body: `{"Domain":"pull.example.com","App":"live","Stream":"show","StreamType":"source"}`},
+	"ForbidStream":                      {body: aStream},
+	"ResumeStream":                      {body: aStream},
+	"KillStream":                        {body: aStream},
+	"DescribeLiveStreamState":           {query: "Vhost=" + houseVhost + "&App=live&Stream=show"},
+	"DescribeLiveStreamInfoByPage":      {query: aPage},
+	"DescribeClosedStreamInfoByPage":    {query: aPage + "&EndTimeFrom=2026-01-01T00:00:00Z&EndTimeTo=2026-01-02T00:00:00Z"},
+	"DescribeForbiddenStreamInfoByPage": {query: aPage},
+
+	// callbacks
+	"srsOnConnect":   {body: hookBegin + `"action":"on_connect"}`},
+	"srsOnClose":     {body: hookBegin + `"action":"on_close","send_bytes":1,"recv_bytes":2}`},
+	"srsOnPublish":   {body: hookStream + `"action":"on_publish"}`},
+	"srsOnUnpublish": {body: hookStream + `"action":"on_unpublish"}`},
+	"srsOnPlay":      {body: hookStream + `"action":"on_play"}`},
+	"srsOnStop":      {body: hookStream + `"action":"on_stop"}`},
+	"srsOnDvr":       {body: hookStream + `"action":"on_dvr","cwd":"/srv","file":"./rec/show.flv"}`},
+	"srsOnHls": {body: hookStream + `"action":"on_hls","duration":2.5,"cwd":"/srv","file":"./show-0.ts","url":"live/show-0.ts",` +
+		`"m3u8":"./show.m3u8","m3u8_url":"live/show.m3u8","seq_no":0}`},
+	"nginxRtmpCallback": {body: "app=live&flashver=x&swfurl=&tcurl=rtmp://media.example.com/live&pageurl=&addr=192.0.2.10&clientid=5" +
+		"&call=publish&name={stream}&type=live&token={token}"},
+
+	// our own
+	"logout":          {ends: true},
+	"listAccounts":    {},
+	"getAccount":      {},
+	"updateAccount":   {body: `{"full_name":"Another"}`},
+	"deleteAccount":   {},
+	"listAccessKeys":  {},
+	"createAccessKey": {body: `{"username":"alice","comment":"studio"}`},
+	"revokeAccessKey": {},
+	"healthz":         {},
+	"readyz":          {},
+	"metrics":         {},
+	"openapiYAML":     {},
+	"openapiJSON":     {},
+	"jwks":            {},
+}
+
+// props are the things of one request. Each is made when it is asked for, and
+// all belong to the owner.
+type props struct {
+	*house
+	t       *testing.T
+	visitor visitor
+	known   map[string]string
+}
+
+func (p *props) get(name string) string {
+	p.t.Helper()
+	if _, ok := p.known[name]; !ok {
+		p.make(name)
+	}
+	return p.known[name]
+}
+
+func (p *props) make(name string) {
+	p.t.Helper()
+	switch name {
+	case "now":
+		p.known[name] = strconv.FormatInt(time.Now().Unix(), 10)
+	case "server":
+		p.known[name] = p.url
+	case "fresh":
+		p.known[name] = p.newName()
+	case "username":
+		p.known[name] = p.guestName(p.t)
+	case "access_key_id":
+		p.known[name], _ = p.newKey(p.t, p.visitors[owner].username)
+	case "room", "chat":
+		r := p.asOwner("/api/v2/live/create", `{"title":"show","im_server":["aliyun_new"]}`)
+		p.known["room"], p.known["chat"] = r.text("id"), r.text("chat_id")
+	case "link_room", "meeting":
+		r := p.asOwner("/api/v2/live/create", `{"title":"show","mode":1,"im_server":["aliyun_new"]}`)
+		p.known["link_room"], p.known["meeting"] = r.text("id"), r.text("meeting_id")
+	case "jump":
+		p.known[name] = p.jumpToken()
+	case "stream", "token":
+		p.known["stream"] = p.newName()
+		p.known["token"] = p.asOwner("/live/create_token?stream="+p.known["stream"], "").text("token")
+	default:
+		p.t.Fatalf("nobody knows what {%s} is", name)
+	}
+}
+
+func (p *props) asOwner(target, body string) object {
+	p.t.Helper()
+	return p.done(p.t, p.visitors[owner], http.MethodPost, target, body)
+}
+
+// newName is one that nothing has yet.
+func (h *house) newName() string {
+	h.names++
+	return "n" + strconv.Itoa(h.names)
+}
+
+// guestName is that of an account that is there until somebody is admitted: then
+// it may be another, or gone.
+func (h *house) guestName(t *testing.T) string {
+	t.Helper()
+	if h.guest == "" {
+		h.guest = h.newName()
+		h.register(t, h.guest)
+	}
+	return h.guest
+}
+
+// jumpToken is what the desktop client finds in the link of a room.
+func (p *props) jumpToken() string {
+	p.t.Helper()
+	link, err := url.Parse(p.asOwner("/api/v1/live/getLiveJumpUrl", `{"user_id":"alice","live_id":"`+p.get("room")+`"}`).text("liveJumpUrl"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return link.Query().Get("token")
+}
