@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -16,6 +17,8 @@ type example struct {
 	// hidden says that others cannot tell the thing from one that is not there:
 	// they are answered 404.
 	hidden bool
+	// status is that of an admitted request, where it is not one of success.
+	status int
 	ends   bool // the call ends the login that it is made with
 }
 
@@ -88,6 +91,24 @@ var examples = map[string]example{
 	"DescribeClosedStreamInfoByPage":    {query: aPage + "&EndTimeFrom=2026-01-01T00:00:00Z&EndTimeTo=2026-01-02T00:00:00Z"},
 	"DescribeForbiddenStreamInfoByPage": {query: aPage},
 
+	// ipchub
+	"ipchubServer":         {},
+	"ipchubRuntime":        {},
+	"ipchubLogin":          {body: `{"username":"alice","password":"` + housePassword + `"}`},
+	"ipchubRefresh":        {query: "token={refresh}"},
+	"ipchubListUsers":      {},
+	"ipchubSaveUser":       {body: `{"name":"{fresh}","password":"` + housePassword + `","pull":"/room/*"}`},
+	"ipchubGetUser":        {},
+	"ipchubDeleteUser":     {},
+	"ipchubListRoutes":     {},
+	"ipchubSaveRoute":      {body: `{"pattern":"/{fresh}","url":"` + houseCamera + `"}`},
+	"ipchubGetRoute":       {},
+	"ipchubDeleteRoute":    {},
+	"ipchubListStreams":    {},
+	"ipchubGetStream":      {hidden: true},
+	"ipchubDeleteStream":   {status: http.StatusConflict}, // the media server of the house has no way to do it
+	"ipchubDeleteConsumer": {query: "cid=4711"},
+
 	// callbacks
 	"srsOnConnect":   {body: hookBegin + `"action":"on_connect"}`},
 	"srsOnClose":     {body: hookBegin + `"action":"on_close","send_bytes":1,"recv_bytes":2}`},
@@ -144,7 +165,7 @@ func (p *props) make(name string) {
 		p.known[name] = p.url
 	case "fresh":
 		p.known[name] = p.newName()
-	case "username":
+	case "username", "name":
 		p.known[name] = p.guestName(p.t)
 	case "access_key_id":
 		p.known[name], _ = p.newKey(p.t, p.visitors[owner].username)
@@ -154,6 +175,13 @@ func (p *props) make(name string) {
 	case "link_room", "meeting":
 		r := p.asOwner("/api/v2/live/create", `{"title":"show","mode":1,"im_server":["aliyun_new"]}`)
 		p.known["link_room"], p.known["meeting"] = r.text("id"), r.text("meeting_id")
+	case "refresh":
+		p.known[name] = p.asOwner("/api/v1/login", `{"username":"alice","password":"`+housePassword+`"}`).text("refresh_token")
+	case "pattern":
+		p.known[name] = p.newName()
+		p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/routes", `{"pattern":"/`+p.known[name]+`","url":"`+houseCamera+`"}`)
+	case "path":
+		p.known[name] = "live%2F" + p.publish()
 	case "jump":
 		p.known[name] = p.jumpToken()
 	case "stream", "token":
@@ -167,6 +195,15 @@ func (p *props) make(name string) {
 func (p *props) asOwner(target, body string) object {
 	p.t.Helper()
 	return p.done(p.t, p.visitors[owner], http.MethodPost, target, body)
+}
+
+// publish puts a stream of the owner on the air.
+func (p *props) publish() (stream string) {
+	p.t.Helper()
+	stream = p.get("stream")
+	body := strings.NewReplacer("{fresh}", p.newName(), "{stream}", stream, "{token}", p.get("token")).Replace(hookStream + `"action":"on_publish"}`)
+	p.done(p.t, visitor{}, http.MethodPost, "/callback/on_publish?secret="+p.visitors[mediaServer].secret, body)
+	return stream
 }
 
 // newName is one that nothing has yet.

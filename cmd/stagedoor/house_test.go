@@ -28,6 +28,7 @@ const (
 	housePushDomain = "push.example.com"
 	houseVhost      = "house.example.com" // has a rule for publishing
 	houseKey        = "KeyOfTheRuleOfTheHouse"
+	houseCamera     = "rtsp://192.0.2.20/video"
 )
 
 // house is a server with everybody who may come to its doors.
@@ -58,7 +59,8 @@ func openHouse(t *testing.T) *house {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
 	h.client = &http.Client{Transport: h.spec.Transport(transport), Timeout: patience}
-	h.serving = i.serve(t, "--admin-password", housePassword, "--push-callback-key", housePushKey, "--push-domain", housePushDomain)
+	h.serving = i.serve(t, "--admin-password", housePassword, "--push-callback-key", housePushKey, "--push-domain", housePushDomain,
+		"--route-allow", "192.0.2.0/24", "--rate-limit", "0")
 	h.openDatabase(t, i.databaseURL())
 	h.visitors = map[string]visitor{
 		nobody:        {name: nobody, username: "someone"},
@@ -70,6 +72,7 @@ func openHouse(t *testing.T) *house {
 		h.register(t, v.username)
 		h.visitors[v.name] = h.logIn(t, v)
 	}
+	h.done(t, h.visitors[administrator], http.MethodPatch, "/api/v1/accounts/alice", `{"pull":"*"}`)
 	for name, v := range h.visitors {
 		if v.token != "" {
 			v.key, v.secret = h.newKey(t, v.username)
@@ -157,9 +160,10 @@ func (h *house) done(t *testing.T, v visitor, method, target, body string) (o ob
 		sign(r, body, v)
 	}
 	status, text := h.send(t, r)
-	if status > 299 || json.Unmarshal([]byte(text), &o) != nil {
+	if status > 299 {
 		t.Fatalf("%s %s: %d %s", method, target, status, text)
 	}
+	_ = json.Unmarshal([]byte(text), &o) // some answer with nothing, or with a number
 	return o
 }
 

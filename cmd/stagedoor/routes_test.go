@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,9 +23,10 @@ const profiles = "GET /debug/pprof/"
 func TestRoutesAndSpecAreTheSame(t *testing.T) {
 	t.Parallel()
 	want := map[string]bool{}
+	verb := regexp.MustCompile(`}:[a-z]+$`) // served by the route of the thing that it is done to
 	for path, item := range spectest.New(t).Document().Paths.Map() {
 		for method := range item.Operations() {
-			want[method+" "+path] = true
+			want[method+" "+verb.ReplaceAllString(path, "}")] = true
 		}
 	}
 	served := map[string]bool{}
