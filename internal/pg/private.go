@@ -129,19 +129,29 @@ func (p *Private) Stop(ctx context.Context) error {
 	<-p.done
 	defer p.owner.unlock()
 	defer p.users.unlock()
-	owning, err := p.owner.tryExclusive()
-	if err != nil || !owning {
-		return err
+	for {
+		owning, err := p.owner.tryExclusive()
+		if err != nil || !owning {
+			return err // somebody took over
+		}
+		p.users.unlock()
+		last, err := p.users.tryExclusive()
+		if err != nil {
+			return err
+		}
+		if last {
+			if err := p.shutDown(ctx); err != nil {
+				return fmt.Errorf("stop private PostgreSQL: %w", err)
+			}
+			return nil
+		}
+		// Somebody still uses it and takes over, unless they are leaving too:
+		// then nobody would be left to stop it.
+		p.owner.unlock()
+		if !pauseFor(ctx, privatePoll) {
+			return nil
+		}
 	}
-	p.users.unlock()
-	last, err := p.users.tryExclusive()
-	if err != nil || !last {
-		return err // somebody took over or is about to
-	}
-	if err := p.shutDown(ctx); err != nil {
-		return fmt.Errorf("stop private PostgreSQL: %w", err)
-	}
-	return nil
 }
 
 func (p *Private) shutDown(ctx context.Context) error {
