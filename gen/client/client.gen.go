@@ -2487,7 +2487,7 @@ type IpchubRoute struct {
 
 	// URL Where to pull from. A password in it is shown struck out.
 	//
-	// Example: rtsp://user:xxxxx@camera.example.com/video
+	// Example: rtsp://user:***@camera.example.com/video
 	URL string `json:"url"`
 }
 
