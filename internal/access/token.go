@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"regexp"
 	"strconv"
@@ -64,14 +65,15 @@ var (
 )
 
 // CreateToken makes the pair for a stream. Asked again by its owner it makes a
-// new pair and revokes the old one. Errors: Invalid, Forbidden.
+// new pair and revokes the old one. Errors: Invalid, one or more joined,
+// Forbidden.
 func (s *Service) CreateToken(ctx context.Context, o Owner, stream string, level int) (LiveToken, error) {
 	app, name, err := s.parseStream(stream)
+	if level < 0 {
+		err = errors.Join(err, errs.InvalidField("level", "level is not negative"))
+	}
 	if err != nil {
 		return LiveToken{}, err
-	}
-	if level < 0 {
-		return LiveToken{}, errs.InvalidField("level", "level is not negative")
 	}
 	if level > o.Level {
 		return LiveToken{}, errLevelTooHigh

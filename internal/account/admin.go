@@ -36,7 +36,7 @@ func (s *Service) EnsureAdmin(ctx context.Context, username, password string) (g
 		password = generated
 	}
 	n := NewAccount{Username: username, Password: password, Admin: true, PermissionLevel: firstAdminLevel}
-	if err := s.validateNew(n); err != nil {
+	if err := s.Check(n); err != nil {
 		return "", false, err
 	}
 	hash, err := s.passwords.hash(ctx, password)

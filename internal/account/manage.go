@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
@@ -49,7 +50,7 @@ func (s *Service) Register(ctx context.Context, caller *Principal, n NewAccount)
 		}
 		n.Admin, n.PermissionLevel, n.Push, n.Pull = false, 0, "", ""
 	}
-	if err := s.validateNew(n); err != nil {
+	if err := s.Check(n); err != nil {
 		return Account{}, err
 	}
 	hash, err := s.passwords.hash(ctx, n.Password)
@@ -66,23 +67,12 @@ func (s *Service) Register(ctx context.Context, caller *Principal, n NewAccount)
 	return fromRow(row), nil
 }
 
-func (s *Service) validateNew(n NewAccount) error {
-	if err := checkUsername(n.Username); err != nil {
-		return err
-	}
-	if err := checkEmail(n.Email); err != nil {
-		return err
-	}
-	if err := checkFullName(n.FullName); err != nil {
-		return err
-	}
-	if err := checkPermissionLevel(n.PermissionLevel); err != nil {
-		return err
-	}
-	if err := checkBoth(n.Push, n.Pull); err != nil {
-		return err
-	}
-	return s.passwords.check(n.Password, n.Username)
+// Check returns what keeps an account from being created, all of it and in the
+// order of the fields, without a look at those that exist. Errors: Invalid,
+// joined, each with the field at fault.
+func (s *Service) Check(n NewAccount) error {
+	return errors.Join(checkUsername(n.Username), checkEmail(n.Email), checkFullName(n.FullName), s.passwords.check(n.Password, n.Username),
+		checkPermissionLevel(n.PermissionLevel), checkBoth(n.Push, n.Pull))
 }
 
 func (s *Service) insert(ctx context.Context, q db.DBTX, n NewAccount, hash string) (db.Account, error) {

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	gen "github.com/stagedoor-live/stagedoor/gen/liveauth"
+	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 )
 
@@ -25,7 +28,7 @@ func (s *Server) checkBody(next http.Handler) http.Handler {
 		case opLogin:
 			err = checkGrant(r)
 		case opCreateUser:
-			err = checkUser(r)
+			err = checkUser(r, s.Accounts.Check)
 		}
 		if err != nil {
 			s.writeError(w, r, err)
@@ -99,35 +102,56 @@ func readParts(body []byte, boundary string) url.Values {
 // userFields are those of a new user, in the order of the contract.
 var userFields = []string{"username", "email", "full_name", "password"}
 
-// checkUser leaves a JSON object of four strings as the body.
-func checkUser(r *http.Request) error {
+// checkUser leaves a JSON object of four strings as the body. Rules are those
+// of accounts; a field is judged by them once it is text.
+func checkUser(r *http.Request, rules func(account.NewAccount) error) error {
 	sent, err := readObject(r)
 	if err != nil {
 		return err
 	}
-	var f faults
+	wrong := map[string]gen.ValidationError{}
 	clean := make(map[string]string, len(userFields))
 	for _, name := range userFields {
 		raw, ok := sent[name]
-		value, isText := toText(raw)
+		var isText bool
+		clean[name], isText = toText(raw)
 		switch {
 		case !ok:
-			f = append(f, missing("body", name))
+			wrong[name] = missing("body", name)
 		case string(raw) == "null":
-			f = append(f, isNull("body", name))
+			wrong[name] = isNull("body", name)
 		case !isText:
-			f = append(f, notText("body", name))
-		case name == "email" && !resemblesEmail(value):
-			f = append(f, notEmail("body", name))
+			wrong[name] = notText("body", name)
+		case name == "email" && !resemblesEmail(clean[name]):
+			wrong[name] = notEmail("body", name)
 		}
-		clean[name] = value
 	}
+	addBroken(wrong, rules(account.NewAccount{Username: clean["username"], Email: clean["email"], FullName: clean["full_name"], Password: clean["password"]}))
 	body, err := json.Marshal(clean)
 	if err != nil {
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	return f.err()
+	return inOrder(userFields, wrong).err()
+}
+
+// addBroken adds the rules that are broken by fields nothing else is wrong with.
+func addBroken(wrong map[string]gen.ValidationError, broken error) {
+	for _, e := range parts(broken) {
+		if _, known := wrong[e.Field]; !known {
+			wrong[e.Field] = brokenRule(e, "body")
+		}
+	}
+}
+
+// inOrder lists faults in the order of the fields.
+func inOrder(fields []string, wrong map[string]gen.ValidationError) (f faults) {
+	for _, name := range fields {
+		if v, ok := wrong[name]; ok {
+			f = append(f, v)
+		}
+	}
+	return f
 }
 
 // readObject reads a JSON object. JSON without a Content-Type counts, JSON
@@ -190,9 +214,8 @@ func text(raw json.RawMessage) string {
 	return s
 }
 
-// resemblesEmail is only for what must be told in one list with other faults:
-// an address needs both parts and a dot in the second, and may not be empty.
-// Whether it is a good one is for the account service to say.
+// resemblesEmail is what the contract asks of an address and accounts, which may
+// have none, do not: both parts, and a dot in the second.
 func resemblesEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	return ok && local != "" && strings.Contains(strings.Trim(domain, "."), ".")

@@ -76,7 +76,7 @@ func listFaults(r *http.Request, err error, e *errs.Error) faults {
 	case errors.As(err, &f):
 		return f
 	case e.Kind == errs.Invalid:
-		return faults{domainFault(r, e)}
+		return domainFaults(r, err)
 	}
 	return nil
 }
@@ -91,18 +91,42 @@ func detail(e *errs.Error) string {
 	return e.Message
 }
 
-// domainFault shows a rule of ours that the input breaks as Pydantic shows the
-// rules of a validator.
-func domainFault(r *http.Request, e *errs.Error) gen.ValidationError {
-	switch {
-	case e.Field == "":
-		return fault(e.Message, "value_error", "body")
-	case parameters[r.Pattern] != nil:
-		return fault(e.Message, "value_error", "query", e.Field)
-	case e.Field == "email":
-		return notEmail("body", "email")
+// domainFaults shows the rules of ours that the input breaks.
+func domainFaults(r *http.Request, err error) (f faults) {
+	place := "body"
+	if parameters[r.Pattern] != nil {
+		place = "query"
 	}
-	return fault(e.Message, "value_error", "body", e.Field)
+	for _, e := range parts(err) {
+		f = append(f, brokenRule(e, place))
+	}
+	return f
+}
+
+// parts takes joined errors apart.
+func parts(err error) (all []*errs.Error) {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []*errs.Error{errs.As(err)}
+	}
+	for _, part := range joined.Unwrap() {
+		all = append(all, parts(part)...)
+	}
+	return all
+}
+
+// brokenRule shows a rule as Pydantic shows those of a validator.
+func brokenRule(e *errs.Error, place string) gen.ValidationError {
+	switch e.Field {
+	case "":
+		return fault(e.Message, "value_error", "body")
+	case "email":
+		return notEmail(place, "email")
+	}
+	return fault(e.Message, "value_error", place, e.Field)
 }
 
 // redirect sends a path of this dialect with a slash too many to the right one,

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/liveauth"
+	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 )
 
@@ -48,6 +49,7 @@ func TestCreateUserListsAllFaultsInTheOrderOfTheFields(t *testing.T) {
 	noText := func(name string) string {
 		return entry(`["body","`+name+`"]`, "str type expected", "type_error.str")
 	}
+	rule := func(name, msg string) string { return entry(`["body","`+name+`"]`, msg, "value_error") }
 	badEmail := entry(`["body","email"]`, "value is not a valid email address", "value_error.email")
 	for name, tc := range map[string]struct{ body, want string }{
 		"empty object": {`{}`, list(missingField("username"), missingField("email"), missingField("full_name"), missingField("password"))},
@@ -59,6 +61,11 @@ func TestCreateUserListsAllFaultsInTheOrderOfTheFields(t *testing.T) {
 		"boolean":      {strings.Replace(dave, `"Dave"`, `true`, 1), list(noText("username"))},
 		"all kinds": {`{"password":[],"username":null,"email":"nope"}`,
 			list(null("username"), badEmail, missingField("full_name"), noText("password"))},
+		"rules of accounts among them": {`{"password":"short","email":"nope"}`,
+			list(missingField("username"), badEmail, missingField("full_name"), rule("password", "the password needs at least 8 characters"))},
+		"rules of accounts alone": {`{"username":"a b","email":"a@b..c","full_name":"\u0000","password":"password1"}`,
+			list(rule("username", "a username has 1 to 64 letters, digits, dots, dashes, underscores or at signs"), badEmail,
+				rule("full_name", "the full name contains characters that are not text"), rule("password", "the password is one of the most common ones"))},
 		"email without host": {strings.Replace(dave, "dave@example.com", "nope", 1), list(badEmail)},
 		"email without dot":  {strings.Replace(dave, "dave@example.com", "a@b", 1), list(badEmail)},
 		"email only dot":     {strings.Replace(dave, "dave@example.com", "a@b.", 1), list(badEmail)},
@@ -177,8 +184,10 @@ func TestStreamNamesThatMediaServersCutDifferentlyAreRefused(t *testing.T) {
 			t.Errorf("%q: %s", stream, r.Body)
 		}
 	}
-	r := b.bad(t, ask("POST", "/live/create_token?stream=a&level=-1", b.alice)).want(t, http.StatusUnprocessableEntity, "")
-	if !strings.Contains(string(r.Body), `"loc":["query","level"]`) {
+	negative := entry(`["query","level"]`, "level is not negative", "value_error")
+	b.bad(t, ask("POST", "/live/create_token?stream=a&level=-1", b.alice)).want(t, http.StatusUnprocessableEntity, list(negative))
+	r := b.bad(t, ask("POST", "/live/create_token?stream=a.b&level=-1", b.alice)).want(t, http.StatusUnprocessableEntity, "")
+	if !strings.HasPrefix(string(r.Body), `{"detail":[{"loc":["query","stream"],`) || !strings.Contains(string(r.Body), "},"+negative+"]") {
 		t.Errorf("got %s", r.Body)
 	}
 }
@@ -193,7 +202,7 @@ func FuzzCheckUser(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := httptest.NewRequest(http.MethodPost, "/users/create", strings.NewReader(string(body)))
-		err := checkUser(r)
+		err := checkUser(r, func(account.NewAccount) error { return nil })
 		var told faults
 		if errors.As(err, &told) {
 			for _, v := range told {
