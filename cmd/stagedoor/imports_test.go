@@ -11,15 +11,16 @@ const module = "github.com/stagedoor-live/stagedoor/"
 // allowed says which of our packages a package may import, by prefix. What is
 // missing here may import nothing of ours but its own sub-packages.
 var allowed = map[string][]string{
-	"cmd":              {"gen", "internal", "schema"},
-	"gen/client":       {},
-	"internal/errs":    {},
-	"internal/urlsign": {},
-	"internal/media":   {},
-	"internal/config":  {},
-	"internal/seal":    {},
+	"cmd":               {"gen", "internal", "schema"},
+	"gen/client":        {},
+	"internal/errs":     {},
+	"internal/urlsign":  {},
+	"internal/media":    {},
+	"internal/config":   {},
+	"internal/seal":     {},
+	"internal/pydantic": {},
 
-	"internal/media/srs":       {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
+	"internal/media/srs":       {"internal/media", "internal/pydantic", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/nginxrtmp": {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/httpx":           {"internal/errs"},
 	"internal/pg":              {"gen/db", "schema", "internal/errs", "internal/seal"},
@@ -40,7 +41,7 @@ var allowed = map[string][]string{
 
 	"internal/callback":                     {"gen/callback", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/bearer":               {"internal/account", "internal/errs", "internal/httpx"},
-	"internal/dialect/liveauth":             {"gen/liveauth", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/liveauth":             {"gen/liveauth", "internal/pydantic", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/appserver":            {"gen/appserver", "internal/dialect/bearer", "internal/account", "internal/room", "internal/jump", "internal/im", "internal/vod", "internal/errs", "internal/httpx"},
 	"internal/dialect/ipchub":               {"gen/ipchub", "internal/account", "internal/route", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/stagedoor":            {"gen/stagedoor", "internal/dialect/bearer", "internal/account", "internal/errs", "internal/httpx"},

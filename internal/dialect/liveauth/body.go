@@ -9,12 +9,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/liveauth"
 	"github.com/stagedoor-live/stagedoor/internal/account"
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/pydantic"
 )
 
 // checkBody judges a body as the contract does and replaces it by a plain one,
@@ -166,17 +165,16 @@ func readObject(r *http.Request) (map[string]json.RawMessage, error) {
 	case !isJSON(r.Header.Get("Content-Type")):
 		return nil, faults{notDict("body")}
 	}
-	if i := invalidUTF8(body); i >= 0 {
-		return nil, faults{brokenJSON(body, i, "Invalid UTF-8")}
-	}
 	return decodeObject(body)
 }
 
 // decodeObject keeps the values raw, as null and absent differ and numbers
 // become text digit by digit.
 func decodeObject(body []byte) (map[string]json.RawMessage, error) {
-	if err := syntaxFault(body); err != nil {
-		return nil, err
+	for _, check := range []func([]byte) (pydantic.Fault, bool){pydantic.Encoding, pydantic.Syntax} {
+		if at, broken := check(body); broken {
+			return nil, faults{brokenJSON(at)}
+		}
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(body, &object); err != nil {
@@ -219,16 +217,4 @@ func text(raw json.RawMessage) string {
 func resemblesEmail(s string) bool {
 	local, domain, ok := strings.Cut(s, "@")
 	return ok && local != "" && strings.Contains(strings.Trim(domain, "."), ".")
-}
-
-// invalidUTF8 returns the offset of the first byte that is no text, or -1.
-func invalidUTF8(body []byte) int {
-	for i := 0; i < len(body); {
-		r, n := utf8.DecodeRune(body[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
-	}
-	return -1
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/liveauth"
+	"github.com/stagedoor-live/stagedoor/internal/pydantic"
 )
 
 // faults are what is wrong with one request, all of it, in the order of the
@@ -57,6 +58,10 @@ func notEmail(loc ...any) gen.ValidationError {
 
 func notDict(loc ...any) gen.ValidationError {
 	return fault("value is not a valid dict", "type_error.dict", loc...)
+}
+
+func brokenJSON(at pydantic.Fault) gen.ValidationError {
+	return fault(at.Msg, "value_error.jsondecode", "body", at.Offset)
 }
 
 func notPassword(loc ...any) gen.ValidationError {

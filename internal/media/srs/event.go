@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/pydantic"
 )
 
 // payload is what SRS posts. Only SRS 7 sends all of it: see README.md.
@@ -31,13 +32,15 @@ type payload struct {
 // decode turns the body of the callback called action ("on_publish") into an
 // event, or tells everything that is wrong with it in the order of the fields.
 func decode(action string, body []byte) (media.Event, []problem) {
-	body = bytes.TrimSpace(body)
-	if len(body) == 0 || string(body) == "null" {
+	if word := bytes.TrimSpace(body); len(word) == 0 || string(word) == "null" {
 		return media.Event{}, []problem{missing()}
+	}
+	if f, broken := pydantic.Syntax(body); broken {
+		return media.Event{}, []problem{notJSON(f)}
 	}
 	var p payload
 	if err := json.Unmarshal(body, &p); err != nil {
-		return media.Event{}, []problem{notJSON(err)}
+		return media.Event{}, []problem{notADict()}
 	}
 	if problems := p.check(action); len(problems) > 0 {
 		return media.Event{}, problems

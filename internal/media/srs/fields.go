@@ -2,8 +2,9 @@ package srs
 
 import (
 	"encoding/json"
-	"errors"
 	"strconv"
+
+	"github.com/stagedoor-live/stagedoor/internal/pydantic"
 )
 
 // The kinds of JSON value that a text was read from.
@@ -88,10 +89,6 @@ func unexpectedAction(want string) problem {
 }
 
 // notJSON keeps quiet about the text itself: it holds stream secrets.
-func notJSON(err error) problem {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return problem{at(syntax.Offset), "invalid JSON", "value_error.jsondecode"}
-	}
-	return notADict()
+func notJSON(f pydantic.Fault) problem {
+	return problem{at(f.Offset), f.Msg, "value_error.jsondecode"}
 }

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -167,16 +167,16 @@ func badRequests(publish mediatest.Payload) []mediatest.BadRequest {
 	}
 	notADict := unprocessable(`{"loc":["body"],"msg":"value is not a valid dict","type":"type_error.dict"}`)
 	noBody := unprocessable(`{"loc":["body"],"msg":"field required","type":"value_error.missing"}`)
-	brokenAt := func(at int) mediatest.Reply {
-		return unprocessable(`{"loc":["body",` + strconv.Itoa(at) + `],"msg":"invalid JSON","type":"value_error.jsondecode"}`)
+	broken := func(at int, why string) mediatest.Reply {
+		return unprocessable(fmt.Sprintf(`{"loc":["body",%d],"msg":"%s: line 1 column %d (char %d)","type":"value_error.jsondecode"}`, at, why, at+1, at))
 	}
 	list := []mediatest.BadRequest{
 		bad("no body", raw(""), noBody),
 		bad("blank body", raw(" \r\n"), noBody),
 		bad("null", raw("null"), noBody),
-		bad("broken JSON", raw(`{"action":"on_publish",`), brokenAt(23)),
-		bad("JSON with more behind it", raw(`{} x`), brokenAt(4)),
-		bad("a control character in a string", raw("{\"action\":\"on\x01publish\"}"), brokenAt(14)),
+		bad("broken JSON", raw(`{"action":"on_publish",`), broken(23, "Expecting value")),
+		bad("JSON with more behind it", raw(`{} x`), broken(3, "Extra data")),
+		bad("a control character in a string", raw("{\"action\":\"on\x01publish\"}"), broken(13, "Invalid control character at")),
 		bad("a list", raw(`[1]`), notADict),
 		bad("a string", raw(`"on_publish"`), notADict),
 		bad("form", publish.With("Content-Type", "application/x-www-form-urlencoded"), notADict),
