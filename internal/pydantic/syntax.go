@@ -6,24 +6,9 @@ package pydantic
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 )
-
-// syntaxTexts gives what Go's parser says in the words of Python's, which the
-// contract quotes. The first match counts.
-var syntaxTexts = []struct{ contains, text string }{
-	{"after top-level value", "Extra data"},
-	{"beginning of object key", "Expecting property name enclosed in double quotes"},
-	{"after object key:value pair", "Expecting ',' delimiter"},
-	{"after object key", "Expecting ':' delimiter"},
-	{"after array element", "Expecting ',' delimiter"},
-	{"in string literal", "Invalid control character at"},
-	{"hexadecimal character escape", `Invalid \uXXXX escape`},
-	{"in string escape code", `Invalid \escape`},
-}
 
 // Fault is where a text stops being JSON, and why.
 type Fault struct {
@@ -40,23 +25,18 @@ func Encoding(text []byte) (f Fault, broken bool) {
 	return place(text, at, "Invalid UTF-8"), true
 }
 
-// Syntax returns what keeps a text from being JSON.
+// Syntax returns what keeps a text from being JSON. Go's parser decides whether
+// it is; where Python's would be content, or would go too deep, a value is missing.
 func Syntax(text []byte) (f Fault, broken bool) {
-	var raw json.RawMessage
-	var syntax *json.SyntaxError
-	if !errors.As(json.Unmarshal(text, &raw), &syntax) {
+	if json.Valid(text) {
 		return Fault{}, false
 	}
-	at := int(syntax.Offset) // behind the character at fault
-	if at > 0 && !strings.Contains(syntax.Error(), "unexpected end") {
-		at--
+	s := scanner{text: text}
+	why := s.document()
+	if why == "" {
+		why = expectingValue
 	}
-	for _, t := range syntaxTexts {
-		if strings.Contains(syntax.Error(), t.contains) {
-			return place(text, at, t.text), true
-		}
-	}
-	return place(text, at, "Expecting value"), true
+	return place(text, s.at, why), true
 }
 
 // place tells a byte of a text in characters, from 0 for the offset and from 1

@@ -174,7 +174,7 @@ func badRequests(publish mediatest.Payload) []mediatest.BadRequest {
 		bad("no body", raw(""), noBody),
 		bad("blank body", raw(" \r\n"), noBody),
 		bad("null", raw("null"), noBody),
-		bad("broken JSON", raw(`{"action":"on_publish",`), broken(23, "Expecting value")),
+		bad("broken JSON", raw(`{"action":"on_publish",`), broken(23, "Expecting property name enclosed in double quotes")),
 		bad("JSON with more behind it", raw(`{} x`), broken(3, "Extra data")),
 		bad("a control character in a string", raw("{\"action\":\"on\x01publish\"}"), broken(13, "Invalid control character at")),
 		bad("a list", raw(`[1]`), notADict),
