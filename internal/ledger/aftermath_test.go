@@ -106,7 +106,7 @@ func TestARefusedStartThatWasCommittedAllTheSameIsTakenBack(t *testing.T) {
 				}
 				return nil
 			}
-			b := setup(t, spy.on(), withTimeout(500*time.Millisecond))
+			b := setup(t, spy.on(), withTimeout(3*time.Second))
 			r := b.room(t, room.ModePlain)
 			if _, err := b.Handle(t.Context(), start(onSRS(stream(r.ID)))); errs.KindOf(err) != errs.Unavailable {
 				t.Errorf("got %v", err)

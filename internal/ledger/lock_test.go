@@ -59,7 +59,7 @@ func TestALockOnOneRoomHoldsUpThatRoomOnly(t *testing.T) {
 
 func TestALockThatOutlastsAnEventRefusesItsStartAndKeepsItsEnd(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withTimeout(2*time.Second))
+	b := setup(t, withTimeout(4*time.Second))
 	r, other := b.room(t, room.ModePlain), b.room(t, room.ModePlain)
 	c := onSRS(stream(r.ID))
 	b.allow(t, c.publish())

@@ -84,7 +84,7 @@ func TestADatabaseThatHangsLeavesNobodyInTheDark(t *testing.T) {
 
 func TestAnEventWaitsForTheDatabaseAndIsThenRefused(t *testing.T) {
 	t.Parallel()
-	b, p := behindProxy(t, 2*time.Second)
+	b, p := behindProxy(t, 3*time.Second)
 	b.allow(t, onSRS(stream("s")).play())
 	p.refuse()
 	began := time.Now()
@@ -105,7 +105,7 @@ func TestAnEndDuringAnOutageIsWrittenAfterIt(t *testing.T) {
 	for name, end := range map[string]func(client) media.Event{"unpublish": client.unpublish, "close": client.close} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, p := behindProxy(t, 500*time.Millisecond)
+			b, p := behindProxy(t, 3*time.Second)
 			r := b.room(t, room.ModePlain)
 			c := onSRS(stream(r.ID))
 			b.allow(t, c.publish())
@@ -178,7 +178,7 @@ func TestTheAftermathIsBounded(t *testing.T) {
 
 func TestShutdownWithoutADatabaseEnds(t *testing.T) {
 	t.Parallel()
-	b, p := behindProxy(t, 500*time.Millisecond)
+	b, p := behindProxy(t, 3*time.Second)
 	c := onSRS(stream("s"))
 	b.allow(t, c.play())
 	p.refuse()
