@@ -62,8 +62,9 @@ var refusals = map[error]*errs.Error{
 // cannot be right.
 func (s *Server) call(w http.ResponseWriter, r *http.Request, c *call) (any, error) {
 	c.now = s.Now()
+	query := r.URL.Query()
 	for _, name := range [...]string{"Action", "Version"} {
-		if r.URL.Query().Get(name) == "" {
+		if query.Get(name) == "" {
 			return nil, errs.New(errs.Invalid, "missing_parameter", name+" is missing")
 		}
 	}
