@@ -116,7 +116,7 @@ func (s *Service) Decide(ctx context.Context, now time.Time, e media.Event) Deci
 		}
 	}
 	if d.keyID != 0 {
-		s.view.touchKey(d.keyID, now)
+		s.view.used.Note(d.keyID, now)
 	}
 	return d
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -195,42 +194,10 @@ func keyFromRow(k db.SigningKey) Key {
 // sees which ones can go. Call it every few seconds; what could not be written
 // is kept for the next call.
 func (s *Service) FlushKeyUse(ctx context.Context) error {
-	used := s.view.takeUsed()
-	if len(used) == 0 {
-		return nil
-	}
-	p := db.KeysTouchParams{}
-	for id, at := range used {
-		p.Ids = append(p.Ids, id)
-		p.UsedAt = append(p.UsedAt, at)
-	}
-	err := s.q.KeysTouch(ctx, s.DB, p)
-	if err != nil {
-		s.view.touchAgain(used)
-	}
+	err := s.view.used.Flush(func(ids []int64, at []time.Time) error {
+		return s.q.KeysTouch(ctx, s.DB, db.KeysTouchParams{Ids: ids, UsedAt: at})
+	})
 	return pg.Err(err, nil)
-}
-
-func (v *view) touchKey(id int64, now time.Time) {
-	v.usedMu.Lock()
-	defer v.usedMu.Unlock()
-	v.used[id] = now
-}
-
-func (v *view) takeUsed() map[int64]time.Time {
-	v.usedMu.Lock()
-	defer v.usedMu.Unlock()
-	used := v.used
-	v.used = map[int64]time.Time{}
-	return used
-}
-
-// touchAgain puts back uses that were taken; newer ones stay.
-func (v *view) touchAgain(used map[int64]time.Time) {
-	v.usedMu.Lock()
-	defer v.usedMu.Unlock()
-	maps.Copy(used, v.used)
-	v.used = used
 }
 
 func noRows(err error) bool { return errors.Is(err, pgx.ErrNoRows) }

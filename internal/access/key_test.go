@@ -255,19 +255,6 @@ func TestKeyUseThatCouldNotBeWrittenIsKept(t *testing.T) {
 	}
 }
 
-func TestUsesOfAFailedFlushDoNotHideNewerOnes(t *testing.T) {
-	t.Parallel()
-	v := newView()
-	v.touchKey(1, start)
-	v.touchKey(2, start)
-	taken := v.takeUsed()
-	v.touchKey(1, start.Add(time.Second))
-	v.touchAgain(taken)
-	if got := v.takeUsed(); len(got) != 2 || !got[1].Equal(start.Add(time.Second)) || !got[2].Equal(start) {
-		t.Errorf("uses %v", got)
-	}
-}
-
 func TestKeyIdsPassEveryScheme(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/lastuse"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
@@ -27,8 +28,7 @@ type view struct {
 	closed     map[string]struct{}    // ended and deleted rooms
 	bans       bans
 
-	usedMu sync.Mutex
-	used   map[int64]time.Time // signing key id -> last use, not yet written
+	used lastuse.Uses[int64] // of signing keys
 }
 
 type ruleKey struct {
@@ -46,7 +46,7 @@ type liveToken struct {
 }
 
 func newView() *view {
-	v := &view{used: map[int64]time.Time{}}
+	v := &view{}
 	v.clear()
 	return v
 }

@@ -37,6 +37,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/lastuse"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
 )
@@ -124,7 +125,7 @@ type Service struct {
 
 	missingKeys *lru.Cache[string, time.Time] // access key id -> until when
 	keyLookUps  *rate.Limiter
-	keyUse      keyUse
+	keyUse      lastuse.Uses[string] // of access keys
 
 	keys     atomic.Pointer[keySet]
 	keysMu   sync.Mutex // serialises loads, so that an older one cannot win

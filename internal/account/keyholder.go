@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -187,53 +185,17 @@ func (m *memory) replaceKeys(keys map[string]heldKey) {
 	m.keys = keys
 }
 
-// keyUse is when access keys were last used, not yet written.
-type keyUse struct {
-	mu   sync.Mutex
-	used map[string]time.Time
-}
-
 // KeyUsed notes that a request signed with the key was genuine.
-func (s *Service) KeyUsed(id string) {
-	now := s.now()
-	s.keyUse.mu.Lock()
-	defer s.keyUse.mu.Unlock()
-	if s.keyUse.used == nil {
-		s.keyUse.used = map[string]time.Time{}
-	}
-	s.keyUse.used[id] = now
-}
+func (s *Service) KeyUsed(id string) { s.keyUse.Note(id, s.now()) }
 
 // FlushKeyUse writes down when access keys were last used. Call it every few
 // seconds; what could not be written is kept for the next call.
 func (s *Service) FlushKeyUse(ctx context.Context) error {
-	used := s.keyUse.take()
-	if len(used) == 0 {
-		return nil
-	}
-	var p db.AccessKeysTouchParams
-	for id, at := range used {
-		p.Ids, p.UsedAt = append(p.Ids, id), append(p.UsedAt, at)
-	}
-	if err := s.q.AccessKeysTouch(ctx, s.db, p); err != nil {
-		s.keyUse.putBack(used)
+	err := s.keyUse.Flush(func(ids []string, at []time.Time) error {
+		return s.q.AccessKeysTouch(ctx, s.db, db.AccessKeysTouchParams{Ids: ids, UsedAt: at})
+	})
+	if err != nil {
 		return fmt.Errorf("write down access key use: %w", pg.Err(err, nil))
 	}
 	return nil
-}
-
-func (u *keyUse) take() map[string]time.Time {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	used := u.used
-	u.used = nil
-	return used
-}
-
-// putBack keeps uses that were taken; newer ones stay.
-func (u *keyUse) putBack(used map[string]time.Time) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	maps.Copy(used, u.used)
-	u.used = used
 }
