@@ -17,8 +17,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/jump"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
-	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
-	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -89,17 +87,8 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.jumps, err = a.newJumps(ctx); err != nil {
 		return err
 	}
-	client := &http.Client{Timeout: 2 * time.Second}
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
-		Listers: map[string]media.Lister{
-			node.KindSRS:       srs.Client{HTTP: client},
-			node.KindNginxRTMP: nginxrtmp.Client{HTTP: client},
-		},
-		Kickers: map[string]media.Kicker{
-			node.KindSRS:       srs.Client{HTTP: client},
-			node.KindNginxRTMP: nginxrtmp.Client{HTTP: client},
-		},
-		Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict})
+		Controls: controls(&http.Client{Timeout: 2 * time.Second}), Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict})
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes)
 	return nil

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 )
 
@@ -186,7 +186,7 @@ func (e *env) printNode(a *app, name, secret string) error {
 	if err != nil {
 		return err
 	}
-	lines := configLines(n.Kind, e.cfg.PublicURL, secret)
+	lines := configLines(n.Kind, media.Setup{Base: e.cfg.PublicURL, Node: name, Secret: secret, App: e.cfg.App})
 	if !e.json {
 		_, err = fmt.Fprintln(e.stdout, lines)
 		return err
@@ -194,41 +194,4 @@ func (e *env) printNode(a *app, name, secret string) error {
 	out := toNodeJSON(n)
 	out.Secret, out.Config = secret, lines
 	return e.print(out, "", nil)
-}
-
-func configLines(kind, base, secret string) string {
-	switch kind {
-	case node.KindNginxRTMP:
-		return nginxLines(base, secret)
-	case node.KindSRS:
-		return srsLines(base, secret)
-	}
-	return "# nginx-rtmp, in the application:\n" + nginxLines(base, secret) + "\n# SRS, in the vhost:\n" + srsLines(base, secret)
-}
-
-func secretQuery(secret string) string {
-	if secret == "" {
-		return ""
-	}
-	return "?secret=" + url.QueryEscape(secret)
-}
-
-// nginxLines are for an application of nginx-rtmp. on_update is left out: it
-// closes every live session when we are away for longer than one period.
-func nginxLines(base, secret string) string {
-	var b strings.Builder
-	for _, event := range []string{"on_publish", "on_publish_done", "on_play", "on_play_done", "on_record_done"} {
-		fmt.Fprintf(&b, "%-15s %s/callback/nginx-rtmp%s;\n", event, base, secretQuery(secret))
-	}
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-func srsLines(base, secret string) string {
-	var b strings.Builder
-	b.WriteString("http_hooks {\n    enabled on;\n")
-	for _, event := range []string{"on_connect", "on_close", "on_publish", "on_unpublish", "on_play", "on_stop", "on_dvr"} {
-		fmt.Fprintf(&b, "    %-12s %s/callback/%s%s;\n", event, base, event, secretQuery(secret))
-	}
-	b.WriteString("}")
-	return b.String()
 }

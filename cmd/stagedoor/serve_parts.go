@@ -16,6 +16,10 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/srs"
+	"github.com/stagedoor-live/stagedoor/internal/node"
 )
 
 // newLogger writes JSON, or text to a person at a terminal.
@@ -35,6 +39,7 @@ func greet(w io.Writer, cfg *config.Settings, addr net.Addr, password string) {
 	if shown == "" {
 		shown = "(the one you set)"
 	}
+	setup := media.Setup{Base: callbackBase(cfg, addr), Node: node.Local, App: cfg.App}
 	fmt.Fprintf(w, `
 Stagedoor is at %[1]s
   administrator  %[2]s
@@ -47,7 +52,7 @@ A media server on this machine works at once. nginx-rtmp, in the application:
 %[4]s
 SRS, in the vhost:
 %[5]s
-`, cfg.PublicURL, cfg.AdminUsername, shown, indent(nginxLines(callbackBase(cfg, addr), "")), indent(srsLines(callbackBase(cfg, addr), "")))
+`, cfg.PublicURL, cfg.AdminUsername, shown, indent(nginxrtmp.Lines(setup)), indent(srs.Lines(setup)))
 }
 
 // choosePort puts the port that the system chose, where it was left to choose,

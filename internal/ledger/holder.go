@@ -20,7 +20,7 @@ func (l *Ledger) holderGone(ctx context.Context, holder db.Session, now time.Tim
 		return false
 	}
 	n, ok := l.Nodes.Get(holder.Node)
-	lister := l.Listers[n.Kind]
+	lister := l.Controls[n.Kind].Lister
 	if !ok || lister == nil || n.ControlURL == "" {
 		return false
 	}

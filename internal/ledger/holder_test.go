@@ -54,7 +54,7 @@ func stat(body string) http.HandlerFunc {
 
 func realListers(b *bench) {
 	client := &http.Client{Timeout: 10 * time.Second}
-	b.Listers = map[string]media.Lister{node.KindNginxRTMP: nginxrtmp.Client{HTTP: client}, node.KindSRS: srs.Client{HTTP: client}}
+	b.Controls = media.Controls{node.KindNginxRTMP: {Lister: nginxrtmp.Client{HTTP: client}}, node.KindSRS: {Lister: srs.Client{HTTP: client}}}
 }
 
 func TestAGhostIsEndedWhenItsNodeNoLongerListsIt(t *testing.T) {

@@ -135,7 +135,7 @@ func (l *Ledger) KickSession(ctx context.Context, st media.Stream, id int64) (bo
 
 func (l *Ledger) kick(ctx context.Context, row db.Session) (bool, error) {
 	n, known := l.Nodes.Get(row.Node)
-	kicker := l.Kickers[n.Kind]
+	kicker := l.Controls[n.Kind].Kicker
 	if !known || kicker == nil {
 		return false, errCannotKick
 	}

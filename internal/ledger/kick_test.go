@@ -38,7 +38,7 @@ func (k *kicker) asked() []string {
 }
 
 func withKicker(kind string, k media.Kicker) func(*bench) {
-	return func(b *bench) { b.Kickers = map[string]media.Kicker{kind: k} }
+	return func(b *bench) { b.Controls = media.Controls{kind: {Kicker: k}} }
 }
 
 func ids(clients ...client) (out []string) {

@@ -51,10 +51,8 @@ type Config struct {
 	Access decider
 	Rooms  rooms
 	Nodes  nodes
-	// Listers tell, by kind of node, what runs there.
-	Listers map[string]media.Lister
-	// Kickers cut connections, by kind of node.
-	Kickers map[string]media.Kicker
+	// Controls are what nodes can be asked and told, by kind.
+	Controls media.Controls
 	// Timeout is how long an event may take, its wait for the commit included.
 	// It should be shorter than any media server waits.
 	Timeout time.Duration
@@ -110,6 +108,13 @@ func (l *Ledger) handle(ctx context.Context, e media.Event) (media.Verdict, erro
 		return media.Verdict{Allow: true, Reason: media.ServerRelay}, nil
 	}
 	now := l.Now()
+	if e.Tentative {
+		d := l.Access.Decide(ctx, now, e)
+		if d.Reason == media.TemporarilyUnavailable {
+			return media.Verdict{}, errUnavailable
+		}
+		return media.Verdict{Allow: d.Allow, Reason: d.Reason}, nil
+	}
 	switch e.Action {
 	case media.Publishing, media.Playing:
 		return l.admit(ctx, e, now)

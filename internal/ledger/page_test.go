@@ -106,7 +106,7 @@ func TestAPageAsksOnlyTheNodesOnIt(t *testing.T) {
 		asked[n.Name]++
 		return []media.LiveStream{{Stream: stream("a"), Clients: 7, BytesIn: 4096}}, nil
 	})
-	b.Listers = map[string]media.Lister{node.KindSRS: tell, node.KindNginxRTMP: tell}
+	b.Controls = media.Controls{node.KindSRS: {Lister: tell}, node.KindNginxRTMP: {Lister: tell}}
 	b.allow(t, onSRS(stream("a")).publish(), onNginx(stream("b")).publish())
 	live, total, err := b.Live(t.Context(), LiveFilter{Limit: 1})
 	if err != nil || total != 2 || live[0].Clients != 7 || live[0].BytesIn != 4096 || fmt.Sprint(asked) != fmt.Sprint(map[string]int{srsNode: 1}) {

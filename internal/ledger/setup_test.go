@@ -73,7 +73,7 @@ func withTimeout(d time.Duration) option { return func(b *bench) { b.Timeout = d
 func withDB(wrap func(pg.DB) pg.DB) option { return func(b *bench) { b.DB = wrap(b.DB) } }
 
 func withLister(kind string, l media.Lister) option {
-	return func(b *bench) { b.Listers = map[string]media.Lister{kind: l} }
+	return func(b *bench) { b.Controls = media.Controls{kind: {Lister: l}} }
 }
 
 // closedDoor refuses who brings no credential; the others let everybody in.

@@ -55,7 +55,7 @@ func (l *Ledger) ask(ctx context.Context, names map[string]bool) map[string]node
 	)
 	for name := range names {
 		n, known := l.Nodes.Get(name)
-		lister := l.Listers[n.Kind]
+		lister := l.Controls[n.Kind].Lister
 		if !known || lister == nil || n.ControlURL == "" {
 			continue
 		}

@@ -103,11 +103,11 @@ func TestASlowNodeIsNotAskedByEachReaderInTurn(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	b := setup(t)
-	b.Listers = map[string]media.Lister{node.KindSRS: lister(func(context.Context, media.Node) ([]media.LiveStream, error) {
+	b.Controls = media.Controls{node.KindSRS: {Lister: lister(func(context.Context, media.Node) ([]media.LiveStream, error) {
 		asked.Add(1)
 		b.clock.advance(2 * statsFresh)
 		return nil, nil
-	})}
+	})}}
 	b.allow(t, onSRS(stream("a")).publish())
 	for range 5 {
 		if _, err := b.Streams(t.Context()); err != nil {

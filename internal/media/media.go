@@ -89,12 +89,22 @@ type Event struct {
 	// ServerID counts connections from one at each start; else zero.
 	Serial   int64
 	Stream   Stream
-	Address  string     // client address as reported, without port where possible
-	Protocol string     // rtmp, http-flv, hls, srt, webrtc; "" if unknown
-	Host     string     // host name the client connected to (tcUrl), without port; may be empty
-	Query    string     // what the client put behind the stream name, raw, without "?"
-	PageURL  string     // web page of the player, where known
-	Relay    bool       // the server's own pull or push, not a client
+	Address  string // client address as reported, without port where possible
+	Protocol string // rtmp, http-flv, hls, srt, webrtc; "" if unknown
+	Host     string // host name the client connected to (tcUrl), without port; may be empty
+	Query    string // what the client put behind the stream name, raw, without "?"
+	PageURL  string // web page of the player, where known
+	Relay    bool   // the server's own pull or push, not a client
+	// Username, Password and Bearer are credentials that the client's protocol
+	// carries beside the query; empty where it has none.
+	Username, Password, Bearer string
+	// Tentative asks only: nothing is recorded, because the session that may
+	// follow is reported on its own, or not at all.
+	Tentative bool
+	// Fact reports what is running already, whatever we answer: a server that
+	// does not wait for answers, or its list. Who is refused is on record all the
+	// same, until cut off.
+	Fact     bool
 	File     string     // Recorded: path, absolute or relative to Dir
 	Dir      string     // Recorded: directory that a relative File starts from
 	Duration float64    // Recorded: seconds, zero when unknown
@@ -161,7 +171,7 @@ type Ledger interface {
 // Node is a configured media server as adapters and control clients see it.
 type Node struct {
 	Name       string
-	Kind       string // srs, nginx-rtmp
+	Kind       string // srs, nginx-rtmp, …
 	ControlURL string // base of the control API or statistics page; empty if none
 	Username   string // HTTP Basic for the control API; empty if none
 	Password   string

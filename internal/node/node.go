@@ -33,10 +33,16 @@ const (
 	KindAny       = "any"
 	KindSRS       = "srs"
 	KindNginxRTMP = "nginx-rtmp"
+	KindMediaMTX  = "mediamtx"
+	KindNMS       = "node-media-server"
+	KindZLM       = "zlmediakit"
+	KindOME       = "ovenmediaengine"
+	KindAliyun    = "aliyun"
+	KindNginx     = "nginx" // an edge that asks by auth_request
 )
 
 // Kinds lists every kind.
-var Kinds = []string{KindAny, KindSRS, KindNginxRTMP}
+var Kinds = []string{KindAny, KindSRS, KindNginxRTMP, KindMediaMTX, KindNMS, KindZLM, KindOME, KindAliyun, KindNginx}
 
 // Node is a configured media server. Its secret is shown once, by Create and
 // RotateSecret.

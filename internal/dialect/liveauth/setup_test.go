@@ -92,7 +92,7 @@ func (b *bench) addServices(t *testing.T) {
 		Links:  room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", App: "live", TTL: time.Hour}})
 	owners.Service = b.rooms
 	b.ledger = ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log, Access: b.access, Rooms: b.rooms, Nodes: b.media,
-		Listers: map[string]media.Lister{"srs": b.media}, Kickers: map[string]media.Kicker{"srs": b.media}, Timeout: 20 * time.Second})
+		Controls: media.Controls{"srs": {Lister: b.media, Kicker: b.media}}, Timeout: 20 * time.Second})
 	b.streams = &streamsSpy{streams: b.ledger}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
