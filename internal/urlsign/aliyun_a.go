@@ -79,6 +79,15 @@ func (s *typeA) Verify(query string, t Target, keys []Key, o VerifyOptions) Resu
 	return Result{Status: Mismatch}
 }
 
+func (s *typeA) Canonical(query string, t Target, o VerifyOptions) Canonical {
+	value, status := credential(query, s.param)
+	a, ok := s.parse(value)
+	if status != Valid || !ok || !hasPath(&t) {
+		return Canonical{}
+	}
+	return canonical(string(appendPath(nil, &t, ""))+"-"+a.head+"-"+keyMark, a.seconds, &o)
+}
+
 // typeAValue is a value taken apart.
 type typeAValue struct {
 	head    string // what is hashed: "time-rand-uid"

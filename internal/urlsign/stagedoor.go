@@ -100,6 +100,15 @@ func (*stagedoor) Verify(query string, t Target, keys []Key, o VerifyOptions) Re
 	return r
 }
 
+func (*stagedoor) Canonical(query string, t Target, o VerifyOptions) Canonical {
+	value, status := credential(query, stagedoorParam)
+	c, ok := parseStagedoor(value)
+	if status != Valid || !ok || !nameable(&t, c.appScope) {
+		return Canonical{}
+	}
+	return canonical(string(appendNames(append([]byte(stagedoorVersion), c.head...), &t, c.appScope)), c.seconds, &o)
+}
+
 // pick returns the secret of the first usable key called id. An unknown id gets
 // a secret that proves nothing, so that it costs the same as a wrong mac and
 // does not tell which ids exist.
@@ -122,16 +131,21 @@ func macRoom(room []byte, t *Target) []byte {
 // stagedoorMAC returns the mac in base64url. The text is complete but for its
 // last line.
 func stagedoorMAC(text []byte, t *Target, appScope bool, secret []byte) [macText]byte {
+	sum := hmacSHA256(secret, appendNames(text, t, appScope))
+	var out [macText]byte
+	base64.RawURLEncoding.Encode(out[:], sum[:macSize])
+	return out
+}
+
+// appendNames adds the last line.
+func appendNames(text []byte, t *Target, appScope bool) []byte {
 	text = append(text, '\n', '/')
 	text = append(text, t.App...)
 	if !appScope {
 		text = append(text, '/')
 		text = append(text, t.Stream...)
 	}
-	sum := hmacSHA256(secret, text)
-	var out [macText]byte
-	base64.RawURLEncoding.Encode(out[:], sum[:macSize])
-	return out
+	return text
 }
 
 // plain makes addresses comparable: IPv4 in IPv6 is IPv4, and the zone is the

@@ -125,6 +125,9 @@ type Scheme interface {
 	// Verify looks for the scheme's parameter in a raw query and says whether
 	// one of the keys made it for t. Where several did, the first one counts.
 	Verify(query string, t Target, keys []Key, o VerifyOptions) Result
+	// Canonical takes apart what Verify would look at, for people who want to
+	// know why a URL is refused. It proves nothing and needs no key.
+	Canonical(query string, t Target, o VerifyOptions) Canonical
 }
 
 const (
@@ -213,10 +216,15 @@ func cutSeconds(s string) (n int64, rest string, ok bool) {
 // genuine finishes the result of a signature that key id made: it is valid or
 // expired. The last second is still valid, as in nginx and the cloud verifiers.
 func genuine(id string, seconds int64, o *VerifyOptions) (r Result) {
-	last := seconds + int64(o.Validity/time.Second)
+	last := lastSecond(seconds, o)
 	r.Status, r.KeyID, r.Expires = Valid, id, time.Unix(last, 0)
 	if !o.IgnoreExpiry && o.Now.Unix() > last {
 		r.Status = Expired
 	}
 	return r
+}
+
+// lastSecond is the last second in which a time in a URL is good.
+func lastSecond(seconds int64, o *VerifyOptions) int64 {
+	return seconds + int64(o.Validity/time.Second)
 }

@@ -123,19 +123,10 @@ func (s *volcengine) AppendQuery(dst []byte, t Target, k Key, o SignOptions) []b
 }
 
 func (s *volcengine) Verify(query string, t Target, keys []Key, o VerifyOptions) Result {
-	// Neither value has anything to escape, so both are read as they stand.
-	digest, status := rawCredential(query, s.signature)
-	if status != Valid {
-		return Result{Status: status}
-	}
-	digits, status := rawCredential(query, s.time)
-	if status == Repeated {
-		return Result{Status: Repeated}
-	}
-	seconds, ok := s.numeral.parse(digits)
+	digest, digits, seconds, status := s.parse(query)
 	switch {
-	case !ok || len(digest) != md5Text:
-		return Result{Status: Malformed}
+	case status != Valid:
+		return Result{Status: status}
 	case !s.hashable(&t):
 		return Result{Status: Mismatch}
 	}
@@ -146,6 +137,32 @@ func (s *volcengine) Verify(query string, t Target, keys []Key, o VerifyOptions)
 		return Result{Status: Malformed}
 	}
 	return Result{Status: Mismatch}
+}
+
+func (s *volcengine) Canonical(query string, t Target, o VerifyOptions) Canonical {
+	_, digits, seconds, status := s.parse(query)
+	if status != Valid || !s.hashable(&t) {
+		return Canonical{}
+	}
+	return canonical(string(appendFields(nil, s.fields, &t, []byte(keyMark), digits)), seconds, &o)
+}
+
+// parse reads both parameters. Neither value has anything to escape, so they
+// are read as they stand.
+func (s *volcengine) parse(query string) (digest, digits string, seconds int64, status Status) {
+	digest, status = rawCredential(query, s.signature)
+	if status != Valid {
+		return "", "", 0, status
+	}
+	digits, status = rawCredential(query, s.time)
+	if status == Repeated {
+		return "", "", 0, Repeated
+	}
+	seconds, ok := s.numeral.parse(digits)
+	if !ok || len(digest) != md5Text {
+		return "", "", 0, Malformed
+	}
+	return digest, digits, seconds, Valid
 }
 
 // find returns the index of the first key that made the digest, or -1. It
