@@ -262,6 +262,9 @@ func target(scene media.Scene, e media.Event) urlsign.Target {
 // pathOf is the path of the URL that the client must have asked for, as far as
 // the protocol tells; some schemes sign the extension too.
 func pathOf(e media.Event) string {
+	if e.Path != "" {
+		return e.Path
+	}
 	switch e.Protocol {
 	case "rtmp", "srt":
 		return e.Stream.Path()

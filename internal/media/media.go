@@ -93,8 +93,11 @@ type Event struct {
 	Protocol string // rtmp, http-flv, hls, srt, webrtc; "" if unknown
 	Host     string // host name the client connected to (tcUrl), without port; may be empty
 	Query    string // what the client put behind the stream name, raw, without "?"
-	PageURL  string // web page of the player, where known
-	Relay    bool   // the server's own pull or push, not a client
+	// Path is the path of the URL that the client asked for, percent-encoded as
+	// it stood; empty where the server does not tell.
+	Path    string
+	PageURL string // web page of the player, where known
+	Relay   bool   // the server's own pull or push, not a client
 	// Username, Password and Bearer are credentials that the client's protocol
 	// carries beside the query; empty where it has none.
 	Username, Password, Bearer string
