@@ -1,10 +1,10 @@
 -- name: RuleInsert :one
-INSERT INTO auth_rules (domain, vhost, app, scene, scheme, options, enabled, valid_seconds, created_at, updated_at)
-VALUES (@domain, @vhost, @app, @scene, @scheme, @options, @enabled, @valid_seconds, @now, @now)
+INSERT INTO auth_rules (domain, vhost, app, scene, scheme, options, enabled, valid_seconds, takeover, takeover_seconds, created_at, updated_at)
+VALUES (@domain, @vhost, @app, @scene, @scheme, @options, @enabled, @valid_seconds, @takeover, @takeover_seconds, @now, @now)
 RETURNING *;
 
 -- The whole rule, whether it is there or not. What is not said about enabled
--- stays as it is; a new rule is off.
+-- stays as it is; a new rule is off. Takeover is none of what cloud APIs know.
 -- name: RuleWrite :one
 INSERT INTO auth_rules AS r (domain, vhost, app, scene, scheme, options, enabled, valid_seconds, created_at, updated_at)
 VALUES (@domain, @vhost, @app, @scene, @scheme, @options, coalesce(sqlc.narg(enabled)::boolean, false), @valid_seconds, @now, @now)
@@ -21,6 +21,9 @@ RETURNING *;
 
 -- name: RuleSetEnabled :one
 UPDATE auth_rules SET enabled = @enabled, updated_at = @now WHERE id = @id RETURNING *;
+
+-- name: RuleSetTakeover :exec
+UPDATE auth_rules SET takeover = @takeover, takeover_seconds = @takeover_seconds, updated_at = @now WHERE id = @id;
 
 -- name: RuleEnable :one
 UPDATE auth_rules SET enabled = @enabled, updated_at = @now

@@ -20,6 +20,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 	"github.com/stagedoor-live/stagedoor/internal/route"
 )
@@ -38,6 +39,7 @@ type app struct {
 	rooms    *room.Service
 	jumps    *jump.Service
 	ledger   *ledger.Ledger
+	refusals *refusal.Log
 	feed     *pg.Feed
 }
 
@@ -87,8 +89,9 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.jumps, err = a.newJumps(ctx); err != nil {
 		return err
 	}
+	a.refusals = refusal.New(refusal.Config{DB: pool, Now: now, Log: a.log, Keep: a.cfg.RefusalsKeep, Dropped: a.metrics.dropRefusals})
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
-		Controls: controls(&http.Client{Timeout: 2 * time.Second}), Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict})
+		Controls: controls(&http.Client{Timeout: 2 * time.Second}), Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes)
 	return nil

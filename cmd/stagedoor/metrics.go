@@ -17,6 +17,7 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	cloud    *prometheus.HistogramVec
 	limited  prometheus.Counter
+	dropped  prometheus.Counter
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -40,8 +41,12 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			Name: "stagedoor_http_rate_limited_total",
 			Help: "Requests refused because their client address asks too often.",
 		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "stagedoor_refusals_dropped_total",
+			Help: "Refusals that cannot be looked up, because there were too many at once.",
+		}),
 	}
-	r.MustRegister(m.verdicts, m.requests, m.cloud, m.limited, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.verdicts, m.requests, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -70,3 +75,5 @@ func (m *metrics) observeRequest(method, route string, status int, took time.Dur
 func (m *metrics) observeCloud(action, outcome string, took time.Duration) {
 	m.cloud.WithLabelValues(action, outcome).Observe(took.Seconds())
 }
+
+func (m *metrics) dropRefusals(n int64) { m.dropped.Add(float64(n)) }

@@ -17,6 +17,7 @@ type ruleCmd struct {
 	Create  ruleCreateCmd  `cmd:"" help:"Create a rule with one active key."`
 	Enable  ruleEnableCmd  `cmd:"" help:"Ask for a signature again."`
 	Disable ruleDisableCmd `cmd:"" help:"Admit requests without credential; a bad one is still refused."`
+	Set     ruleSetCmd     `cmd:"" help:"Change what happens to a second publisher of a stream."`
 	Delete  ruleDeleteCmd  `cmd:"" help:"Delete a rule and its keys."`
 	Key     ruleKeyCmd     `cmd:"" help:"Manage the keys of a rule."`
 }
@@ -32,7 +33,10 @@ type ruleJSON struct {
 	Strength string          `json:"strength"`
 	Enabled  bool            `json:"enabled"`
 	Validity int             `json:"validity_seconds"`
-	Keys     []keyJSON       `json:"keys"`
+	// Takeover is of rules for publishing; the window is resume's.
+	Takeover       string    `json:"takeover"`
+	TakeoverWindow int       `json:"takeover_window_seconds,omitempty"`
+	Keys           []keyJSON `json:"keys"`
 }
 
 // keyJSON has the scheme and options of keys that do not sign as their rule says.
@@ -55,7 +59,8 @@ func toKeyJSON(k access.Key) keyJSON {
 
 func toRuleJSON(r access.Rule) ruleJSON {
 	out := ruleJSON{ID: r.ID, Domain: r.Domain, Vhost: r.Vhost, App: r.App, Scene: string(r.Scene), Scheme: r.Scheme, Options: r.Options,
-		Strength: r.Strength, Enabled: r.Enabled, Validity: int(r.Validity / time.Second), Keys: []keyJSON{}}
+		Strength: r.Strength, Enabled: r.Enabled, Validity: int(r.Validity / time.Second),
+		Takeover: string(r.Takeover.Policy), TakeoverWindow: int(r.Takeover.Window / time.Second), Keys: []keyJSON{}}
 	for _, k := range r.Keys {
 		out.Keys = append(out.Keys, toKeyJSON(k))
 	}
@@ -73,9 +78,19 @@ func printRules(e *env, v any, rules ...access.Rule) error {
 			}
 		}
 		rows = append(rows, []string{strconv.FormatInt(r.ID, 10), orDash(r.Domain), orDash(r.Vhost), orDash(r.App), string(r.Scene), r.Scheme,
-			orDash(optionsText(r.Options)), r.Strength, strconv.FormatBool(r.Enabled), r.Validity.String(), strings.Join(keys, ",")})
+			orDash(optionsText(r.Options)), r.Strength, strconv.FormatBool(r.Enabled), r.Validity.String(), takeoverText(r), strings.Join(keys, ",")})
 	}
-	return e.print(v, "ID DOMAIN VHOST APP SCENE SCHEME OPTIONS STRENGTH ENABLED VALIDITY KEYS", rows)
+	return e.print(v, "ID DOMAIN VHOST APP SCENE SCHEME OPTIONS STRENGTH ENABLED VALIDITY TAKEOVER KEYS", rows)
+}
+
+func takeoverText(r access.Rule) string {
+	switch {
+	case r.Scene != media.Publish:
+		return "-"
+	case r.Takeover.Window != 0:
+		return string(r.Takeover.Policy) + ":" + r.Takeover.Window.String()
+	}
+	return string(r.Takeover.Policy)
 }
 
 // optionsText is options as the flags that make them, without their dashes.
@@ -116,7 +131,8 @@ type ruleCreateCmd struct {
 	optionFlags
 	Validity time.Duration `help:"Added to the time in the URL when it is verified."`
 	Disabled bool          `help:"Create it switched off."`
-	KeyStdin bool          `help:"Read the first key from standard input instead of making a random one."`
+	takeoverFlags
+	KeyStdin bool `help:"Read the first key from standard input instead of making a random one."`
 }
 
 // optionFlags are what a scheme leaves to the operator.
@@ -138,7 +154,7 @@ func (c ruleCreateCmd) Run(e *env) error {
 	}
 	return withApp(e, func(a *app) error {
 		r, err := a.access.CreateRule(e.ctx, access.NewRule{Domain: c.Domain, Vhost: c.Vhost, App: c.App, Scene: media.Scene(c.Scene),
-			Scheme: c.Scheme, Options: c.options(), Validity: c.Validity, Disabled: c.Disabled, Secret: secret})
+			Scheme: c.Scheme, Options: c.options(), Validity: c.Validity, Disabled: c.Disabled, Takeover: c.takeover(), Secret: secret})
 		if err != nil {
 			return err
 		}
@@ -155,6 +171,32 @@ func (e *env) keyFromStdin(wanted bool) (string, error) {
 		return "", fmt.Errorf("no key on standard input: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
+}
+
+// takeoverFlags say what happens to a publisher whose stream has one already.
+type takeoverFlags struct {
+	Takeover       string        `help:"What happens to a second publisher: reject, replace (it takes the place of whoever publishes, if it brings a credential) or resume (only the same identity does, within the window)." enum:"reject,replace,resume" default:"reject"`
+	TakeoverWindow time.Duration `help:"resume: how long after its start a publisher may be taken over; 24h where it is not given." placeholder:"DURATION"`
+}
+
+func (f takeoverFlags) takeover() access.Takeover {
+	return access.Takeover{Policy: access.TakeoverPolicy(f.Takeover), Window: f.TakeoverWindow}
+}
+
+type ruleSetCmd struct {
+	ID             int64         `arg:""`
+	Takeover       string        `help:"reject, replace or resume, as for rule create." enum:"reject,replace,resume" required:""`
+	TakeoverWindow time.Duration `help:"resume: as for rule create." placeholder:"DURATION"`
+}
+
+func (c ruleSetCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error {
+		r, err := a.access.SetTakeover(e.ctx, c.ID, takeoverFlags{c.Takeover, c.TakeoverWindow}.takeover())
+		if err != nil {
+			return err
+		}
+		return printRules(e, toRuleJSON(r), r)
+	})
 }
 
 type ruleEnableCmd struct {

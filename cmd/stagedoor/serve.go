@@ -70,6 +70,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	}
 	background.Go(func() { a.ledger.Run(work) })
 	background.Go(func() { a.rooms.Run(work) })
+	background.Go(func() { a.refusals.Run(work) })
 	background.Go(func() { a.chores(work) })
 
 	draining := &drain{busy: map[net.Conn]struct{}{}}
@@ -201,9 +202,7 @@ func (a *app) mount(rt *httpx.Router) {
 	program, _ := buildVersions()
 	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
-		Refused: func(context.Context, *http.Request) {
-			a.metrics.observeVerdict(media.Event{Action: media.Connecting}, media.Verdict{Reason: media.Unauthenticated})
-		}}.Register(rt)
+		Refused: a.refuseCaller}.Register(rt)
 }
 
 // unlimited is what machines call that would take a refusal for an answer, or
@@ -262,7 +261,7 @@ func (a *app) chores(ctx context.Context) {
 		case <-often.C:
 			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse)
 		case <-seldom.C:
-			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge)
+			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge, a.refusals.Purge)
 		}
 	}
 }

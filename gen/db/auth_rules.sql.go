@@ -11,7 +11,7 @@ import (
 )
 
 const ruleByID = `-- name: RuleByID :one
-SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options FROM auth_rules WHERE id = $1
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds FROM auth_rules WHERE id = $1
 `
 
 func (q *Queries) RuleByID(ctx context.Context, db DBTX, id int64) (AuthRule, error) {
@@ -29,6 +29,8 @@ func (q *Queries) RuleByID(ctx context.Context, db DBTX, id int64) (AuthRule, er
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.Options,
+		&i.Takeover,
+		&i.TakeoverSeconds,
 	)
 	return i, err
 }
@@ -86,7 +88,7 @@ func (q *Queries) RuleEnable(ctx context.Context, db DBTX, arg RuleEnableParams)
 }
 
 const ruleFind = `-- name: RuleFind :many
-SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options FROM auth_rules
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds FROM auth_rules
 WHERE ($1::text IS NULL OR domain = $1)
   AND ($2::text IS NULL OR vhost = $2)
   AND ($3::text IS NULL OR app = $3)
@@ -130,6 +132,8 @@ func (q *Queries) RuleFind(ctx context.Context, db DBTX, arg RuleFindParams) ([]
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.Options,
+			&i.Takeover,
+			&i.TakeoverSeconds,
 		); err != nil {
 			return nil, err
 		}
@@ -142,21 +146,23 @@ func (q *Queries) RuleFind(ctx context.Context, db DBTX, arg RuleFindParams) ([]
 }
 
 const ruleInsert = `-- name: RuleInsert :one
-INSERT INTO auth_rules (domain, vhost, app, scene, scheme, options, enabled, valid_seconds, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
+INSERT INTO auth_rules (domain, vhost, app, scene, scheme, options, enabled, valid_seconds, takeover, takeover_seconds, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds
 `
 
 type RuleInsertParams struct {
-	Domain       string
-	Vhost        string
-	App          string
-	Scene        string
-	Scheme       string
-	Options      []byte
-	Enabled      bool
-	ValidSeconds int32
-	Now          time.Time
+	Domain          string
+	Vhost           string
+	App             string
+	Scene           string
+	Scheme          string
+	Options         []byte
+	Enabled         bool
+	ValidSeconds    int32
+	Takeover        string
+	TakeoverSeconds int32
+	Now             time.Time
 }
 
 func (q *Queries) RuleInsert(ctx context.Context, db DBTX, arg RuleInsertParams) (AuthRule, error) {
@@ -169,6 +175,8 @@ func (q *Queries) RuleInsert(ctx context.Context, db DBTX, arg RuleInsertParams)
 		arg.Options,
 		arg.Enabled,
 		arg.ValidSeconds,
+		arg.Takeover,
+		arg.TakeoverSeconds,
 		arg.Now,
 	)
 	var i AuthRule
@@ -184,6 +192,8 @@ func (q *Queries) RuleInsert(ctx context.Context, db DBTX, arg RuleInsertParams)
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.Options,
+		&i.Takeover,
+		&i.TakeoverSeconds,
 	)
 	return i, err
 }
@@ -192,7 +202,7 @@ const ruleInsertDefault = `-- name: RuleInsertDefault :one
 INSERT INTO auth_rules (scene, scheme, created_at, updated_at)
 VALUES ($1, $2, $3, $3)
 ON CONFLICT DO NOTHING
-RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
+RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds
 `
 
 type RuleInsertDefaultParams struct {
@@ -216,12 +226,14 @@ func (q *Queries) RuleInsertDefault(ctx context.Context, db DBTX, arg RuleInsert
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.Options,
+		&i.Takeover,
+		&i.TakeoverSeconds,
 	)
 	return i, err
 }
 
 const ruleList = `-- name: RuleList :many
-SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options FROM auth_rules ORDER BY id
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds FROM auth_rules ORDER BY id
 `
 
 func (q *Queries) RuleList(ctx context.Context, db DBTX) ([]AuthRule, error) {
@@ -245,6 +257,8 @@ func (q *Queries) RuleList(ctx context.Context, db DBTX) ([]AuthRule, error) {
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.Options,
+			&i.Takeover,
+			&i.TakeoverSeconds,
 		); err != nil {
 			return nil, err
 		}
@@ -268,7 +282,7 @@ func (q *Queries) RuleLock(ctx context.Context, db DBTX, id int64) (int64, error
 }
 
 const ruleSetEnabled = `-- name: RuleSetEnabled :one
-UPDATE auth_rules SET enabled = $1, updated_at = $2 WHERE id = $3 RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
+UPDATE auth_rules SET enabled = $1, updated_at = $2 WHERE id = $3 RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds
 `
 
 type RuleSetEnabledParams struct {
@@ -292,8 +306,31 @@ func (q *Queries) RuleSetEnabled(ctx context.Context, db DBTX, arg RuleSetEnable
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.Options,
+		&i.Takeover,
+		&i.TakeoverSeconds,
 	)
 	return i, err
+}
+
+const ruleSetTakeover = `-- name: RuleSetTakeover :exec
+UPDATE auth_rules SET takeover = $1, takeover_seconds = $2, updated_at = $3 WHERE id = $4
+`
+
+type RuleSetTakeoverParams struct {
+	Takeover        string
+	TakeoverSeconds int32
+	Now             time.Time
+	ID              int64
+}
+
+func (q *Queries) RuleSetTakeover(ctx context.Context, db DBTX, arg RuleSetTakeoverParams) error {
+	_, err := db.Exec(ctx, ruleSetTakeover,
+		arg.Takeover,
+		arg.TakeoverSeconds,
+		arg.Now,
+		arg.ID,
+	)
+	return err
 }
 
 const ruleWrite = `-- name: RuleWrite :one
@@ -302,7 +339,7 @@ VALUES ($1, $2, $3, $4, $5, $6, coalesce($7::boolean, false), $8, $9, $9)
 ON CONFLICT (domain, vhost, app, scene) DO UPDATE
 SET scheme = EXCLUDED.scheme, options = EXCLUDED.options, enabled = coalesce($7::boolean, r.enabled),
     valid_seconds = EXCLUDED.valid_seconds, updated_at = EXCLUDED.updated_at
-RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options
+RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds
 `
 
 type RuleWriteParams struct {
@@ -318,7 +355,7 @@ type RuleWriteParams struct {
 }
 
 // The whole rule, whether it is there or not. What is not said about enabled
-// stays as it is; a new rule is off.
+// stays as it is; a new rule is off. Takeover is none of what cloud APIs know.
 func (q *Queries) RuleWrite(ctx context.Context, db DBTX, arg RuleWriteParams) (AuthRule, error) {
 	row := db.QueryRow(ctx, ruleWrite,
 		arg.Domain,
@@ -344,6 +381,8 @@ func (q *Queries) RuleWrite(ctx context.Context, db DBTX, arg RuleWriteParams) (
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.Options,
+		&i.Takeover,
+		&i.TakeoverSeconds,
 	)
 	return i, err
 }

@@ -46,17 +46,19 @@ type Account struct {
 }
 
 type AuthRule struct {
-	ID           int64
-	Domain       string
-	Vhost        string
-	App          string
-	Scene        string
-	Scheme       string
-	Enabled      bool
-	ValidSeconds int32
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	Options      []byte
+	ID              int64
+	Domain          string
+	Vhost           string
+	App             string
+	Scene           string
+	Scheme          string
+	Enabled         bool
+	ValidSeconds    int32
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+	Options         []byte
+	Takeover        string
+	TakeoverSeconds int32
 }
 
 type Ban struct {
@@ -146,6 +148,26 @@ type RefreshToken struct {
 	IssuedAt        time.Time
 	ExpiresAt       time.Time
 	UsedAt          *time.Time
+}
+
+type Refusal struct {
+	ID        int64
+	At        time.Time
+	RequestID string
+	Node      string
+	Action    string
+	Scene     string
+	Vhost     string
+	App       string
+	Stream    string
+	ClientID  string
+	Address   string
+	Protocol  string
+	Reason    string
+	RuleID    int64
+	KeyID     string
+	Subject   string
+	Repeats   int64
 }
 
 type RevokedToken struct {

@@ -46,10 +46,11 @@ func byAccessToken(scene media.Scene, e media.Event, token string, ask holderOf)
 	if scene == media.Publish {
 		may = p.MayPush
 	}
+	c := Credential{Kind: ByAccessToken, ID: p.TokenID, Subject: p.Username}
 	if !may("/" + e.Stream.String()) {
-		return deny(media.NoRight)
+		return Decision{Reason: media.NoRight, Credential: c}
 	}
-	return Decision{Allow: true, Reason: media.Allowed, Credential: Credential{Kind: ByAccessToken, ID: p.TokenID, Subject: p.Username}}
+	return Decision{Allow: true, Reason: media.Allowed, Credential: c}
 }
 
 // tokenReason words the refusal of an access token as that of any other.

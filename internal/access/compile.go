@@ -20,6 +20,7 @@ type rule struct {
 	idText     string
 	enabled    bool
 	validity   time.Duration
+	takeover   Takeover
 	signScheme urlsign.Scheme // nil, as is signKey, without an active key
 	signKey    *urlsign.Key
 	groups     []keyGroup // nearly always one
@@ -55,15 +56,18 @@ func (r *rule) verify(query string, t urlsign.Target, o urlsign.VerifyOptions) (
 	return best
 }
 
-// revoked says whether a key that is revoked has made the signature.
-func (r *rule) revoked(query string, t urlsign.Target, o urlsign.VerifyOptions) bool {
+// revoked says which key that is revoked has made the signature, if one has.
+func (r *rule) revoked(query string, t urlsign.Target, o urlsign.VerifyOptions) (kid string, ok bool) {
 	for i := range r.groups {
 		g := &r.groups[i]
-		if len(g.revoked) > 0 && g.scheme.Verify(query, t, g.revoked, o).Status == urlsign.Valid {
-			return true
+		if len(g.revoked) == 0 {
+			continue
+		}
+		if res := g.scheme.Verify(query, t, g.revoked, o); res.Status == urlsign.Valid {
+			return res.KeyID, true
 		}
 	}
-	return false
+	return "", false
 }
 
 func (r *rule) keyID(kid string) int64 {
@@ -83,7 +87,7 @@ func keyOf(row db.AuthRule) ruleKey {
 // so that the usual request matches at once.
 func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) {
 	r := &rule{ruleKey: keyOf(row), id: row.ID, idText: strconv.FormatInt(row.ID, 10), enabled: row.Enabled,
-		validity: time.Duration(row.ValidSeconds) * time.Second}
+		validity: time.Duration(row.ValidSeconds) * time.Second, takeover: takeoverOf(row)}
 	own, ownErr := kindOf(row.Scheme, row.Options)
 	if ownErr == nil {
 		_, ownErr = urlsign.New(own.scheme, own.options)

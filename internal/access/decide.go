@@ -2,6 +2,7 @@ package access
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,11 +23,23 @@ const (
 )
 
 // Credential is what admitted a client: enough to find its session again when
-// the credential is revoked, and no secret.
+// the credential is revoked, and no secret. Of a refusal it is what the client
+// brought, as far as that is known.
 type Credential struct {
 	Kind    CredentialKind
 	ID      string // live token id, jti of an access token, or "rule id/key id"
 	Subject string // username, where the credential belongs to an account
+}
+
+// Signature takes the ID of a credential apart that is a signature. The key is
+// empty where none of ours made it.
+func (c Credential) Signature() (ruleID int64, keyID string, ok bool) {
+	rule, key, ok := strings.Cut(c.ID, "/")
+	if c.Kind != BySignature || !ok {
+		return 0, "", false
+	}
+	ruleID, err := strconv.ParseInt(rule, 10, 64)
+	return ruleID, key, err == nil
 }
 
 // Decision answers "may this client publish or play this stream now?".
@@ -34,7 +47,10 @@ type Decision struct {
 	Allow      bool
 	Reason     media.Reason
 	Credential Credential
-	keyID      int64
+	// Takeover is what the stream's rule says to a publisher whose stream has one
+	// already. Who was let in without a credential takes over nothing.
+	Takeover Takeover
+	keyID    int64
 }
 
 const maxNameBytes = 256
@@ -66,11 +82,11 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool, ask holderO
 	rule, ruled := s.ruleFor(scene, s.clientHost(scene, e.Host), e.Stream)
 	byToken := s.byToken(scene, e, ask)
 	if byToken.Allow {
-		return byToken
+		return byToken.under(rule)
 	}
 	bySignature := s.bySignature(now, scene, e, rule, recheck)
 	if bySignature.Allow {
-		return bySignature
+		return bySignature.under(rule)
 	}
 	for _, d := range []Decision{byToken, bySignature} {
 		if d.Reason != "" {
@@ -198,17 +214,18 @@ func (s *Service) byToken(scene media.Scene, e media.Event, ask holderOf) Decisi
 		return byAccessToken(scene, e, value, ask)
 	}
 	t, ok := s.view.token(hashToken(value))
+	c := Credential{Kind: ByLiveToken, ID: t.id, Subject: t.username}
 	switch {
 	case !ok:
-		return deny(media.TokenUnknown)
+		return Decision{Reason: media.TokenUnknown, Credential: c}
 	case t.revoked:
-		return deny(media.TokenRevoked)
+		return Decision{Reason: media.TokenRevoked, Credential: c}
 	case t.app != e.Stream.App || t.stream != e.Stream.Name:
-		return deny(media.WrongStream)
+		return Decision{Reason: media.WrongStream, Credential: c}
 	case scene == media.Publish && !t.publish:
-		return deny(media.WrongScene)
+		return Decision{Reason: media.WrongScene, Credential: c}
 	}
-	return Decision{Allow: true, Reason: media.Allowed, Credential: Credential{Kind: ByLiveToken, ID: t.id, Subject: t.username}}
+	return Decision{Allow: true, Reason: media.Allowed, Credential: c}
 }
 
 var statusReasons = map[urlsign.Status]media.Reason{
@@ -229,17 +246,19 @@ func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r
 	t := target(scene, e)
 	t.Host = s.signedHost(r, scene, e.Host)
 	res := r.verify(e.Query, t, opts)
-	switch res.Status {
-	case urlsign.Absent:
+	d := Decision{Reason: statusReasons[res.Status]}
+	switch {
+	case res.Status == urlsign.Absent:
 		return Decision{}
-	case urlsign.Valid:
-		return Decision{Allow: true, Reason: media.Allowed, keyID: r.keyID(res.KeyID),
-			Credential: Credential{Kind: BySignature, ID: r.idText + "/" + res.KeyID}}
+	case res.Status == urlsign.Valid:
+		d.Allow, d.Reason, d.keyID = true, media.Allowed, r.keyID(res.KeyID)
+	case res.KeyID == "":
+		if kid, revoked := r.revoked(e.Query, t, opts); revoked {
+			d.Reason, res.KeyID = media.KeyRevoked, kid
+		}
 	}
-	if res.KeyID == "" && r.revoked(e.Query, t, opts) {
-		return deny(media.KeyRevoked)
-	}
-	return deny(statusReasons[res.Status])
+	d.Credential = Credential{Kind: BySignature, ID: r.idText + "/" + res.KeyID}
+	return d
 }
 
 // signedHost is the domain that a signature covers, where its scheme covers

@@ -126,7 +126,7 @@ func with(e media.Event, change func(*media.Event)) media.Event {
 	return e
 }
 
-func TestCredentialTellsWhatAdmitted(t *testing.T) {
+func TestCredentialTellsWhatAdmittedOrWasRefused(t *testing.T) {
 	t.Parallel()
 	b := doors(t)
 	for query, want := range map[string]Credential{
@@ -139,8 +139,16 @@ func TestCredentialTellsWhatAdmitted(t *testing.T) {
 			t.Errorf("?%s is admitted by %+v, want %+v", query, d.Credential, want)
 		}
 	}
-	if d := b.ask(t, play("x", "token=goneToken")); d.Credential != (Credential{}) {
-		t.Errorf("a refusal names the credential %+v", d.Credential)
+	for query, want := range map[string]Credential{
+		"token=goneToken": {Kind: ByLiveToken, ID: "8", Subject: "alice"},
+		"token=nobodys":   {Kind: ByLiveToken},
+		sign(urlsign.Play, "play-secret", "y", urlsign.SignOptions{}):    {Kind: BySignature, ID: "2/"},
+		sign(urlsign.Publish, "play-secret", "x", urlsign.SignOptions{}): {Kind: BySignature, ID: "2/k1"},
+		"": {},
+	} {
+		if d := b.ask(t, play("x", query)); d.Allow || d.Credential != want {
+			t.Errorf("?%s: allowed %v, brought %+v, want %+v", query, d.Allow, d.Credential, want)
+		}
 	}
 	b.Policy = OpenByDefault
 	b.view.clear()

@@ -33,6 +33,7 @@ type Rule struct {
 	Enabled  bool
 	// Validity is added to the time in the URL when it is verified.
 	Validity  time.Duration
+	Takeover  Takeover
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	Keys      []Key
@@ -46,6 +47,7 @@ type NewRule struct {
 	Options            urlsign.Options
 	Disabled           bool
 	Validity           time.Duration
+	Takeover           Takeover
 	Secret             string // of the first key; empty for a random one
 }
 
@@ -72,6 +74,9 @@ func (n *NewRule) validate() error {
 		return err
 	}
 	n.Domain = strings.ToLower(n.Domain)
+	if err := n.Takeover.validate(n.Scene); err != nil {
+		return err
+	}
 	if err := validScheme(n.Scheme, n.Options, n.Scene); err != nil {
 		return err
 	}
@@ -142,7 +147,8 @@ func (s *Service) CreateRule(ctx context.Context, n NewRule) (Rule, error) {
 	var id int64
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		row, err := s.q.RuleInsert(ctx, tx, db.RuleInsertParams{Domain: n.Domain, Vhost: n.Vhost, App: n.App, Scene: string(n.Scene),
-			Scheme: n.Scheme, Options: optionsToRow(n.Options), Enabled: !n.Disabled, ValidSeconds: int32(n.Validity / time.Second), Now: now})
+			Scheme: n.Scheme, Options: optionsToRow(n.Options), Enabled: !n.Disabled, ValidSeconds: int32(n.Validity / time.Second),
+			Takeover: string(n.Takeover.Policy), TakeoverSeconds: int32(n.Takeover.Window / time.Second), Now: now})
 		if err != nil {
 			return err
 		}
@@ -258,7 +264,7 @@ func (s *Service) refreshRule(ctx context.Context, id int64) (Rule, error) {
 
 func ruleFromRow(row db.AuthRule) Rule {
 	r := Rule{ID: row.ID, Domain: row.Domain, Vhost: row.Vhost, App: row.App, Scene: media.Scene(row.Scene), Scheme: row.Scheme,
-		Enabled: row.Enabled, Validity: time.Duration(row.ValidSeconds) * time.Second, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt}
+		Enabled: row.Enabled, Validity: time.Duration(row.ValidSeconds) * time.Second, Takeover: takeoverOf(row), CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt}
 	r.Options, _ = optionsFromRow(row.Options)
 	if scheme, err := urlsign.New(row.Scheme, r.Options); err == nil {
 		r.Strength = scheme.Strength()

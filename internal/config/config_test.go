@@ -229,6 +229,7 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"TOKEN_TTL", func(c *Config) { c.TokenTTL = -time.Hour }},
 		{"APP_TOKEN_TTL", func(c *Config) { c.AppTokenTTL = 0 }},
 		{"CALLBACK_TIMEOUT", func(c *Config) { c.CallbackTimeout = 0 }},
+		{"REFUSALS_KEEP", func(c *Config) { c.RefusalsKeep = time.Second }},
 		{"SHUTDOWN_TIMEOUT", func(c *Config) { c.ShutdownTimeout = 0 }},
 	}
 	for _, test := range tests {

@@ -310,6 +310,7 @@ func (r *resolver) times(s *Settings) {
 		{"TOKEN_TTL", s.TokenTTL, time.Second},
 		{"APP_TOKEN_TTL", s.AppTokenTTL, time.Second},
 		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond},
+		{"REFUSALS_KEEP", s.RefusalsKeep, time.Minute},
 		{"SHUTDOWN_TIMEOUT", s.ShutdownTimeout, time.Millisecond},
 	} {
 		if d.value < d.least || d.value > maxTTL {

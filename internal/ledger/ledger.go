@@ -58,6 +58,9 @@ type Config struct {
 	Timeout time.Duration
 	// Observe is told every verdict; for counting. It must not block.
 	Observe func(media.Event, media.Verdict)
+	// Refused is told every refusal, failures of ours among them, with what the
+	// client brought along as far as that is known. It must not block.
+	Refused func(context.Context, media.Event, media.Reason, access.Credential)
 }
 
 // Ledger records and answers events.
@@ -93,42 +96,45 @@ func (l *Ledger) Handle(ctx context.Context, e media.Event) (media.Verdict, erro
 	e = clean(e)
 	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
 	defer cancel()
-	v, err := l.handle(ctx, e)
+	v, brought, err := l.handle(ctx, e)
 	if err != nil {
 		v = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
-	l.report(ctx, e, v, err)
+	l.report(ctx, e, v, brought, err)
 	return v, err
 }
 
-func (l *Ledger) handle(ctx context.Context, e media.Event) (media.Verdict, error) {
+func (l *Ledger) handle(ctx context.Context, e media.Event) (v media.Verdict, brought access.Credential, err error) {
 	// The server's own pulls and pushes are let through and not recorded:
 	// denying one cuts off players that were already admitted.
 	if e.Relay {
-		return media.Verdict{Allow: true, Reason: media.ServerRelay}, nil
+		return media.Verdict{Allow: true, Reason: media.ServerRelay}, brought, nil
 	}
 	now := l.Now()
 	if e.Tentative {
 		d := l.Access.Decide(ctx, now, e)
 		if d.Reason == media.TemporarilyUnavailable {
-			return media.Verdict{}, errUnavailable
+			return v, d.Credential, errUnavailable
 		}
-		return media.Verdict{Allow: d.Allow, Reason: d.Reason}, nil
+		return media.Verdict{Allow: d.Allow, Reason: d.Reason}, d.Credential, nil
 	}
 	switch e.Action {
 	case media.Publishing, media.Playing:
-		return l.admit(ctx, e, now)
+		d := l.Access.Decide(ctx, now, e)
+		v, err = l.admit(ctx, e, d, now)
+		return v, d.Credential, err
 	case media.Updated:
-		return l.recheck(ctx, e, now), nil
+		d := l.recheck(ctx, e, now)
+		return media.Verdict{Allow: d.Allow || d.Reason == media.TemporarilyUnavailable, Reason: d.Reason}, d.Credential, nil
 	case media.Unpublished, media.Stopped, media.Disconnected, media.Recorded:
-		return l.record(ctx, &op{e: e, now: now})
+		v, err = l.record(ctx, &op{e: e, now: now})
+		return v, brought, err
 	}
-	return media.Verdict{Allow: true, Reason: media.Allowed}, nil
+	return media.Verdict{Allow: true, Reason: media.Allowed}, brought, nil
 }
 
-// admit decides, records and answers.
-func (l *Ledger) admit(ctx context.Context, e media.Event, now time.Time) (media.Verdict, error) {
-	d := l.Access.Decide(ctx, now, e)
+// admit records who may come in and answers.
+func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, now time.Time) (media.Verdict, error) {
 	if !d.Allow {
 		return media.Verdict{Reason: d.Reason}, nil
 	}
@@ -148,20 +154,23 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, now time.Time) (media
 // not: an update may overtake its own start. A refusal ends the session, so a
 // token that memory does not know is looked up first, as it may be newer than
 // memory, and where nobody can tell the session goes on.
-func (l *Ledger) recheck(ctx context.Context, e media.Event, now time.Time) media.Verdict {
+func (l *Ledger) recheck(ctx context.Context, e media.Event, now time.Time) access.Decision {
 	d := l.Access.Recheck(now, e)
 	if d.Reason == media.TokenUnknown {
 		d = l.Access.Decide(ctx, now, e)
 	}
-	return media.Verdict{Allow: d.Allow || d.Reason == media.TemporarilyUnavailable, Reason: d.Reason}
+	return d
 }
 
-// report counts a verdict and writes one line for each refusal; a failure is
-// logged by the adapter that gets the error. The client's query never appears:
-// it holds credentials.
-func (l *Ledger) report(ctx context.Context, e media.Event, v media.Verdict, err error) {
+// report counts a verdict, passes a refusal on and writes one line for it; a
+// failure is logged by the adapter that gets the error. The client's query never
+// appears: it holds credentials.
+func (l *Ledger) report(ctx context.Context, e media.Event, v media.Verdict, brought access.Credential, err error) {
 	if l.Observe != nil {
 		l.Observe(e, v)
+	}
+	if l.Refused != nil && !v.Allow && e.Action.Asks() {
+		l.Refused(ctx, e, v.Reason, brought)
 	}
 	if v.Allow || err != nil {
 		return

@@ -1,0 +1,1 @@
+ALTER TABLE auth_rules DROP COLUMN takeover_seconds, DROP COLUMN takeover;
