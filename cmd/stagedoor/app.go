@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/jump"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -40,6 +42,7 @@ type app struct {
 	jumps    *jump.Service
 	ledger   *ledger.Ledger
 	refusals *refusal.Log
+	sessions *nginx.Sessions
 	feed     *pg.Feed
 }
 
@@ -92,6 +95,9 @@ func (a *app) build(ctx context.Context) (err error) {
 	a.refusals = refusal.New(refusal.Config{DB: pool, Now: now, Log: a.log, Keep: a.cfg.RefusalsKeep, Dropped: a.metrics.dropRefusals})
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
 		Controls: controls(&http.Client{Timeout: 2 * time.Second}), Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
+	if a.sessions, err = a.newSessions(ctx); err != nil {
+		return err
+	}
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes)
 	return nil
@@ -143,6 +149,16 @@ func (a *app) newJumps(ctx context.Context) (*jump.Service, error) {
 	}
 	return jump.New(jump.Config{DB: a.store.pool, Now: time.Now, Rand: rand.Reader, Key: []byte(key), Accounts: a.accounts, Rooms: a.rooms,
 		Server: func() string { return a.cfg.PublicURL }})
+}
+
+// newSessions seals what players of edges carry from a playlist to its segments.
+func (a *app) newSessions(ctx context.Context) (*nginx.Sessions, error) {
+	text, err := a.store.setting(ctx, "", "hls_session_key", 32)
+	if err != nil {
+		return nil, err
+	}
+	key := sha256.Sum256([]byte(text))
+	return nginx.NewSessions(key[:], rand.Reader, a.cfg.HLSSessionIdle)
 }
 
 // ensureDefaults fills an empty database: the local node and the rules that

@@ -14,6 +14,8 @@ import (
 type example struct {
 	query string
 	body  string // JSON, or a form when it does not begin with a brace
+	// header is what the request carries beside its credential.
+	header map[string]string
 	// hidden says that others cannot tell the thing from one that is not there:
 	// they are answered 404.
 	hidden bool
@@ -119,6 +121,7 @@ var examples = map[string]example{
 	"srsOnDvr":       {body: hookStream + `"action":"on_dvr","cwd":"/srv","file":"./rec/show.flv"}`},
 	"srsOnHls": {body: hookStream + `"action":"on_hls","duration":2.5,"cwd":"/srv","file":"./show-0.ts","url":"live/show-0.ts",` +
 		`"m3u8":"./show.m3u8","m3u8_url":"live/show.m3u8","seq_no":0}`},
+	"nginxAuthRequest": {header: map[string]string{"X-Original-URI": "/live/{stream}.flv?token={token}"}},
 	"nginxRtmpCallback": {body: "app=live&flashver=x&swfurl=&tcurl=rtmp://media.example.com/live&pageurl=&addr=192.0.2.10&clientid=5" +
 		"&call=publish&name={stream}&type=live&token={token}"},
 

@@ -223,6 +223,9 @@ func (h *house) request(t *testing.T, d door, v visitor) *http.Request {
 	}
 	body := fill(d.example.body)
 	r := h.bare(t, d.method, target, body)
+	for name, value := range d.example.header {
+		r.Header.Set(name, fill(value))
+	}
 	for _, scheme := range d.schemes {
 		show(r, scheme, body, v)
 	}

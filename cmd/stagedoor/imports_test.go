@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"internal/pydantic": {},
 
 	"internal/media/srs":       {"internal/media", "internal/pydantic", "internal/errs", "internal/httpx", "gen/callback"},
+	"internal/media/nginx":     {"internal/media", "internal/httpx", "gen/callback"},
 	"internal/media/nginxrtmp": {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/httpx":           {"internal/errs"},
 	"internal/pg":              {"gen/db", "schema", "internal/errs", "internal/seal"},

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/node"
@@ -15,6 +16,7 @@ func controls(client *http.Client) media.Controls {
 	ofSRS, ofNginxRTMP := srs.Client{HTTP: client}, nginxrtmp.Client{HTTP: client}
 	return media.Controls{
 		node.KindSRS:       {Lister: ofSRS, Kicker: ofSRS, Lines: srs.Lines},
+		node.KindNginx:     {Lines: nginx.Lines},
 		node.KindNginxRTMP: {Lister: ofNginxRTMP, Kicker: ofNginxRTMP, Lines: nginxrtmp.Lines},
 	}
 }

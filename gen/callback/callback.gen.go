@@ -7,8 +7,11 @@ package callback
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/oapi-codegen/runtime"
 )
 
 // Defines values for CloseCallbackAction.
@@ -829,6 +832,30 @@ type SRSAccepted = SRSAcceptance
 // ValidationFailed The answer to invalid input.
 type ValidationFailed = HTTPValidationError
 
+// NginxAuthRequestParams defines parameters for NginxAuthRequest.
+type NginxAuthRequestParams struct {
+	// App The application of all streams of this edge, where paths do not name it. In the callback URL.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Skip How many leading parts of the path belong to a signature. In the callback URL.
+	Skip int32 `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Variants Suffixes of renditions that count as their stream, separated by commas. In the callback URL.
+	Variants string `form:"variants,omitempty" json:"variants,omitempty"`
+
+	// XOriginalURI Path and query of the original request as they stood, `$request_uri`.
+	XOriginalURI string `json:"X-Original-URI"`
+
+	// XOriginalHost The host that the player asked for, `$host`; rules of a domain go by it.
+	XOriginalHost string `json:"X-Original-Host,omitempty"`
+
+	// XOriginalAddr The address of the player, `$remote_addr`; a credential may be bound to it.
+	XOriginalAddr string `json:"X-Original-Addr,omitempty"`
+
+	// XOriginalProto Whether the player came by `https` or `http`, `$scheme`. Cookies for https work in pages of other sites.
+	XOriginalProto string `json:"X-Original-Proto,omitempty"`
+}
+
 // NginxRTMPCallbackFormdataRequestBody defines body for NginxRTMPCallback for application/x-www-form-urlencoded ContentType.
 type NginxRTMPCallbackFormdataRequestBody = NginxRTMPEvent
 
@@ -858,6 +885,9 @@ type SRSOnUnpublishJSONRequestBody = LiveStreamCallback
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// NginxAuthRequest May this player have what it asks an edge for?
+	// (GET /callback/nginx)
+	NginxAuthRequest(w http.ResponseWriter, r *http.Request, params NginxAuthRequestParams)
 	// NginxRTMPCallback Everything that nginx-rtmp reports
 	// (POST /callback/nginx-rtmp)
 	NginxRTMPCallback(w http.ResponseWriter, r *http.Request)
@@ -895,6 +925,147 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// NginxAuthRequest operation middleware
+func (siw *ServerInterfaceWrapper) NginxAuthRequest(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params NginxAuthRequestParams
+
+	// ------------- Optional query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "skip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "skip", r.URL.Query(), &params.Skip, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "skip"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "skip", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "variants" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "variants", r.URL.Query(), &params.Variants, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "variants"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "variants", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Required header parameter "X-Original-URI" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Original-URI")]; found {
+		var XOriginalURI string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Original-URI", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Original-URI", valueList[0], &XOriginalURI, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Original-URI", Err: err})
+			return
+		}
+
+		params.XOriginalURI = XOriginalURI
+
+	} else {
+		err := fmt.Errorf("Header parameter X-Original-URI is required, but not found")
+		siw.ErrorHandlerFunc(w, r, &RequiredHeaderError{ParamName: "X-Original-URI", Err: err})
+		return
+	}
+
+	// ------------- Optional header parameter "X-Original-Host" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Original-Host")]; found {
+		var XOriginalHost string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Original-Host", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Original-Host", valueList[0], &XOriginalHost, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Original-Host", Err: err})
+			return
+		}
+
+		params.XOriginalHost = XOriginalHost
+
+	}
+
+	// ------------- Optional header parameter "X-Original-Addr" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Original-Addr")]; found {
+		var XOriginalAddr string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Original-Addr", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Original-Addr", valueList[0], &XOriginalAddr, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Original-Addr", Err: err})
+			return
+		}
+
+		params.XOriginalAddr = XOriginalAddr
+
+	}
+
+	// ------------- Optional header parameter "X-Original-Proto" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("X-Original-Proto")]; found {
+		var XOriginalProto string
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "X-Original-Proto", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "X-Original-Proto", valueList[0], &XOriginalProto, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "X-Original-Proto", Err: err})
+			return
+		}
+
+		params.XOriginalProto = XOriginalProto
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.NginxAuthRequest(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // NginxRTMPCallback operation middleware
 func (siw *ServerInterfaceWrapper) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
@@ -1151,6 +1322,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/on_dvr", wrapper.SRSOnDVR)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/on_hls", wrapper.SRSOnHLS)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/nginx-rtmp", wrapper.NginxRTMPCallback)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/callback/nginx", wrapper.NginxAuthRequest)
 
 	return m
 }

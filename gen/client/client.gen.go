@@ -4839,6 +4839,30 @@ type IpchubSaveUserParams struct {
 // IpchubSaveUserParamsUpdatePassword defines parameters for IpchubSaveUser.
 type IpchubSaveUserParamsUpdatePassword string
 
+// NginxAuthRequestParams defines parameters for NginxAuthRequest.
+type NginxAuthRequestParams struct {
+	// App The application of all streams of this edge, where paths do not name it. In the callback URL.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Skip How many leading parts of the path belong to a signature. In the callback URL.
+	Skip int32 `form:"skip,omitempty" json:"skip,omitempty"`
+
+	// Variants Suffixes of renditions that count as their stream, separated by commas. In the callback URL.
+	Variants string `form:"variants,omitempty" json:"variants,omitempty"`
+
+	// XOriginalURI Path and query of the original request as they stood, `$request_uri`.
+	XOriginalURI string `json:"X-Original-URI"`
+
+	// XOriginalHost The host that the player asked for, `$host`; rules of a domain go by it.
+	XOriginalHost string `json:"X-Original-Host,omitempty"`
+
+	// XOriginalAddr The address of the player, `$remote_addr`; a credential may be bound to it.
+	XOriginalAddr string `json:"X-Original-Addr,omitempty"`
+
+	// XOriginalProto Whether the player came by `https` or `http`, `$scheme`. Cookies for https work in pages of other sites.
+	XOriginalProto string `json:"X-Original-Proto,omitempty"`
+}
+
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {
 	// Stream The stream, as `name` in the default application or as `app/name`. Letters, digits,
@@ -6461,6 +6485,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 	LoginForAccessTokenWithFormdataBody(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NginxAuthRequest May this player have what it asks an edge for?
+	//
+	// For edges that ask before they serve: `auth_request` of nginx, and whatever else asks with
+	// the URI of the original request in a header. HTTP-FLV (`.flv`), HLS and DASH are understood;
+	// anything else is refused.
+	//
+	// What the path names is `/app/stream.flv`, `/app/stream.m3u8`, `/app/stream-17.ts`, or a
+	// folder per stream, `/app/stream/index.m3u8` (also `playlist`, `master`, `manifest`,
+	// `llhls`) with all that lies in it.
+	//
+	// **A playlist** is decided by the credential of the player: its query, `Authorization`, or a
+	// token in front of the path, `/~QUERY/app/stream.m3u8`, which relative URLs in a playlist
+	// inherit. Where it is admitted, the answer begins a session, in the cookie `stagedoor_…` and
+	// in the header `X-Stagedoor-Session`, for an edge that writes it into the playlist as the
+	// parameter `stagedoor_session`. The session holds the credential, sealed.
+	//
+	// **A segment** is decided by the session of its playlist, or by a credential of its own. A
+	// session outlives the expiry of the credential as long as it is used, up to a day; it ends
+	// with a revocation or a ban at the next request. No database is asked.
+	//
+	// Nothing is recorded: an edge does not tell when a player leaves.
+	//
+	// Corresponds with GET /callback/nginx (the `NginxAuthRequest` operationId).
+	NginxAuthRequest(ctx context.Context, params *NginxAuthRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// NginxRTMPCallbackWithBody Everything that nginx-rtmp reports
 	//
@@ -8539,6 +8588,41 @@ func (c *Client) LoginForAccessTokenWithBody(ctx context.Context, contentType st
 // Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 func (c *Client) LoginForAccessTokenWithFormdataBody(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLoginForAccessTokenRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NginxAuthRequest May this player have what it asks an edge for?
+//
+// For edges that ask before they serve: `auth_request` of nginx, and whatever else asks with
+// the URI of the original request in a header. HTTP-FLV (`.flv`), HLS and DASH are understood;
+// anything else is refused.
+//
+// What the path names is `/app/stream.flv`, `/app/stream.m3u8`, `/app/stream-17.ts`, or a
+// folder per stream, `/app/stream/index.m3u8` (also `playlist`, `master`, `manifest`,
+// `llhls`) with all that lies in it.
+//
+// **A playlist** is decided by the credential of the player: its query, `Authorization`, or a
+// token in front of the path, `/~QUERY/app/stream.m3u8`, which relative URLs in a playlist
+// inherit. Where it is admitted, the answer begins a session, in the cookie `stagedoor_…` and
+// in the header `X-Stagedoor-Session`, for an edge that writes it into the playlist as the
+// parameter `stagedoor_session`. The session holds the credential, sealed.
+//
+// **A segment** is decided by the session of its playlist, or by a credential of its own. A
+// session outlives the expiry of the credential as long as it is used, up to a day; it ends
+// with a revocation or a ban at the next request. No database is asked.
+//
+// Nothing is recorded: an edge does not tell when a player leaves.
+//
+// Corresponds with GET /callback/nginx (the `NginxAuthRequest` operationId).
+func (c *Client) NginxAuthRequest(ctx context.Context, params *NginxAuthRequestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNginxAuthRequestRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -11949,6 +12033,112 @@ func NewLoginForAccessTokenRequestWithBody(server string, contentType string, bo
 	return req, nil
 }
 
+// NewNginxAuthRequestRequest constructs an http.Request for the NginxAuthRequest method
+func NewNginxAuthRequestRequest(server string, params *NginxAuthRequestParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/nginx")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "skip", params.Skip, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "variants", params.Variants, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "X-Original-URI", params.XOriginalURI, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Original-URI", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "X-Original-Host", params.XOriginalHost, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Original-Host", headerParam1)
+
+		var headerParam2 string
+
+		headerParam2, err = runtime.StyleParamWithOptions("simple", false, "X-Original-Addr", params.XOriginalAddr, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Original-Addr", headerParam2)
+
+		var headerParam3 string
+
+		headerParam3, err = runtime.StyleParamWithOptions("simple", false, "X-Original-Proto", params.XOriginalProto, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("X-Original-Proto", headerParam3)
+
+	}
+
+	return req, nil
+}
+
 // NewNginxRTMPCallbackRequestWithFormdataBody calls the generic NginxRTMPCallback builder with application/x-www-form-urlencoded body
 func NewNginxRTMPCallbackRequestWithFormdataBody(server string, body NginxRTMPCallbackFormdataRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -13733,6 +13923,33 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 	LoginForAccessTokenWithFormdataBodyWithResponse(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*LoginForAccessTokenResponse, error)
+
+	// NginxAuthRequestWithResponse May this player have what it asks an edge for?
+	//
+	// For edges that ask before they serve: `auth_request` of nginx, and whatever else asks with
+	// the URI of the original request in a header. HTTP-FLV (`.flv`), HLS and DASH are understood;
+	// anything else is refused.
+	//
+	// What the path names is `/app/stream.flv`, `/app/stream.m3u8`, `/app/stream-17.ts`, or a
+	// folder per stream, `/app/stream/index.m3u8` (also `playlist`, `master`, `manifest`,
+	// `llhls`) with all that lies in it.
+	//
+	// **A playlist** is decided by the credential of the player: its query, `Authorization`, or a
+	// token in front of the path, `/~QUERY/app/stream.m3u8`, which relative URLs in a playlist
+	// inherit. Where it is admitted, the answer begins a session, in the cookie `stagedoor_…` and
+	// in the header `X-Stagedoor-Session`, for an edge that writes it into the playlist as the
+	// parameter `stagedoor_session`. The session holds the credential, sealed.
+	//
+	// **A segment** is decided by the session of its playlist, or by a credential of its own. A
+	// session outlives the expiry of the credential as long as it is used, up to a day; it ends
+	// with a revocation or a ban at the next request. No database is asked.
+	//
+	// Nothing is recorded: an edge does not tell when a player leaves.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /callback/nginx (the `NginxAuthRequest` operationId).
+	NginxAuthRequestWithResponse(ctx context.Context, params *NginxAuthRequestParams, reqEditors ...RequestEditorFn) (*NginxAuthRequestResponse, error)
 
 	// NginxRTMPCallbackWithBodyWithResponse Everything that nginx-rtmp reports
 	//
@@ -19210,6 +19427,83 @@ func (r LoginForAccessTokenResponse) ContentType() string {
 	return ""
 }
 
+// NginxAuthRequestResponse200Headers the declared response headers of an HTTP 200 response for NginxAuthRequest
+type NginxAuthRequestResponse200Headers struct {
+	SetCookie         string
+	XStagedoorSession string
+}
+
+// NginxAuthRequestResponse503Headers the declared response headers of an HTTP 503 response for NginxAuthRequest
+type NginxAuthRequestResponse503Headers struct {
+	RetryAfter int32
+}
+
+type NginxAuthRequestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CallbackRefused
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ValidationFailed
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CallbackUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *NginxAuthRequestResponse200Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *NginxAuthRequestResponse503Headers
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r NginxAuthRequestResponse) GetJSON403() *CallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r NginxAuthRequestResponse) GetJSON422() *ValidationFailed {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r NginxAuthRequestResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r NginxAuthRequestResponse) GetJSON503() *CallbackUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r NginxAuthRequestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r NginxAuthRequestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r NginxAuthRequestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r NginxAuthRequestResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // NginxRTMPCallbackResponse503Headers the declared response headers of an HTTP 503 response for NginxRTMPCallback
 type NginxRTMPCallbackResponse503Headers struct {
 	RetryAfter int32
@@ -22300,6 +22594,39 @@ func (c *ClientWithResponses) LoginForAccessTokenWithFormdataBodyWithResponse(ct
 		return nil, err
 	}
 	return ParseLoginForAccessTokenResponse(rsp)
+}
+
+// NginxAuthRequestWithResponse May this player have what it asks an edge for?
+//
+// For edges that ask before they serve: `auth_request` of nginx, and whatever else asks with
+// the URI of the original request in a header. HTTP-FLV (`.flv`), HLS and DASH are understood;
+// anything else is refused.
+//
+// What the path names is `/app/stream.flv`, `/app/stream.m3u8`, `/app/stream-17.ts`, or a
+// folder per stream, `/app/stream/index.m3u8` (also `playlist`, `master`, `manifest`,
+// `llhls`) with all that lies in it.
+//
+// **A playlist** is decided by the credential of the player: its query, `Authorization`, or a
+// token in front of the path, `/~QUERY/app/stream.m3u8`, which relative URLs in a playlist
+// inherit. Where it is admitted, the answer begins a session, in the cookie `stagedoor_…` and
+// in the header `X-Stagedoor-Session`, for an edge that writes it into the playlist as the
+// parameter `stagedoor_session`. The session holds the credential, sealed.
+//
+// **A segment** is decided by the session of its playlist, or by a credential of its own. A
+// session outlives the expiry of the credential as long as it is used, up to a day; it ends
+// with a revocation or a ban at the next request. No database is asked.
+//
+// Nothing is recorded: an edge does not tell when a player leaves.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /callback/nginx (the `NginxAuthRequest` operationId).
+func (c *ClientWithResponses) NginxAuthRequestWithResponse(ctx context.Context, params *NginxAuthRequestParams, reqEditors ...RequestEditorFn) (*NginxAuthRequestResponse, error) {
+	rsp, err := c.NginxAuthRequest(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNginxAuthRequestResponse(rsp)
 }
 
 // NginxRTMPCallbackWithBodyWithResponse Everything that nginx-rtmp reports
@@ -27791,6 +28118,86 @@ func ParseLoginForAccessTokenResponse(rsp *http.Response) (*LoginForAccessTokenR
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers LoginForAccessTokenResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseNginxAuthRequestResponse parses an HTTP response from a NginxAuthRequestWithResponse call
+func ParseNginxAuthRequestResponse(rsp *http.Response) (*NginxAuthRequestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &NginxAuthRequestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CallbackUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers NginxAuthRequestResponse200Headers
+		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.SetCookie = value
+		}
+		if values := rsp.Header.Values("X-Stagedoor-Session"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Stagedoor-Session", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XStagedoorSession = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 503:
+		var headers NginxAuthRequestResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

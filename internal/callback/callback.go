@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 )
@@ -18,12 +19,14 @@ import (
 type (
 	srsHooks       = srs.Hooks
 	nginxRTMPHooks = nginxrtmp.Hooks
+	nginxHooks     = nginx.Hooks
 )
 
 // Server is all adapters behind one interface, which the spec describes.
 type Server struct {
 	srsHooks
 	nginxRTMPHooks
+	nginxHooks
 }
 
 var _ gen.ServerInterface = (*Server)(nil)
@@ -38,6 +41,7 @@ type Config struct {
 	Nodes     nodes
 	SRS       srs.Hooks
 	NginxRTMP nginxrtmp.Hooks
+	Nginx     nginx.Hooks
 	// Refused is told of every callback that comes from no known node.
 	Refused func(ctx context.Context, r *http.Request)
 }
@@ -45,7 +49,7 @@ type Config struct {
 // Register mounts the callbacks. Paths under /callback/ that do not exist are
 // answered by the dialect that documents the first three.
 func (c Config) Register(rt *httpx.Router) {
-	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP}, gen.StdHTTPServerOptions{
+	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx}, gen.StdHTTPServerOptions{
 		BaseRouter:       rt,
 		Middlewares:      []gen.MiddlewareFunc{c.authenticate},
 		ErrorHandlerFunc: rt.Fail,

@@ -30,6 +30,7 @@ type Config struct {
 	RTSURLs        bool          `name:"rts-urls" env:"STAGEDOOR_RTS_URLS" help:"Also hand out ultra-low-latency (artc) URLs. Encoders prefer them, so only for servers that take them."`
 	App            string        `name:"app" env:"STAGEDOOR_APP" default:"live" help:"Application in the URLs of rooms."`
 	URLTTL         time.Duration `name:"url-ttl" env:"STAGEDOOR_URL_TTL" default:"24h" help:"How long push and pull URLs that we hand out are valid."`
+	HLSSessionIdle time.Duration `name:"hls-session-idle" env:"STAGEDOOR_HLS_SESSION_IDLE" default:"10m" help:"How long a player behind an edge may pause before its HLS session ends."`
 	TimeZone       string        `name:"time-zone" env:"STAGEDOOR_TIME_ZONE" default:"+08:00" help:"Offset from UTC of the times in AppServer answers."`
 
 	DefaultPolicy   string        `name:"default-policy" env:"STAGEDOOR_DEFAULT_POLICY" default:"deny" help:"What happens to a publish or play without a rule or credential: deny or open."`

@@ -307,6 +307,7 @@ func (r *resolver) times(s *Settings) {
 		least    time.Duration
 	}{
 		{"URL_TTL", s.URLTTL, time.Second}, // signatures count in seconds
+		{"HLS_SESSION_IDLE", s.HLSSessionIdle, time.Second},
 		{"TOKEN_TTL", s.TokenTTL, time.Second},
 		{"APP_TOKEN_TTL", s.AppTokenTTL, time.Second},
 		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond},

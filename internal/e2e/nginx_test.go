@@ -22,6 +22,9 @@ type mediaServer struct {
 	release   func()
 	dir       string
 	proc      *process
+	// conf is another configuration than that of a media server, by what base
+	// and folder are.
+	conf func(base, dir string) string
 }
 
 // newMediaServer chooses the ports, so that the server can be told of them
@@ -142,6 +145,9 @@ func unprivileged(t *testing.T) *syscall.Credential {
 }
 
 func (m *mediaServer) config(base string) string {
+	if m.conf != nil {
+		return m.conf(base, m.dir)
+	}
 	hook := base + "/callback/nginx-rtmp"
 	return fmt.Sprintf(`load_module %[1]s;
 worker_processes 1; daemon off; master_process off; pid logs/nginx.pid; error_log logs/error.log;

@@ -146,6 +146,7 @@ func (w walk) callbacks(t *testing.T, room api.Room) {
 	_, event.Param, _ = strings.Cut(room.PullURLInfo.RTMPURL, "?")
 	event.Action = "on_play"
 	good[*api.SRSOnPlayResponse](t)(c.SRSOnPlayWithResponse(ctx, event))
+	good[*api.NginxAuthRequestResponse](t)(c.NginxAuthRequestWithResponse(ctx, &api.NginxAuthRequestParams{XOriginalURI: "/live/" + room.ID + ".m3u8?" + event.Param}))
 	event.Action = "on_stop"
 	good[*api.SRSOnStopResponse](t)(c.SRSOnStopWithResponse(ctx, event))
 	good[*api.SRSOnCloseResponse](t)(c.SRSOnCloseWithResponse(ctx, api.CloseCallback{Action: "on_close", App: "live", ClientID: id, IP: ip, Vhost: vhost}))

@@ -3,6 +3,7 @@ package mediatest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -107,7 +108,7 @@ func (s Suite) hostileQuery(t *testing.T, query string) {
 
 func request(t *testing.T, p Payload) *http.Request {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, p.Path, bytes.NewReader([]byte(p.Body)))
+	r := httptest.NewRequestWithContext(t.Context(), cmp.Or(p.Method, http.MethodPost), p.Path, bytes.NewReader([]byte(p.Body)))
 	r.Header = p.Header.Clone()
 	return r
 }

@@ -19,6 +19,7 @@ const Node = "edge-1"
 // Payload is one callback as a media server sends it.
 type Payload struct {
 	Name   string // says which one it is, in failures and golden files
+	Method string // empty: POST
 	Path   string
 	Header http.Header
 	Body   string
