@@ -116,7 +116,7 @@ func (p place) validateNames() error {
 // validScheme says whether a scheme with these options can sign and verify the
 // URLs of a scene.
 func validScheme(name string, o urlsign.Options, scene media.Scene) error {
-	_, err := urlsign.New(name, o)
+	scheme, err := urlsign.New(name, o)
 	switch {
 	case errors.Is(err, urlsign.ErrUnknownScheme):
 		return errs.InvalidField("scheme", "scheme is one of "+strings.Join(urlsign.Names(), ", "))
@@ -124,8 +124,10 @@ func validScheme(name string, o urlsign.Options, scene media.Scene) error {
 		return errs.InvalidField("scheme", name+": "+err.Error())
 	case err != nil:
 		return errs.InvalidField("options", err.Error())
-	case scene == media.Publish && urlsign.PlayOnly(name):
-		return errs.InvalidField("scheme", name+" is for playing only")
+	case !urlsign.ServesScene(scheme, signScene(scene)):
+		return errs.InvalidField("scheme", name+" does not sign URLs that "+string(scene))
+	case urlsign.NeedsAddress(scheme):
+		return errs.InvalidField("options", "URLs are handed out before the address of their client is known, so a rule cannot ask for it")
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path"
 	"strings"
 	"testing"
@@ -54,16 +53,10 @@ type vector struct {
 	NotAfter     int64  `json:"not_after_unix"`
 }
 
+// vectors are those of type A under its three names.
 func vectors(t *testing.T) []vector {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/url-signing.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []vector
-	if err := json.Unmarshal(raw, &all); err != nil {
-		t.Fatal(err)
-	}
+	all := vectorsOf[vector](t, "aliyun_a", "huawei_a", "volcengine_a")
 	if len(all) != 13 {
 		t.Fatalf("%d vectors, want 13", len(all))
 	}
@@ -89,15 +82,15 @@ func TestVectorsOfTheThreeVendorsVerify(t *testing.T) {
 			_, query, _ := strings.Cut(v.ExpectedURL, "?")
 			keys := []Key{{ID: "other", Secret: []byte("another")}, {ID: "vendor", Secret: []byte(v.Inputs.Key)}}
 			o := VerifyOptions{Now: time.Unix(v.NotAfter, 0), Validity: time.Duration(v.Inputs.Validity) * time.Second}
-			r := newAliyunA().Verify(query, v.target(), keys, o)
+			r := newTypeA("aliyun_a").Verify(query, v.target(), keys, o)
 			if r.Status != Valid || r.KeyID != "vendor" || r.Expires.Unix() != v.NotAfter {
 				t.Errorf("at the last second: %+v", r)
 			}
 			o.Now = time.Unix(v.NotAfter+1, 0)
-			wantStatus(t, newAliyunA().Verify(query, v.target(), keys, o), Expired)
+			wantStatus(t, newTypeA("aliyun_a").Verify(query, v.target(), keys, o), Expired)
 			other := v.target()
 			other.Path += "x"
-			wantStatus(t, newAliyunA().Verify(query, other, keys, o), Mismatch)
+			wantStatus(t, newTypeA("aliyun_a").Verify(query, other, keys, o), Mismatch)
 		})
 	}
 }
@@ -115,7 +108,7 @@ func TestVectorsOfTheThreeVendorsAreSignedAlike(t *testing.T) {
 			t.Fatal(err)
 		}
 		key := Key{Secret: []byte(v.Inputs.Key)}
-		got := string(newAliyunA().AppendQuery(nil, v.target(), key, SignOptions{Expires: time.Unix(ts, 0)}))
+		got := string(newTypeA("aliyun_a").AppendQuery(nil, v.target(), key, SignOptions{Expires: time.Unix(ts, 0)}))
 		if want := fmt.Sprintf("auth_key=%d-0-0-%s", ts, v.Digest); got != want || !strings.HasSuffix(v.ExpectedURL, got) {
 			t.Errorf("%s: %s, want %s", v.ID, got, want)
 		}
@@ -151,15 +144,15 @@ func TestRoomURLsAreSignedAsTheMobileSDKsExpect(t *testing.T) {
 	} {
 		keys := []Key{{ID: "k", Secret: []byte(c.secret)}}
 		exact := Target{Scene: Play, App: "live", Stream: c.stream, Path: "/live/" + c.stream + c.ext}
-		got := string(newAliyunA().AppendQuery(nil, exact, keys[0], SignOptions{Expires: time.Unix(c.expires, 0)}))
+		got := string(newTypeA("aliyun_a").AppendQuery(nil, exact, keys[0], SignOptions{Expires: time.Unix(c.expires, 0)}))
 		if got != "auth_key="+c.want {
 			t.Errorf("%s%s: %s, want %s", c.stream, c.ext, got, c.want)
 		}
 		o := VerifyOptions{Now: time.Unix(c.expires, 0)}
-		wantStatus(t, newAliyunA().Verify(got, exact, keys, o), Valid)
+		wantStatus(t, newTypeA("aliyun_a").Verify(got, exact, keys, o), Valid)
 		unknown := exact
 		unknown.Path = ""
-		wantStatus(t, newAliyunA().Verify(got, unknown, keys, o), Valid)
+		wantStatus(t, newTypeA("aliyun_a").Verify(got, unknown, keys, o), Valid)
 	}
 }
 
@@ -273,7 +266,7 @@ func TestAliyunADoesNotTakeTheEndOfAStreamNameForATime(t *testing.T) {
 func TestAliyunANeverSignsMoreThanWasAskedFor(t *testing.T) {
 	t.Parallel()
 	o := SignOptions{Expires: time.Unix(testExpiry, 0), BindAddr: testAddr}
-	if got := newAliyunA().AppendQuery(nil, testTarget(Play), testKey(), o); len(got) != 0 {
+	if got := newTypeA("aliyun_a").AppendQuery(nil, testTarget(Play), testKey(), o); len(got) != 0 {
 		t.Errorf("an address cannot be bound, but %q was signed", got)
 	}
 	whole := sign(t, "aliyun_a", testTarget(Play), SignOptions{AppScope: true})
@@ -290,14 +283,14 @@ func FuzzVerifyAliyunA(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query, path, app, stream, secret string, expires int64) {
 		target := Target{Scene: Play, App: app, Stream: stream, Path: path}
 		keys := []Key{{ID: "other", Secret: []byte("x" + secret)}, {ID: "mine", Secret: []byte(secret)}}
-		if r := newAliyunA().Verify(query, target, keys, VerifyOptions{Now: testNow}); r.Status == Valid {
+		if r := newTypeA("aliyun_a").Verify(query, target, keys, VerifyOptions{Now: testNow}); r.Status == Valid {
 			checkAliyunA(t, query, target, keys)
 		}
-		signed := string(newAliyunA().AppendQuery(nil, target, keys[1], SignOptions{Expires: time.Unix(expires, 0)}))
+		signed := string(newTypeA("aliyun_a").AppendQuery(nil, target, keys[1], SignOptions{Expires: time.Unix(expires, 0)}))
 		if signed == "" {
 			return
 		}
-		r := newAliyunA().Verify(signed, target, keys, VerifyOptions{Now: testNow, IgnoreExpiry: true})
+		r := newTypeA("aliyun_a").Verify(signed, target, keys, VerifyOptions{Now: testNow, IgnoreExpiry: true})
 		if r.Status != Valid || r.KeyID != "mine" {
 			t.Errorf("%s: %+v", signed, r)
 		}

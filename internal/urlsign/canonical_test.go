@@ -45,7 +45,7 @@ func TestCanonicalShowsWhatIsHashed(t *testing.T) {
 // What a client writes ends up on the terminal of whoever asks why.
 func TestCanonicalIsPrintable(t *testing.T) {
 	t.Parallel()
-	got := theAliyunA.Canonical("auth_key=1-%1b[2J%ff-0-"+strings.Repeat("0", 32), Target{App: "live", Stream: "x\x00y"}, VerifyOptions{})
+	got := newTypeA("aliyun_a").Canonical("auth_key=1-%1b[2J%ff-0-"+strings.Repeat("0", 32), Target{App: "live", Stream: "x\x00y"}, VerifyOptions{})
 	if got.Text != "/live/x\ufffdy-1-\ufffd[2J\ufffd-0-{key}" || !utf8.ValidString(got.Text) {
 		t.Errorf("%q", got.Text)
 	}

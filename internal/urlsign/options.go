@@ -14,20 +14,58 @@ type Options struct {
 	// SignatureParam and TimeParam rename the URL parameters.
 	SignatureParam string `json:"signature_param,omitempty"`
 	TimeParam      string `json:"time_param,omitempty"`
-	// TimeBase is the base of the time in the URL: 2, 8, 10 or 16; 0 is 10.
+	// TimeBase is the base of the time in the URL: 2, 8, 10 or 16; 0 is the
+	// scheme's usual one.
 	TimeBase int `json:"time_base,omitempty"`
 	// Fields names what volcengine_custom hashes, in this order: key (or
 	// SecretKey), volcTime (or expireTime), Domain, AppName, StreamName.
 	Fields []string `json:"fields,omitempty"`
+	// Format is the format of aliyun_c: 1 (in the path, as is 0) or 2 (in the query).
+	Format int `json:"format,omitempty"`
+	// Expression is what nginx_secure_link_md5 hashes: the text of the server's
+	// secure_link_md5 with $key where the secret is.
+	Expression string `json:"expression,omitempty"`
+	// PathPrefix stands before a signature in the path: "/p". nginx_secure_link_md5
+	// puts its signature into the query without one.
+	PathPrefix string `json:"path_prefix,omitempty"`
+	// ParamPrefix begins the parameters of wowza_securetoken_v2; empty is "wowzatoken".
+	ParamPrefix string `json:"param_prefix,omitempty"`
+	// Hash is the hash of a scheme that leaves the choice: wowza_securetoken_v2
+	// (sha256, as is empty, sha384 or sha512) and cloudfront_canned (sha1, as is
+	// empty, or sha256).
+	Hash string `json:"hash,omitempty"`
+	// KeyID is the name that the vendor gave to the key, where its URLs carry it.
+	KeyID string `json:"key_id,omitempty"`
+}
+
+// set lists the options that are chosen, by their JSON names, in a fixed order.
+func (o *Options) set() (names []string) {
+	for _, option := range []struct {
+		name   string
+		chosen bool
+	}{
+		{"signature_param", o.SignatureParam != ""}, {"time_param", o.TimeParam != ""}, {"time_base", o.TimeBase != 0},
+		{"fields", len(o.Fields) > 0}, {"format", o.Format != 0}, {"expression", o.Expression != ""},
+		{"path_prefix", o.PathPrefix != ""}, {"param_prefix", o.ParamPrefix != ""}, {"hash", o.Hash != ""}, {"key_id", o.KeyID != ""},
+	} {
+		if option.chosen {
+			names = append(names, option.name)
+		}
+	}
+	return names
 }
 
 // Equal reports whether o and p say the same in the same words.
 func (o Options) Equal(p Options) bool {
-	return o.SignatureParam == p.SignatureParam && o.TimeParam == p.TimeParam && o.TimeBase == p.TimeBase && slices.Equal(o.Fields, p.Fields)
+	return o.texts() == p.texts() && o.TimeBase == p.TimeBase && o.Format == p.Format && slices.Equal(o.Fields, p.Fields)
+}
+
+func (o Options) texts() [7]string {
+	return [...]string{o.SignatureParam, o.TimeParam, o.Expression, o.PathPrefix, o.ParamPrefix, o.Hash, o.KeyID}
 }
 
 // IsZero reports whether nothing is chosen.
-func (o Options) IsZero() bool { return o.Equal(Options{}) }
+func (o Options) IsZero() bool { return len(o.set()) == 0 }
 
 // ErrUnknownScheme is what New returns for a name that is not one of Names.
 var ErrUnknownScheme = errors.New("no such scheme")
@@ -40,40 +78,43 @@ var ErrUnconfirmed = errors.New("the formula of this scheme is not published, so
 // New returns the scheme of that name with these options. Its errors can be
 // shown to whoever chose the options.
 func New(name string, o Options) (Scheme, error) {
-	switch name {
-	case "stagedoor", "aliyun_a":
-		if !o.IsZero() {
-			return nil, fmt.Errorf("%s has no options", name)
-		}
-		return singleton(name), nil
-	case "volcengine_c":
+	if name == "volcengine_c" {
 		return nil, ErrUnconfirmed
-	case "volcengine_a", "volcengine_b", "volcengine_custom":
-		return newVolcengine(name, o)
 	}
-	return nil, ErrUnknownScheme
+	e, ok := entryOf(name)
+	if !ok {
+		return nil, ErrUnknownScheme
+	}
+	if err := e.check(&o); err != nil {
+		return nil, err
+	}
+	return e.build(o)
 }
 
-func newVolcengine(name string, o Options) (Scheme, error) {
-	if o.TimeBase != 0 && !slices.Contains([]int{2, 8, 10, 16}, o.TimeBase) {
-		return nil, errors.New("the base of the time is 2, 8, 10 or 16")
-	}
-	for _, param := range []string{o.SignatureParam, o.TimeParam} {
-		if param != "" && !isParam(param) {
-			return nil, fmt.Errorf("a parameter name has 1 to %d of A-Z a-z 0-9 _ . -", maxParam)
+// check refuses options that this scheme does not have, and what no scheme can
+// have for one.
+func (e *entry) check(o *Options) error {
+	for _, option := range o.set() {
+		if len(e.options) == 0 {
+			return fmt.Errorf("%s has no options", e.name)
+		}
+		if !slices.Contains(e.options, option) {
+			return fmt.Errorf("%s does not take %s: it takes %s", e.name, option, strings.Join(e.options, ", "))
 		}
 	}
-	if name != "volcengine_custom" && len(o.Fields) > 0 {
-		return nil, fmt.Errorf("the fields of %s are fixed", name)
+	if o.TimeBase != 0 && !slices.Contains([]int{2, 8, 10, 16}, o.TimeBase) {
+		return errors.New("the base of the time is 2, 8, 10 or 16")
 	}
-	if name == "volcengine_a" {
-		return newVolcengineA(o)
+	for _, param := range []string{o.SignatureParam, o.TimeParam, o.ParamPrefix, o.KeyID} {
+		if param != "" && !isParam(param) {
+			return fmt.Errorf("a parameter name has 1 to %d of A-Z a-z 0-9 _ . -", maxParam)
+		}
 	}
-	return newVolcenginePair(name, o)
+	if o.PathPrefix != "" && !isPrefix(o.PathPrefix) {
+		return errors.New("a prefix is one to three plain path segments, such as /p")
+	}
+	return nil
 }
-
-// PlayOnly reports whether a scheme is for pull URLs alone.
-func PlayOnly(name string) bool { return name == "volcengine_a" }
 
 // maxParam bounds the name of a URL parameter.
 const maxParam = 64

@@ -106,7 +106,7 @@ func (*stagedoor) Canonical(query string, t Target, o VerifyOptions) Canonical {
 	if status != Valid || !ok || !nameable(&t, c.appScope) {
 		return Canonical{}
 	}
-	return canonical(string(appendNames(append([]byte(stagedoorVersion), c.head...), &t, c.appScope)), c.seconds, &o)
+	return canonical(string(appendLast(append([]byte(stagedoorVersion), c.head...), &t, c.appScope)), c.seconds, &o)
 }
 
 // pick returns the secret of the first usable key called id. An unknown id gets
@@ -131,21 +131,19 @@ func macRoom(room []byte, t *Target) []byte {
 // stagedoorMAC returns the mac in base64url. The text is complete but for its
 // last line.
 func stagedoorMAC(text []byte, t *Target, appScope bool, secret []byte) [macText]byte {
-	sum := hmacSHA256(secret, appendNames(text, t, appScope))
+	sum := hmacSHA256(secret, appendLast(text, t, appScope))
 	var out [macText]byte
 	base64.RawURLEncoding.Encode(out[:], sum[:macSize])
 	return out
 }
 
-// appendNames adds the last line.
-func appendNames(text []byte, t *Target, appScope bool) []byte {
-	text = append(text, '\n', '/')
-	text = append(text, t.App...)
-	if !appScope {
-		text = append(text, '/')
-		text = append(text, t.Stream...)
+// appendLast adds the last line.
+func appendLast(text []byte, t *Target, appScope bool) []byte {
+	text = append(text, '\n')
+	if appScope {
+		return append(append(text, '/'), t.App...)
 	}
-	return text
+	return appendNames(text, t)
 }
 
 // plain makes addresses comparable: IPv4 in IPv6 is IPv4, and the zone is the

@@ -48,6 +48,14 @@ type Target struct {
 	// bare, with ".flv" and with ".m3u8".
 	Path string
 
+	// Origin is what stands before the path: "rtmp://host:1935". Only schemes
+	// that sign whole URLs look at it; empty means unknown.
+	Origin string
+
+	// Query is what else a URL to be signed has in its query, without "?". Its
+	// signature goes behind it. Verifying has the whole query on its own.
+	Query string
+
 	Host string     // without port; may be empty
 	Addr netip.Addr // client address; zero if unknown
 }
@@ -120,7 +128,8 @@ type Scheme interface {
 	// vendor does not publish it.
 	Strength() string
 	// AppendQuery appends the signature parameter, as "name=value" without a
-	// leading "?" or "&". It returns dst unchanged if k cannot sign t as asked.
+	// leading "?" or "&". It returns dst unchanged if k cannot sign t as asked,
+	// or if the signature goes into the path: see AppendURL.
 	AppendQuery(dst []byte, t Target, k Key, o SignOptions) []byte
 	// Verify looks for the scheme's parameter in a raw query and says whether
 	// one of the keys made it for t. Where several did, the first one counts.
@@ -135,31 +144,6 @@ const (
 	compatibility = "compatibility"
 	unconfirmed   = "unconfirmed"
 )
-
-// The schemes without options: there is one of each.
-var (
-	theStagedoor Scheme = &stagedoor{}
-	theAliyunA   Scheme = newAliyunA()
-)
-
-func singleton(name string) Scheme {
-	if name == "aliyun_a" {
-		return theAliyunA
-	}
-	return theStagedoor
-}
-
-// Lookup returns the scheme of that exact name without options. A scheme that
-// needs some, which volcengine_custom does, is not found.
-func Lookup(name string) (Scheme, bool) {
-	s, err := New(name, Options{})
-	return s, err == nil
-}
-
-// Names lists the schemes, the default of new rules first.
-func Names() []string {
-	return []string{"stagedoor", "aliyun_a", "volcengine_a", "volcengine_b", "volcengine_custom"}
-}
 
 // maxPath bounds the text that is hashed for a client. No encoder or player
 // sends longer names: SRT ends at 512 bytes for the whole stream id.

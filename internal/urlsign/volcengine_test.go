@@ -306,7 +306,7 @@ func FuzzVerifyVolcengine(f *testing.F) {
 		target := Target{Scene: Play, App: app, Stream: stream, Host: host}
 		keys := []Key{{ID: "other", Secret: []byte("x" + secret)}, {ID: "mine", Secret: []byte(secret)}}
 		if r := s.Verify(query, target, keys, VerifyOptions{Now: testNow}); r.Status == Valid {
-			checkVolcengine(t, s.(*volcengine), o.Fields, query, target, keys)
+			checkVolcengine(t, s.(*hashed), o.Fields, query, target, keys)
 		}
 		signed := string(s.AppendQuery(nil, target, keys[1], SignOptions{Expires: time.Unix(expires, 0)}))
 		if signed == "" {
@@ -319,7 +319,7 @@ func FuzzVerifyVolcengine(f *testing.F) {
 }
 
 // checkVolcengine recomputes by the documented rule what Verify called valid.
-func checkVolcengine(t *testing.T, s *volcengine, fields []string, query string, target Target, keys []Key) {
+func checkVolcengine(t *testing.T, s *hashed, fields []string, query string, target Target, keys []Key) {
 	t.Helper()
 	digest, _, _ := referenceParam(query, s.signature)
 	digits, _, _ := referenceParam(query, s.time)
