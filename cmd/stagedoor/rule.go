@@ -20,6 +20,7 @@ type ruleCmd struct {
 	Set     ruleSetCmd     `cmd:"" help:"Change what happens to a second publisher of a stream."`
 	Delete  ruleDeleteCmd  `cmd:"" help:"Delete a rule and its keys."`
 	Key     ruleKeyCmd     `cmd:"" help:"Manage the keys of a rule."`
+	Schemes ruleSchemesCmd `cmd:"" help:"List the signing schemes, how strong each is and what it leaves to choose."`
 }
 
 type ruleJSON struct {
@@ -98,6 +99,8 @@ func optionsText(o urlsign.Options) string {
 	var out []string
 	for _, part := range []struct{ flag, value string }{
 		{"param-signature", o.SignatureParam}, {"param-time", o.TimeParam}, {"time-base", strconv.Itoa(o.TimeBase)}, {"fields", strings.Join(o.Fields, ",")},
+		{"url-format", strconv.Itoa(o.Format)}, {"expression", o.Expression}, {"path-prefix", o.PathPrefix}, {"param-prefix", o.ParamPrefix},
+		{"hash", o.Hash}, {"key-name", o.KeyID},
 	} {
 		if part.value != "" && part.value != "0" {
 			out = append(out, part.flag+"="+part.value)
@@ -127,7 +130,7 @@ type ruleCreateCmd struct {
 	Domain string `help:"Host name that clients use; empty for any."`
 	Vhost  string `help:"Virtual host of the media server; empty for any."`
 	App    string `name:"application" help:"Application; empty for any."`
-	Scheme string `help:"Signing scheme: stagedoor, or for compatibility (MD5) aliyun_a, volcengine_b, volcengine_custom, volcengine_a." default:"stagedoor"`
+	Scheme string `help:"Signing scheme; 'rule schemes' lists them." default:"stagedoor"`
 	optionFlags
 	Validity time.Duration `help:"Added to the time in the URL when it is verified."`
 	Disabled bool          `help:"Create it switched off."`
@@ -138,13 +141,20 @@ type ruleCreateCmd struct {
 // optionFlags are what a scheme leaves to the operator.
 type optionFlags struct {
 	Fields         []string `help:"volcengine_custom: what is hashed, in this order: key, volcTime, Domain, AppName, StreamName." placeholder:"FIELD,..."`
-	ParamSignature string   `help:"volcengine_*: name of the URL parameter of the signature." placeholder:"NAME"`
-	ParamTime      string   `help:"volcengine_b, volcengine_custom: name of the URL parameter of the time." placeholder:"NAME"`
-	TimeBase       int      `help:"volcengine_*: base of the time in the URL: 2, 8, 10 or 16." placeholder:"10"`
+	ParamSignature string   `help:"Name of the URL parameter of the signature, where a scheme leaves it open." placeholder:"NAME"`
+	ParamTime      string   `help:"Name of the URL parameter of the time, where a scheme leaves it open." placeholder:"NAME"`
+	TimeBase       int      `help:"volcengine_*, qiniu_timestamp: base of the time in the URL: 2, 8, 10 or 16." placeholder:"10"`
+	URLFormat      int      `help:"aliyun_c: 1 signs in the path, 2 in the query." name:"url-format" placeholder:"1"`
+	Expression     string   `help:"nginx_secure_link_md5: the text of secure_link_md5 with $$key in the place of the secret." placeholder:"TEXT"`
+	PathPrefix     string   `help:"nginx_secure_link_*: what stands before a signature in the path." placeholder:"/p"`
+	ParamPrefix    string   `help:"wowza_securetoken_v2: beginning of the names of its parameters." placeholder:"wowzatoken"`
+	Hash           string   `help:"Hash, where a scheme leaves it open." placeholder:"sha256"`
+	KeyName        string   `help:"Name that the vendor gave to the key, where its URLs carry it." placeholder:"ID"`
 }
 
 func (o optionFlags) options() urlsign.Options {
-	return urlsign.Options{SignatureParam: o.ParamSignature, TimeParam: o.ParamTime, TimeBase: o.TimeBase, Fields: o.Fields}
+	return urlsign.Options{SignatureParam: o.ParamSignature, TimeParam: o.ParamTime, TimeBase: o.TimeBase, Fields: o.Fields, Format: o.URLFormat,
+		Expression: o.Expression, PathPrefix: o.PathPrefix, ParamPrefix: o.ParamPrefix, Hash: o.Hash, KeyID: o.KeyName}
 }
 
 func (c ruleCreateCmd) Run(e *env) error {

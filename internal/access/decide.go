@@ -275,7 +275,8 @@ func (s *Service) signedHost(r *rule, scene media.Scene, host string) string {
 
 func target(scene media.Scene, e media.Event) urlsign.Target {
 	addr, _ := netip.ParseAddr(e.Address)
-	return urlsign.Target{Scene: signScene(scene), App: e.Stream.App, Stream: e.Stream.Name, Path: pathOf(e), Addr: addr}
+	return urlsign.Target{Scene: signScene(scene), App: e.Stream.App, Stream: e.Stream.Name, Path: pathOf(e), Origin: e.Origin,
+		Addr: addr}
 }
 
 // pathOf is the path of the URL that the client must have asked for, as far as

@@ -40,14 +40,17 @@ type Key struct {
 	LastUsed  *time.Time
 }
 
-// The bounds of a secret that an operator brings along, in bytes. The lower one
-// admits what cloud vendors hand out; Volcengine lets its customers choose one
-// of a single character.
-const minSecret, minVolcengineSecret, maxSecret = 8, 1, 256
+// The bounds of a secret that an operator brings along, in bytes. The lower ones
+// admit what media servers and cloud vendors have been given already; Volcengine
+// lets its customers choose one of a single character. None is ever empty.
+const minSecret, minOtherSecret, minVolcengineSecret, maxSecret = 8, 6, 1, 256
 
 func validSecret(scheme, secret string) error {
-	shortest := minSecret
-	if strings.HasPrefix(scheme, "volcengine_") {
+	shortest := minOtherSecret
+	switch {
+	case scheme == DefaultScheme:
+		shortest = minSecret
+	case strings.HasPrefix(scheme, "volcengine_"):
 		shortest = minVolcengineSecret
 	}
 	if secret != "" && (len(secret) < shortest || len(secret) > maxSecret) {

@@ -125,11 +125,18 @@ func validScheme(name string, o urlsign.Options, scene media.Scene) error {
 	case err != nil:
 		return errs.InvalidField("options", err.Error())
 	case !urlsign.ServesScene(scheme, signScene(scene)):
-		return errs.InvalidField("scheme", name+" does not sign URLs that "+string(scene))
+		return errs.InvalidField("scheme", name+" is for "+other(scene)+" only")
 	case urlsign.NeedsAddress(scheme):
 		return errs.InvalidField("options", "URLs are handed out before the address of their client is known, so a rule cannot ask for it")
 	}
 	return nil
+}
+
+func other(scene media.Scene) string {
+	if scene == media.Publish {
+		return "playing"
+	}
+	return "publishing"
 }
 
 func hasPort(host string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -137,6 +138,16 @@ func (b *bundle) putToken(id int64, publish, play string, revoked bool) {
 		row.RevokedAt = &start
 	}
 	b.view.putToken(row)
+}
+
+// SignQuery is the query of a URL that SignURL makes.
+func (b *bundle) SignQuery(scene media.Scene, host string, st media.Stream, path string, expires time.Time) string {
+	_, query, _ := strings.Cut(b.SignURL(link(scene, host, st, path), expires), "?")
+	return query
+}
+
+func link(scene media.Scene, host string, st media.Stream, path string) media.Link {
+	return media.Link{Scene: scene, Stream: st, Base: "rtmp://" + host, Ext: strings.TrimPrefix(path, st.Path())}
 }
 
 func publish(name, query string) media.Event { return event(media.Publishing, name, query) }

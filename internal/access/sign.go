@@ -1,44 +1,50 @@
 package access
 
 import (
-	"strings"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
-// Signed is a query that opens a URL, with what it was made by.
+// Signed is a URL that opens a stream, with what it was made by. Without a
+// Scheme no signature is asked for.
 type Signed struct {
-	Query            string // "" where no signature is asked for
+	URL              string
 	Scheme, Strength string
 	RuleID           int64
 	KeyID            string
 	Validity         time.Duration // of the rule
 }
 
-// SignQuery returns the query that opens a URL of this scene, host, app and
-// stream until expires, or "" where no signature is asked for. Path is the
-// path of the URL, extension included.
-func (s *Service) SignQuery(scene media.Scene, host string, st media.Stream, path string, expires time.Time) string {
-	return s.SignWith(scene, host, st, path, expires, false).Query
+// SignURL returns the URL of a link, good until expires, with a signature under
+// the rule that will judge it. The signature stands where its scheme wants it:
+// in the query, or before the path. Where none is asked for there is none.
+func (s *Service) SignURL(l media.Link, expires time.Time) string {
+	return s.SignWith(l, expires, false).URL
 }
 
-// SignWith is SignQuery that tells how it signed. The rule's validity is added
+// SignWith is SignURL that tells how it signed. The rule's validity is added
 // to the time in a URL when it is verified; it is taken off here, so that the
 // URL ends when the caller said. With verbatim, expires goes into the URL as it
 // is, as cloud vendors do it, and the URL is good for the validity longer.
-func (s *Service) SignWith(scene media.Scene, host string, st media.Stream, path string, expires time.Time, verbatim bool) Signed {
-	r, ok := s.ruleToSign(scene, strings.ToLower(host), st)
+func (s *Service) SignWith(l media.Link, expires time.Time, verbatim bool) Signed {
+	host, path := l.RuleHost(), l.Path()
+	r, ok := s.ruleToSign(l.Scene, host, l.Stream)
 	if !ok || !r.enabled || r.signKey == nil {
-		return Signed{}
+		return Signed{URL: l.Base + path}
 	}
 	if !verbatim {
 		expires = expires.Add(-r.validity)
 	}
-	t := urlsign.Target{Scene: signScene(scene), App: st.App, Stream: st.Name, Path: path, Host: s.signedHost(r, scene, host)}
-	query := r.signScheme.AppendQuery(make([]byte, 0, 128), t, *r.signKey, urlsign.SignOptions{Expires: expires})
-	return Signed{Query: string(query), Scheme: r.signScheme.Name(), Strength: r.signScheme.Strength(), RuleID: r.id, KeyID: r.signKey.ID,
+	t := urlsign.Target{Scene: signScene(l.Scene), App: l.Stream.App, Stream: l.Stream.Name, Path: path, Origin: l.Base,
+		Host: s.signedHost(r, l.Scene, host)}
+	room := append(make([]byte, 0, 256), l.Base...)
+	signed := urlsign.AppendURL(room, r.signScheme, t, *r.signKey, urlsign.SignOptions{Expires: expires})
+	if len(signed) == len(room) { // a name that this scheme cannot sign
+		signed = append(signed, path...)
+	}
+	return Signed{URL: string(signed), Scheme: r.signScheme.Name(), Strength: r.signScheme.Strength(), RuleID: r.id, KeyID: r.signKey.ID,
 		Validity: r.validity}
 }
 

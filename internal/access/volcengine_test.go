@@ -50,8 +50,8 @@ func TestVolcengineURLsAreTheVendors(t *testing.T) {
 				t.Fatal(err)
 			}
 			end := time.Unix(c.expires, 0)
-			got := b.SignWith(c.scene, c.host, stream(c.name), "/live/"+c.name+".flv", end, true)
-			if got.Query != c.want || got.Scheme != c.key.Scheme || got.Validity != 7*24*time.Hour || got.KeyID == "" || got.RuleID == 0 {
+			got := b.SignWith(link(c.scene, c.host, stream(c.name), "/live/"+c.name+".flv"), end, true)
+			if got.URL != "rtmp://"+c.host+"/live/"+c.name+".flv?"+c.want || got.Scheme != c.key.Scheme || got.Validity != 7*24*time.Hour || got.KeyID == "" || got.RuleID == 0 {
 				t.Errorf("signed %+v, want %s", got, c.want)
 			}
 			e := event(map[media.Scene]media.Action{media.Publish: media.Publishing, media.Play: media.Playing}[c.scene], c.name, c.want)
@@ -75,7 +75,8 @@ func TestAURLEndsWhenAskedToOrTheValidityLater(t *testing.T) {
 	}
 	end := start.Add(2 * time.Hour)
 	for verbatim, last := range map[bool]time.Time{false: end, true: end.Add(time.Hour)} {
-		e := play("x", b.SignWith(media.Play, "", stream("x"), "/live/x", end, verbatim).Query)
+		_, query, _ := strings.Cut(b.SignWith(link(media.Play, "", stream("x"), "/live/x"), end, verbatim).URL, "?")
+		e := play("x", query)
 		if d := b.Decide(t.Context(), last, e); !d.Allow {
 			t.Errorf("verbatim %v: %s in its last second", verbatim, d.Reason)
 		}
@@ -83,7 +84,7 @@ func TestAURLEndsWhenAskedToOrTheValidityLater(t *testing.T) {
 			t.Errorf("verbatim %v: %s a second later", verbatim, d.Reason)
 		}
 	}
-	if s := b.SignWith(media.Publish, "", stream("x"), "/live/x", end, true); s != (Signed{}) {
+	if s := b.SignWith(link(media.Publish, "", stream("x"), "/live/x"), end, true); s != (Signed{URL: "rtmp:///live/x"}) {
 		t.Errorf("without a rule: %+v", s)
 	}
 }

@@ -250,7 +250,7 @@ func clientCases() []refused {
 		both(dialecttest.BadCredential, "token", media.TokenUnknown, func(*testing.T, *stage) string { return "token=0123456789abcdef0123456789abcdef" }),
 		both(dialecttest.BadCredential, "two tokens", media.CredentialConflict, func(_ *testing.T, b *stage) string { return "token=" + b.token + "&token=x" }),
 		both(dialecttest.ExpiredCredential, "signature", media.SignatureExpired, func(_ *testing.T, b *stage) string {
-			query := b.access.SignQuery(media.Publish, "127.0.0.1", room1, "/live/room1", b.clock.Now().Add(time.Minute))
+			_, query, _ := strings.Cut(b.access.SignURL(media.Link{Scene: media.Publish, Stream: room1, Base: "rtmp://127.0.0.1"}, b.clock.Now().Add(time.Minute)), "?")
 			b.clock.advance(time.Hour)
 			return query
 		}),

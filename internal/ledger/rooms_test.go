@@ -260,7 +260,7 @@ func (b *bench) waiting(t *testing.T) int {
 type otherProcess struct{ signer }
 
 type signer = interface {
-	SignQuery(scene media.Scene, host string, st media.Stream, path string, expires time.Time) string
+	SignURL(l media.Link, expires time.Time) string
 	RoomClosed(id string)
 }
 

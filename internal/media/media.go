@@ -95,7 +95,10 @@ type Event struct {
 	Query    string // what the client put behind the stream name, raw, without "?"
 	// Path is the path of the URL that the client asked for, percent-encoded as
 	// it stood; empty where the server does not tell.
-	Path    string
+	Path string
+	// Origin is what stood before that path ("rtmp://host:1935"); empty where the
+	// server does not tell.
+	Origin  string
 	PageURL string // web page of the player, where known
 	Relay   bool   // the server's own pull or push, not a client
 	// Username, Password and Bearer are credentials that the client's protocol

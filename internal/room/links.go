@@ -65,35 +65,28 @@ func (s *Service) LinksFor(r Room, caller string, now time.Time) Links {
 }
 
 func (s *Service) pushURLs(st media.Stream, expires time.Time) *PushURLs {
-	rest := s.Links.PushDomain + s.signed(media.Publish, s.Links.PushDomain, st, "", expires)
-	u := &PushURLs{RTMP: "rtmp://" + rest, SRT: "srt://" + rest}
+	sign := func(protocol string) string {
+		return s.Signer.SignURL(media.Link{Scene: media.Publish, Stream: st, Base: protocol + "://" + s.Links.PushDomain}, expires)
+	}
+	u := &PushURLs{RTMP: sign("rtmp"), SRT: sign("srt")}
 	if s.Links.RTS {
-		u.RTS = "artc://" + rest
+		u.RTS = sign("artc")
 	}
 	return u
 }
 
+// pullURLs are signed under the rules of PullDomain, whatever domain serves FLV
+// and HLS.
 func (s *Service) pullURLs(st media.Stream, expires time.Time) PullURLs {
-	rest := s.Links.PullDomain + s.signed(media.Play, s.Links.PullDomain, st, "", expires)
-	web := s.Links.HTTPScheme + "://" + s.Links.HTTPPullDomain
-	u := PullURLs{
-		RTMP: "rtmp://" + rest,
-		FLV:  web + s.signed(media.Play, s.Links.PullDomain, st, ".flv", expires),
-		HLS:  web + s.signed(media.Play, s.Links.PullDomain, st, ".m3u8", expires),
+	sign := func(base, ext string) string {
+		return s.Signer.SignURL(media.Link{Scene: media.Play, Stream: st, Base: base, Host: s.Links.PullDomain, Ext: ext}, expires)
 	}
+	web := s.Links.HTTPScheme + "://" + s.Links.HTTPPullDomain
+	u := PullURLs{RTMP: sign("rtmp://"+s.Links.PullDomain, ""), FLV: sign(web, ".flv"), HLS: sign(web, ".m3u8")}
 	if s.Links.RTS {
-		u.RTS = "artc://" + rest
+		u.RTS = sign("artc://"+s.Links.PullDomain, "")
 	}
 	return u
-}
-
-// signed returns path and query of a stream's URL in one format.
-func (s *Service) signed(scene media.Scene, domain string, st media.Stream, ext string, expires time.Time) string {
-	path := st.Path() + ext
-	if q := s.Signer.SignQuery(scene, media.HostOf(domain), st, path, expires); q != "" {
-		return path + "?" + q
-	}
-	return path
 }
 
 // rtcURL is a co-streaming URL. live.aliyun.com is a marker that the clients'

@@ -80,7 +80,7 @@ type Member struct {
 
 // signer signs URLs under the rule that applies to them.
 type signer interface {
-	SignQuery(scene media.Scene, host string, st media.Stream, path string, expires time.Time) string
+	SignURL(l media.Link, expires time.Time) string
 	// RoomClosed tells the decision at once that a room takes no publisher.
 	RoomClosed(id string)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -192,14 +191,11 @@ type signs struct {
 	off    bool
 }
 
-func (s *signs) SignQuery(scene media.Scene, host string, st media.Stream, path string, expires time.Time) string {
+func (s *signs) SignURL(l media.Link, expires time.Time) string {
 	if s.off {
-		return ""
+		return l.Base + l.Path()
 	}
-	if !strings.HasPrefix(path, st.Path()) {
-		return "path-of-another-stream"
-	}
-	return fmt.Sprintf("%s@%s-%s-%d", scene, host, strings.TrimPrefix(path, st.Path()), expires.Sub(start)/time.Minute)
+	return fmt.Sprintf("%s%s?%s@%s-%s-%d", l.Base, l.Path(), l.Scene, l.RuleHost(), l.Ext, expires.Sub(start)/time.Minute)
 }
 
 func (s *signs) RoomClosed(id string) {

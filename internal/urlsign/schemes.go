@@ -7,6 +7,7 @@ type entry struct {
 	build   func(Options) (Scheme, error)
 	options []string
 	only    Scene
+	usual   Options // what New needs at the least
 }
 
 // entries are all schemes: the default of new rules first, then those that can
@@ -16,7 +17,7 @@ var entries = [...]entry{
 	{name: "stagedoor", build: fixed(&stagedoor{})},
 	{name: "huawei_d", build: newHuaweiD},
 	{name: "nginx_secure_link_md5", build: newSecureLinkMD5, options: []string{"expression", "signature_param", "time_param", "path_prefix"}},
-	{name: "nginx_secure_link_secret", build: newSecureLinkSecret, options: []string{"path_prefix"}},
+	{name: "nginx_secure_link_secret", build: newSecureLinkSecret, options: []string{"path_prefix"}, usual: Options{PathPrefix: "/p"}},
 	{name: "nms_sign", build: newNMS},
 	{name: "lal_simple_auth", build: newLal},
 	{name: "aliyun_a", build: fixed(newTypeA("aliyun_a"))},
@@ -30,9 +31,31 @@ var entries = [...]entry{
 	{name: "volcengine_b", build: func(o Options) (Scheme, error) { return newVolcenginePair("volcengine_b", o) },
 		options: []string{"signature_param", "time_param", "time_base"}},
 	{name: "volcengine_custom", build: func(o Options) (Scheme, error) { return newVolcenginePair("volcengine_custom", o) },
-		options: []string{"fields", "signature_param", "time_param", "time_base"}},
+		options: []string{"fields", "signature_param", "time_param", "time_base"}, usual: Options{Fields: []string{"key", "volcTime", "AppName", "StreamName"}}},
 	{name: "tencent_css_sha256", build: func(Options) (Scheme, error) { return newTencentCSS("tencent_css_sha256") }, only: Play},
 	{name: "volcengine_a", build: newVolcengineA, options: []string{"signature_param", "time_base"}, only: Play},
+}
+
+// Description is what there is to know before choosing a scheme.
+type Description struct {
+	Name, Strength string
+	// Options are the names of what can be chosen, as in the JSON of Options.
+	Options       []string
+	Publish, Play bool
+}
+
+// Schemes describes every scheme in the order of Names.
+func Schemes() []Description {
+	out := make([]Description, 0, len(entries))
+	for _, e := range entries {
+		s, err := New(e.name, e.usual)
+		if err != nil {
+			panic(err) // the tests build every one
+		}
+		out = append(out, Description{Name: e.name, Strength: s.Strength(), Options: e.options,
+			Publish: ServesScene(s, Publish), Play: ServesScene(s, Play)})
+	}
+	return out
 }
 
 // fixed builds a scheme without options: there is one of it.
@@ -69,7 +92,7 @@ func Names() []string {
 // that stands before the path is for playing only: a media server that is
 // published to takes it for a part of the application.
 func ServesScene(s Scheme, scene Scene) bool {
-	if h, ok := s.(*hashed); ok && h.inPath() && scene != Play {
+	if p, ok := s.(pathSigner); ok && p.inPath() && scene != Play {
 		return false
 	}
 	e, ok := entryOf(s.Name())

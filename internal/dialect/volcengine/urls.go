@@ -36,9 +36,10 @@ func (s *Server) generatePushURL(ctx context.Context, c *call, in gen.GeneratePu
 	if in.Vhost == media.DefaultVhost {
 		st.Vhost = in.Vhost
 	}
-	signed := s.Rules.SignWith(media.Publish, media.HostOf(domain), st, st.Path(), expires, true)
-	sign, server := withQuery(in.Stream, signed.Query), "rtmp://"+domain+"/"+in.App+"/"
-	out := gen.GeneratePushURLResult{PushURLList: []string{server + sign}, PushURLListDetail: []gen.PushURLDetail{{URL: server + sign, DomainApp: server, StreamSign: sign}},
+	signed := s.Rules.SignWith(media.Link{Scene: media.Publish, Stream: st, Base: "rtmp://" + domain}, expires, true)
+	server := "rtmp://" + domain + "/" + in.App + "/"
+	detail := gen.PushURLDetail{URL: signed.URL, DomainApp: server, StreamSign: strings.TrimPrefix(signed.URL, server)}
+	out := gen.GeneratePushURLResult{PushURLList: []string{signed.URL}, PushURLListDetail: []gen.PushURLDetail{detail},
 		TSOverSRTURLList: []string{}, RTMPOverSRTURLList: []string{}, RtmURLList: []string{}, WebTransportURLList: []string{}}
 	if c.newer {
 		out.AuthType = authTypeOf(signed.Scheme)
@@ -92,10 +93,9 @@ func (s *Server) generatePlayURL(ctx context.Context, c *call, in gen.GeneratePl
 	}
 	scheme := ""
 	for _, f := range s.formats(in.Domain) {
-		path := st.Path() + f.ext
-		signed := s.Rules.SignWith(media.Play, media.HostOf(in.Domain), st, path, expires, true)
+		signed := s.Rules.SignWith(media.Link{Scene: media.Play, Stream: st, Base: f.base, Host: in.Domain, Ext: f.ext}, expires, true)
 		scheme = signed.Scheme
-		u := gen.PlayURL{URL: f.base + withQuery(path, signed.Query), CDN: gen.PlayURLCDNFcdn, Protocol: f.protocol, Type: gen.PlayURLTypePull}
+		u := gen.PlayURL{URL: signed.URL, CDN: gen.PlayURLCDNFcdn, Protocol: f.protocol, Type: gen.PlayURLTypePull}
 		if c.newer {
 			u.SubStreamURL = &[]gen.SubStreamURL{}
 		}
@@ -168,11 +168,4 @@ func expiry(now time.Time, seconds *int32, until string) (time.Time, error) {
 		return t, errs.InvalidField("valid_duration", "ValidDuration is between 1 and 315360000 seconds")
 	}
 	return now.Add(time.Duration(*seconds) * time.Second), nil
-}
-
-func withQuery(path, query string) string {
-	if query == "" {
-		return path
-	}
-	return path + "?" + query
 }

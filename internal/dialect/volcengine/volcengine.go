@@ -35,7 +35,7 @@ type rules interface {
 	WriteRule(ctx context.Context, in access.WholeRule) (access.Rule, error)
 	EnableRule(ctx context.Context, domain, vhost, app string, scene media.Scene, on bool) (access.Rule, error)
 	RevealRules(ctx context.Context, f access.RuleFilter) ([]access.RevealedRule, error)
-	SignWith(scene media.Scene, host string, st media.Stream, path string, expires time.Time, verbatim bool) access.Signed
+	SignWith(l media.Link, expires time.Time, verbatim bool) access.Signed
 }
 
 type bans interface {
