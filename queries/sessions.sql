@@ -47,7 +47,7 @@ WHERE ended_at > @since::timestamptz AND (started_at IS NULL OR started_at = @st
 
 -- name: SessionPublisher :one
 SELECT * FROM sessions
-WHERE scene = 'publish' AND ended_at IS NULL AND vhost = @vhost AND app = @app AND stream = @stream;
+WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND vhost = @vhost AND app = @app AND stream = @stream;
 
 -- name: SessionEnd :execrows
 UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = @end_reason
@@ -55,8 +55,10 @@ WHERE ended_at IS NULL AND started_at <= @before::timestamptz
   AND node = @node AND server_id = @server_id AND client_id = @client_id
   AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream;
 
--- name: SessionEndByID :execrows
-UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = @end_reason WHERE id = @id AND ended_at IS NULL;
+-- name: SessionsEndByID :many
+UPDATE sessions SET ended_at = greatest(@ended_at::timestamptz, started_at), end_reason = @end_reason
+WHERE id = ANY(@ids::bigint[]) AND ended_at IS NULL
+RETURNING scene, vhost, app, stream;
 
 -- Removes the session that one start opened and nobody was told of.
 -- name: SessionForget :execrows
@@ -112,19 +114,19 @@ RETURNING s.scene, s.vhost, s.app, s.stream, c.was_open::boolean AS was_open;
 SELECT r.id, r.started_at FROM (
     SELECT a.id, a.started_at FROM sessions a
     WHERE a.ended_at IS NULL AND a.node = @node AND a.server_id = @server_id AND a.client_id = @client_id
-      AND a.scene = 'publish' AND a.vhost = @vhost AND a.app = @app AND a.stream = @stream
+      AND a.scene = 'publish' AND a.refused = '' AND a.vhost = @vhost AND a.app = @app AND a.stream = @stream
     UNION ALL
     SELECT b.id, b.started_at FROM sessions b
     WHERE b.ended_at IS NOT NULL AND b.node = @node AND b.server_id = @server_id AND b.client_id = @client_id
-      AND b.scene = 'publish' AND b.vhost = @vhost AND b.app = @app AND b.stream = @stream AND b.started_at IS NOT NULL) r
+      AND b.scene = 'publish' AND b.refused = '' AND b.vhost = @vhost AND b.app = @app AND b.stream = @stream AND b.started_at IS NOT NULL) r
 ORDER BY r.id DESC LIMIT 1;
 
 -- name: SessionsPublishing :many
-SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND app = @app AND stream = @stream;
+SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND app = @app AND stream = @stream;
 
 -- name: SessionsLive :many
 SELECT * FROM sessions
-WHERE scene = 'publish' AND ended_at IS NULL
+WHERE scene = 'publish' AND ended_at IS NULL AND refused = ''
 ORDER BY app, stream, id
 LIMIT @row_limit;
 
@@ -133,7 +135,7 @@ LIMIT @row_limit;
 -- name: SessionsWatching :many
 SELECT (
     SELECT count(*) FROM sessions v
-    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
 FROM (
     SELECT unnest(@vhosts::text[]) AS vhost, unnest(@apps::text[]) AS app, unnest(@streams::text[]) AS stream,
         generate_subscripts(@streams::text[], 1) AS n) st
@@ -147,18 +149,18 @@ SELECT app, stream, count(*) AS pv,
     count(DISTINCT CASE WHEN subject <> '' AND credential_kind <> 'live_token' THEN subject ELSE address END) AS uv,
     count(*) FILTER (WHERE ended_at IS NULL) AS online
 FROM sessions
-WHERE scene = 'play' AND started_at IS NOT NULL AND app = ANY(@apps::text[]) AND stream = ANY(@streams::text[])
+WHERE scene = 'play' AND started_at IS NOT NULL AND refused = '' AND app = ANY(@apps::text[]) AND stream = ANY(@streams::text[])
 GROUP BY app, stream;
 
 -- Whether a media server of our own has the stream.
 -- name: SessionPublishing :one
-SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = @stream AND app = @app AND scene = 'publish' AND ended_at IS NULL);
+SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = @stream AND app = @app AND scene = 'publish' AND ended_at IS NULL AND refused = '');
 
 -- One page of what is on air. An empty filter means any; a fuzzy one is a part
 -- of the name in any case.
 -- name: SessionsLivePage :many
 SELECT s.* FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND (@vhost::text = '' OR s.vhost = @vhost)
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
   AND stream_path(s.vhost, s.app, s.stream) COLLATE "C" > @after::text
@@ -167,14 +169,14 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- name: SessionsLiveCount :one
 SELECT count(*) FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND (@vhost::text = '' OR s.vhost = @vhost)
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0));
 
 -- The stream of this very path comes first, then those that differ in case.
 -- name: SessionsLiveByPath :many
 SELECT s.* FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND lower(stream_path(s.vhost, s.app, s.stream)) = lower(@path::text)
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND lower(stream_path(s.vhost, s.app, s.stream)) = lower(@path::text)
 ORDER BY stream_path(s.vhost, s.app, s.stream) = @path DESC, s.id
 LIMIT 2;
 
@@ -183,14 +185,14 @@ LIMIT 2;
 SELECT c.* FROM (SELECT unnest(@vhosts::text[]) AS vhost, unnest(@apps::text[]) AS app, unnest(@streams::text[]) AS stream) st
 CROSS JOIN LATERAL (
     SELECT v.* FROM sessions v
-    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
     ORDER BY v.id LIMIT @row_limit) c
 ORDER BY c.id;
 
 -- Two bounds of time that are not given are those of everything.
 -- name: SessionsClosed :many
 SELECT s.* FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
   AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
@@ -199,7 +201,7 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- name: SessionsClosedNewest :many
 SELECT s.* FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
   AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
@@ -210,7 +212,7 @@ LIMIT @row_limit OFFSET @row_offset;
 -- name: SessionsClosedCount :one
 SELECT count(*) FROM (
     SELECT 1 FROM sessions s
-    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
       AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
       AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
       AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
@@ -219,7 +221,7 @@ SELECT count(*) FROM (
 -- What is open now, and of that what began before a process did.
 -- name: SessionsOpenFigures :many
 SELECT s.scene, s.protocol, count(*) AS active, count(*) FILTER (WHERE s.started_at < @began::timestamptz) AS before
-FROM sessions s WHERE s.ended_at IS NULL
+FROM sessions s WHERE s.ended_at IS NULL AND s.refused = ''
 GROUP BY s.scene, s.protocol;
 
 -- name: SessionOpen :one
@@ -238,3 +240,48 @@ SELECT * FROM sessions
 WHERE credential_kind = @kind AND credential_id = @credential_id AND ended_at IS NULL AND id > @after
 ORDER BY id
 LIMIT @row_limit;
+
+-- A client that was refused and runs all the same. An end that came first is its
+-- own, and no row means that it is on record already.
+-- name: SessionOpenRefused :one
+WITH early AS (
+    UPDATE sessions SET started_at = @started_at::timestamptz, ended_at = greatest(ended_at, @started_at), serial = @serial, scene = @scene,
+        vhost = @vhost, app = @app, stream = @stream, address = @address, protocol = @protocol, refused = @refused
+    WHERE ended_at > @since::timestamptz AND (started_at IS NULL OR started_at = @started_at)
+      AND node = @node AND server_id = @server_id AND client_id = @client_id
+      AND ((app = '' AND stream = '') OR (scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream))
+    RETURNING id
+)
+INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, started_at, refused)
+SELECT @node, @server_id, @client_id, @serial, @scene, @vhost, @app, @stream, @address, @protocol, @started_at::timestamptz, @refused
+WHERE NOT EXISTS (SELECT 1 FROM early)
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+-- A client that was on record on trust is refused now.
+-- name: SessionRefuse :one
+UPDATE sessions SET refused = @refused
+WHERE ended_at IS NULL AND refused = '' AND credential_kind = @credential_kind
+  AND node = @node AND server_id = @server_id AND client_id = @client_id
+  AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream
+RETURNING id;
+
+-- All that is open on a node, a page at a time.
+-- name: SessionsOpenOn :many
+SELECT * FROM sessions
+WHERE node = @node AND ended_at IS NULL AND id > @after
+ORDER BY id
+LIMIT @row_limit;
+
+-- The nodes that have anything open, whether they are configured or not.
+-- name: SessionsNodes :many
+SELECT DISTINCT node FROM sessions WHERE ended_at IS NULL ORDER BY node;
+
+-- What is known of one connection that has ended, the latest first.
+-- name: SessionEnded :one
+SELECT * FROM sessions
+WHERE ended_at IS NOT NULL AND started_at >= @since::timestamptz
+  AND node = @node AND server_id = @server_id AND client_id = @client_id
+  AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream
+ORDER BY ended_at DESC
+LIMIT 1;

@@ -106,7 +106,7 @@ SELECT app, stream, count(*) AS pv,
     count(DISTINCT CASE WHEN subject <> '' AND credential_kind <> 'live_token' THEN subject ELSE address END) AS uv,
     count(*) FILTER (WHERE ended_at IS NULL) AS online
 FROM sessions
-WHERE scene = 'play' AND started_at IS NOT NULL AND app = ANY($1::text[]) AND stream = ANY($2::text[])
+WHERE scene = 'play' AND started_at IS NOT NULL AND refused = '' AND app = ANY($1::text[]) AND stream = ANY($2::text[])
 GROUP BY app, stream
 `
 
@@ -188,22 +188,63 @@ func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams)
 	return result.RowsAffected(), nil
 }
 
-const sessionEndByID = `-- name: SessionEndByID :execrows
-UPDATE sessions SET ended_at = $1::timestamptz, end_reason = $2 WHERE id = $3 AND ended_at IS NULL
+const sessionEnded = `-- name: SessionEnded :one
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+WHERE ended_at IS NOT NULL AND started_at >= $1::timestamptz
+  AND node = $2 AND server_id = $3 AND client_id = $4
+  AND scene = $5 AND vhost = $6 AND app = $7 AND stream = $8
+ORDER BY ended_at DESC
+LIMIT 1
 `
 
-type SessionEndByIDParams struct {
-	EndedAt   time.Time
-	EndReason string
-	ID        int64
+type SessionEndedParams struct {
+	Since    time.Time
+	Node     string
+	ServerID string
+	ClientID string
+	Scene    string
+	Vhost    string
+	App      string
+	Stream   string
 }
 
-func (q *Queries) SessionEndByID(ctx context.Context, db DBTX, arg SessionEndByIDParams) (int64, error) {
-	result, err := db.Exec(ctx, sessionEndByID, arg.EndedAt, arg.EndReason, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// What is known of one connection that has ended, the latest first.
+func (q *Queries) SessionEnded(ctx context.Context, db DBTX, arg SessionEndedParams) (Session, error) {
+	row := db.QueryRow(ctx, sessionEnded,
+		arg.Since,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+	)
+	var i Session
+	err := row.Scan(
+		&i.ID,
+		&i.Node,
+		&i.ServerID,
+		&i.ClientID,
+		&i.Serial,
+		&i.Scene,
+		&i.Vhost,
+		&i.App,
+		&i.Stream,
+		&i.Address,
+		&i.Protocol,
+		&i.CredentialKind,
+		&i.CredentialID,
+		&i.Subject,
+		&i.StartedAt,
+		&i.EndedAt,
+		&i.EndReason,
+		&i.BytesIn,
+		&i.BytesOut,
+		&i.Refused,
+		&i.SeenAt,
+	)
+	return i, err
 }
 
 const sessionForget = `-- name: SessionForget :execrows
@@ -246,11 +287,11 @@ const sessionOfRecording = `-- name: SessionOfRecording :one
 SELECT r.id, r.started_at FROM (
     SELECT a.id, a.started_at FROM sessions a
     WHERE a.ended_at IS NULL AND a.node = $1 AND a.server_id = $2 AND a.client_id = $3
-      AND a.scene = 'publish' AND a.vhost = $4 AND a.app = $5 AND a.stream = $6
+      AND a.scene = 'publish' AND a.refused = '' AND a.vhost = $4 AND a.app = $5 AND a.stream = $6
     UNION ALL
     SELECT b.id, b.started_at FROM sessions b
     WHERE b.ended_at IS NOT NULL AND b.node = $1 AND b.server_id = $2 AND b.client_id = $3
-      AND b.scene = 'publish' AND b.vhost = $4 AND b.app = $5 AND b.stream = $6 AND b.started_at IS NOT NULL) r
+      AND b.scene = 'publish' AND b.refused = '' AND b.vhost = $4 AND b.app = $5 AND b.stream = $6 AND b.started_at IS NOT NULL) r
 ORDER BY r.id DESC LIMIT 1
 `
 
@@ -284,7 +325,7 @@ func (q *Queries) SessionOfRecording(ctx context.Context, db DBTX, arg SessionOf
 }
 
 const sessionOpen = `-- name: SessionOpen :one
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions WHERE id = $1 AND ended_at IS NULL
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions WHERE id = $1 AND ended_at IS NULL
 `
 
 func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, error) {
@@ -310,6 +351,8 @@ func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, 
 		&i.EndReason,
 		&i.BytesIn,
 		&i.BytesOut,
+		&i.Refused,
+		&i.SeenAt,
 	)
 	return i, err
 }
@@ -360,9 +403,64 @@ func (q *Queries) SessionOpenPublish(ctx context.Context, db DBTX, arg SessionOp
 	return id, err
 }
 
+const sessionOpenRefused = `-- name: SessionOpenRefused :one
+WITH early AS (
+    UPDATE sessions SET started_at = $11::timestamptz, ended_at = greatest(ended_at, $11), serial = $4, scene = $5,
+        vhost = $6, app = $7, stream = $8, address = $9, protocol = $10, refused = $12
+    WHERE ended_at > $13::timestamptz AND (started_at IS NULL OR started_at = $11)
+      AND node = $1 AND server_id = $2 AND client_id = $3
+      AND ((app = '' AND stream = '') OR (scene = $5 AND vhost = $6 AND app = $7 AND stream = $8))
+    RETURNING id
+)
+INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, started_at, refused)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz, $12
+WHERE NOT EXISTS (SELECT 1 FROM early)
+ON CONFLICT DO NOTHING
+RETURNING id
+`
+
+type SessionOpenRefusedParams struct {
+	Node      string
+	ServerID  string
+	ClientID  string
+	Serial    int64
+	Scene     string
+	Vhost     string
+	App       string
+	Stream    string
+	Address   string
+	Protocol  string
+	StartedAt time.Time
+	Refused   string
+	Since     time.Time
+}
+
+// A client that was refused and runs all the same. An end that came first is its
+// own, and no row means that it is on record already.
+func (q *Queries) SessionOpenRefused(ctx context.Context, db DBTX, arg SessionOpenRefusedParams) (int64, error) {
+	row := db.QueryRow(ctx, sessionOpenRefused,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Serial,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+		arg.Address,
+		arg.Protocol,
+		arg.StartedAt,
+		arg.Refused,
+		arg.Since,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const sessionPublisher = `-- name: SessionPublisher :one
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions
-WHERE scene = 'publish' AND ended_at IS NULL AND vhost = $1 AND app = $2 AND stream = $3
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND vhost = $1 AND app = $2 AND stream = $3
 `
 
 type SessionPublisherParams struct {
@@ -394,12 +492,14 @@ func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPubl
 		&i.EndReason,
 		&i.BytesIn,
 		&i.BytesOut,
+		&i.Refused,
+		&i.SeenAt,
 	)
 	return i, err
 }
 
 const sessionPublishing = `-- name: SessionPublishing :one
-SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = $1 AND app = $2 AND scene = 'publish' AND ended_at IS NULL)
+SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = $1 AND app = $2 AND scene = 'publish' AND ended_at IS NULL AND refused = '')
 `
 
 type SessionPublishingParams struct {
@@ -415,8 +515,46 @@ func (q *Queries) SessionPublishing(ctx context.Context, db DBTX, arg SessionPub
 	return exists, err
 }
 
+const sessionRefuse = `-- name: SessionRefuse :one
+UPDATE sessions SET refused = $1
+WHERE ended_at IS NULL AND refused = '' AND credential_kind = $2
+  AND node = $3 AND server_id = $4 AND client_id = $5
+  AND scene = $6 AND vhost = $7 AND app = $8 AND stream = $9
+RETURNING id
+`
+
+type SessionRefuseParams struct {
+	Refused        string
+	CredentialKind string
+	Node           string
+	ServerID       string
+	ClientID       string
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+}
+
+// A client that was on record on trust is refused now.
+func (q *Queries) SessionRefuse(ctx context.Context, db DBTX, arg SessionRefuseParams) (int64, error) {
+	row := db.QueryRow(ctx, sessionRefuse,
+		arg.Refused,
+		arg.CredentialKind,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const sessionsByCredential = `-- name: SessionsByCredential :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
 WHERE credential_kind = $1 AND credential_id = $2 AND ended_at IS NULL AND id > $3
 ORDER BY id
 LIMIT $4
@@ -464,6 +602,8 @@ func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg Session
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -476,8 +616,8 @@ func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg Session
 }
 
 const sessionsClosed = `-- name: SessionsClosed :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
   AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
   AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
   AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
@@ -535,6 +675,8 @@ func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClose
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -549,7 +691,7 @@ func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClose
 const sessionsClosedCount = `-- name: SessionsClosedCount :one
 SELECT count(*) FROM (
     SELECT 1 FROM sessions s
-    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
       AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
       AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
       AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
@@ -583,8 +725,8 @@ func (q *Queries) SessionsClosedCount(ctx context.Context, db DBTX, arg Sessions
 }
 
 const sessionsClosedNewest = `-- name: SessionsClosedNewest :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
   AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
   AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
   AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
@@ -641,6 +783,8 @@ func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg Session
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -653,10 +797,10 @@ func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg Session
 }
 
 const sessionsConsumers = `-- name: SessionsConsumers :many
-SELECT c.id, c.node, c.server_id, c.client_id, c.serial, c.scene, c.vhost, c.app, c.stream, c.address, c.protocol, c.credential_kind, c.credential_id, c.subject, c.started_at, c.ended_at, c.end_reason, c.bytes_in, c.bytes_out FROM (SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream) st
+SELECT c.id, c.node, c.server_id, c.client_id, c.serial, c.scene, c.vhost, c.app, c.stream, c.address, c.protocol, c.credential_kind, c.credential_id, c.subject, c.started_at, c.ended_at, c.end_reason, c.bytes_in, c.bytes_out, c.refused, c.seen_at FROM (SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream) st
 CROSS JOIN LATERAL (
-    SELECT v.id, v.node, v.server_id, v.client_id, v.serial, v.scene, v.vhost, v.app, v.stream, v.address, v.protocol, v.credential_kind, v.credential_id, v.subject, v.started_at, v.ended_at, v.end_reason, v.bytes_in, v.bytes_out FROM sessions v
-    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
+    SELECT v.id, v.node, v.server_id, v.client_id, v.serial, v.scene, v.vhost, v.app, v.stream, v.address, v.protocol, v.credential_kind, v.credential_id, v.subject, v.started_at, v.ended_at, v.end_reason, v.bytes_in, v.bytes_out, v.refused, v.seen_at FROM sessions v
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
     ORDER BY v.id LIMIT $4) c
 ORDER BY c.id
 `
@@ -703,6 +847,52 @@ func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsCo
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsEndByID = `-- name: SessionsEndByID :many
+UPDATE sessions SET ended_at = greatest($1::timestamptz, started_at), end_reason = $2
+WHERE id = ANY($3::bigint[]) AND ended_at IS NULL
+RETURNING scene, vhost, app, stream
+`
+
+type SessionsEndByIDParams struct {
+	EndedAt   time.Time
+	EndReason string
+	Ids       []int64
+}
+
+type SessionsEndByIDRow struct {
+	Scene  string
+	Vhost  string
+	App    string
+	Stream string
+}
+
+func (q *Queries) SessionsEndByID(ctx context.Context, db DBTX, arg SessionsEndByIDParams) ([]SessionsEndByIDRow, error) {
+	rows, err := db.Query(ctx, sessionsEndByID, arg.EndedAt, arg.EndReason, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SessionsEndByIDRow{}
+	for rows.Next() {
+		var i SessionsEndByIDRow
+		if err := rows.Scan(
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
 		); err != nil {
 			return nil, err
 		}
@@ -899,8 +1089,8 @@ func (q *Queries) SessionsEndProcess(ctx context.Context, db DBTX, arg SessionsE
 }
 
 const sessionsLive = `-- name: SessionsLive :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions
-WHERE scene = 'publish' AND ended_at IS NULL
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+WHERE scene = 'publish' AND ended_at IS NULL AND refused = ''
 ORDER BY app, stream, id
 LIMIT $1
 `
@@ -934,6 +1124,8 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -946,8 +1138,8 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 }
 
 const sessionsLiveByPath = `-- name: SessionsLiveByPath :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND lower(stream_path(s.vhost, s.app, s.stream)) = lower($1::text)
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND lower(stream_path(s.vhost, s.app, s.stream)) = lower($1::text)
 ORDER BY stream_path(s.vhost, s.app, s.stream) = $1 DESC, s.id
 LIMIT 2
 `
@@ -982,6 +1174,8 @@ func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) 
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -995,7 +1189,7 @@ func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) 
 
 const sessionsLiveCount = `-- name: SessionsLiveCount :one
 SELECT count(*) FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND ($1::text = '' OR s.vhost = $1)
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
   AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app), lower($2)) > 0))
   AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream), lower($4)) > 0))
 `
@@ -1020,8 +1214,8 @@ func (q *Queries) SessionsLiveCount(ctx context.Context, db DBTX, arg SessionsLi
 }
 
 const sessionsLivePage = `-- name: SessionsLivePage :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND ($1::text = '' OR s.vhost = $1)
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
   AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app), lower($2)) > 0))
   AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream), lower($4)) > 0))
   AND stream_path(s.vhost, s.app, s.stream) COLLATE "C" > $5::text
@@ -1078,6 +1272,8 @@ func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLiv
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1089,9 +1285,34 @@ func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLiv
 	return items, nil
 }
 
+const sessionsNodes = `-- name: SessionsNodes :many
+SELECT DISTINCT node FROM sessions WHERE ended_at IS NULL ORDER BY node
+`
+
+// The nodes that have anything open, whether they are configured or not.
+func (q *Queries) SessionsNodes(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, sessionsNodes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var node string
+		if err := rows.Scan(&node); err != nil {
+			return nil, err
+		}
+		items = append(items, node)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsOpenFigures = `-- name: SessionsOpenFigures :many
 SELECT s.scene, s.protocol, count(*) AS active, count(*) FILTER (WHERE s.started_at < $1::timestamptz) AS before
-FROM sessions s WHERE s.ended_at IS NULL
+FROM sessions s WHERE s.ended_at IS NULL AND s.refused = ''
 GROUP BY s.scene, s.protocol
 `
 
@@ -1117,6 +1338,62 @@ func (q *Queries) SessionsOpenFigures(ctx context.Context, db DBTX, began time.T
 			&i.Protocol,
 			&i.Active,
 			&i.Before,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsOpenOn = `-- name: SessionsOpenOn :many
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+WHERE node = $1 AND ended_at IS NULL AND id > $2
+ORDER BY id
+LIMIT $3
+`
+
+type SessionsOpenOnParams struct {
+	Node     string
+	After    int64
+	RowLimit int32
+}
+
+// All that is open on a node, a page at a time.
+func (q *Queries) SessionsOpenOn(ctx context.Context, db DBTX, arg SessionsOpenOnParams) ([]Session, error) {
+	rows, err := db.Query(ctx, sessionsOpenOn, arg.Node, arg.After, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1197,7 +1474,7 @@ func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpe
 }
 
 const sessionsPlaying = `-- name: SessionsPlaying :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out FROM sessions
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
 WHERE scene = 'play' AND ended_at IS NULL AND app = $1 AND stream = $2 AND vhost = $3 AND id > $4
 ORDER BY id
 LIMIT $5
@@ -1247,6 +1524,8 @@ func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlay
 			&i.EndReason,
 			&i.BytesIn,
 			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1259,7 +1538,7 @@ func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlay
 }
 
 const sessionsPublishing = `-- name: SessionsPublishing :many
-SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND app = $1 AND stream = $2
+SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND app = $1 AND stream = $2
 `
 
 type SessionsPublishingParams struct {
@@ -1302,7 +1581,7 @@ func (q *Queries) SessionsPurge(ctx context.Context, db DBTX, before time.Time) 
 const sessionsWatching = `-- name: SessionsWatching :many
 SELECT (
     SELECT count(*) FROM sessions v
-    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
+    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
 FROM (
     SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream,
         generate_subscripts($3::text[], 1) AS n) st

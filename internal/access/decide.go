@@ -20,6 +20,9 @@ const (
 	ByAccessToken CredentialKind = "access_token"
 	BySignature   CredentialKind = "signature"
 	ByPolicy      CredentialKind = "policy"
+	// Unproven is of a client that runs and is on record although nobody knows by
+	// what it came in.
+	Unproven CredentialKind = "unknown"
 )
 
 // Credential is what admitted a client: enough to find its session again when

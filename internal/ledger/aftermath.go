@@ -53,9 +53,10 @@ func (l *Ledger) takeBack(o *op) {
 	l.putAside(&op{e: o.e, d: o.d, now: o.now, undo: true})
 }
 
-// keep has an end written later, whose caller was told that it was not.
+// keep has an end, or what runs already, written later, whose caller was told
+// that it was not.
 func (l *Ledger) keep(o *op) {
-	if o.end == nil && !o.asks() {
+	if o.gone == nil && !o.asks() {
 		l.putAside(&op{e: o.e, now: o.now, late: true})
 	}
 }

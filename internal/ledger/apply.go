@@ -22,7 +22,7 @@ const remembered = time.Minute
 func (l *Ledger) apply(ctx context.Context, tx pgx.Tx, batch []*op) error {
 	var players []*op
 	for _, o := range batch {
-		if o.end == nil && o.e.Action == media.Playing && !o.undo {
+		if o.gone == nil && o.e.Action == media.Playing && !o.undo && !o.refused() {
 			players = append(players, o)
 			continue
 		}
@@ -40,10 +40,12 @@ func (l *Ledger) apply(ctx context.Context, tx pgx.Tx, batch []*op) error {
 func (l *Ledger) applyOne(ctx context.Context, tx pgx.Tx, o *op) error {
 	o.verdict = media.Verdict{Allow: true, Reason: media.Allowed}
 	switch {
-	case o.end != nil:
-		return l.endGhost(ctx, tx, o)
+	case o.gone != nil:
+		return l.endGone(ctx, tx, o)
 	case o.undo:
 		return l.forget(ctx, tx, o)
+	case o.refused():
+		return l.openRefused(ctx, tx, o)
 	}
 	switch o.e.Action {
 	case media.Publishing:
@@ -130,14 +132,6 @@ func (l *Ledger) bury(ctx context.Context, tx pgx.Tx, o *op, scene media.Scene, 
 	e := o.e
 	return l.q.SessionBury(ctx, tx, db.SessionBuryParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Serial: e.Serial,
 		Scene: string(scene), Vhost: st.Vhost, App: st.App, Stream: st.Name, EndedAt: o.now, Since: o.now.Add(-remembered)})
-}
-
-func (l *Ledger) endGhost(ctx context.Context, tx pgx.Tx, o *op) error {
-	n, err := l.q.SessionEndByID(ctx, tx, db.SessionEndByIDParams{ID: o.end.ID, EndedAt: o.now, EndReason: "gone_from_node"})
-	if err != nil || n == 0 {
-		return err
-	}
-	return l.leaveAir(ctx, tx, o.end.Scene, streamOf(*o.end), o.now)
 }
 
 // forget removes the session that a refused start opened. The start may still

@@ -31,10 +31,12 @@ const (
 
 // op is one change on its way into a commit.
 type op struct {
-	e   media.Event
-	d   access.Decision
-	end *db.Session // end this session instead of handling e
-	now time.Time
+	e    media.Event
+	d    access.Decision
+	gone []int64 // end these sessions instead of handling e
+	now  time.Time
+
+	reason string // why those are gone
 
 	deadline time.Time
 	done     chan struct{}
@@ -55,8 +57,14 @@ type op struct {
 	onlyProcess bool // earlier processes of the server have nothing open any more
 }
 
+// starts says whether this op is about a client that publishes or plays.
+func (o *op) starts() bool { return o.gone == nil && o.e.Action.Asks() }
+
 // asks says whether a client is waiting at the door for this op.
-func (o *op) asks() bool { return o.end == nil && o.e.Action.Asks() }
+func (o *op) asks() bool { return o.starts() && !o.e.Fact }
+
+// refused says whether the client of this op is on record only until it is cut off.
+func (o *op) refused() bool { return o.starts() && o.e.Fact && !o.d.Allow }
 
 // record puts an op into the next commit and waits until it is durable.
 func (l *Ledger) record(ctx context.Context, o *op) (media.Verdict, error) {

@@ -48,7 +48,7 @@ func (c *counters) note(batch []*op) {
 		c.admitted = map[string]int64{}
 	}
 	for _, o := range batch {
-		if !o.answered || !o.asks() || !o.verdict.Allow || o.verdict.Reason == media.Duplicate {
+		if !o.answered || !o.starts() || !o.verdict.Allow || o.verdict.Reason == media.Duplicate {
 			continue
 		}
 		protocol := o.e.Protocol

@@ -133,21 +133,25 @@ func (l *Ledger) handle(ctx context.Context, e media.Event) (v media.Verdict, br
 	return media.Verdict{Allow: true, Reason: media.Allowed}, brought, nil
 }
 
-// admit records who may come in and answers.
+// admit records a client as it was decided, unless the stream has a publisher.
+// Who is refused and runs all the same is on record with that.
 func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, now time.Time) (media.Verdict, error) {
-	if !d.Allow {
+	if !d.Allow && (!e.Fact || d.Reason == media.TemporarilyUnavailable) {
 		return media.Verdict{Reason: d.Reason}, nil
 	}
 	o := &op{e: e, d: d, now: now}
 	v, err := l.record(ctx, o)
-	if err != nil || v.Reason != media.AlreadyPublishing || !l.holderGone(ctx, o.holder, now) {
+	if err == nil && v.Reason == media.AlreadyPublishing && l.holderGone(ctx, o.holder, now) {
+		// The publisher on record is a ghost: end it, then ask once more.
+		if _, err := l.record(ctx, ending([]int64{o.holder.ID}, GoneFromNode, now)); err != nil {
+			return media.Verdict{}, err
+		}
+		v, err = l.record(ctx, &op{e: e, d: d, now: now})
+	}
+	if err != nil || v.Allow || !e.Fact || !d.Allow {
 		return v, err
 	}
-	// The publisher on record is a ghost: end it, then ask once more.
-	if _, err := l.record(ctx, &op{end: &o.holder, now: now}); err != nil {
-		return media.Verdict{}, err
-	}
-	return l.record(ctx, &op{e: e, d: d, now: now})
+	return l.record(ctx, &op{e: e, d: access.Decision{Reason: v.Reason}, now: now})
 }
 
 // recheck decides about a session that is running, whether it is on record or

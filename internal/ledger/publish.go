@@ -59,7 +59,7 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 			o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, holder
 			return false, nil
 		}
-		if _, err := l.q.SessionEndByID(ctx, tx, db.SessionEndByIDParams{ID: holder.ID, EndedAt: o.now, EndReason: "server_restarted"}); err != nil {
+		if _, err := l.q.SessionsEndByID(ctx, tx, db.SessionsEndByIDParams{Ids: []int64{holder.ID}, EndedAt: o.now, EndReason: ServerRestarted}); err != nil {
 			return false, err
 		}
 	}

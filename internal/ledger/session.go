@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -20,18 +21,31 @@ type Session struct {
 	Address   string
 	Protocol  string // rtmp, http-flv, hls, srt, webrtc; "" if unknown
 	Subject   string // whose credential admitted it; "" if none
-	EndReason string
+	// ServerID and Serial are as in media.Event.
+	ServerID string
+	Serial   int64
+	// Credential is the kind of what admitted it; "" if nobody did, which is so
+	// while Refused says why it is to be cut off.
+	Credential access.CredentialKind
+	Refused    media.Reason
+	EndReason  string
 	StartedAt time.Time
 	EndedAt   *time.Time // nil while it is open
 	// BytesIn and BytesOut are known once it has ended, and of servers that tell.
 	BytesIn, BytesOut int64
+	// SeenAt is when a callback last said that it runs; zero if none did.
+	SeenAt time.Time
 }
 
 func sessionFromRow(row db.Session) Session {
 	s := Session{ID: row.ID, Node: row.Node, ClientID: row.ClientID, Scene: media.Scene(row.Scene), Stream: streamOf(row), Address: row.Address,
-		Protocol: row.Protocol, Subject: row.Subject, EndReason: row.EndReason, EndedAt: row.EndedAt, BytesIn: row.BytesIn, BytesOut: row.BytesOut}
+		Protocol: row.Protocol, Subject: row.Subject, EndReason: row.EndReason, EndedAt: row.EndedAt, BytesIn: row.BytesIn, BytesOut: row.BytesOut,
+		ServerID: row.ServerID, Serial: row.Serial, Credential: access.CredentialKind(row.CredentialKind), Refused: media.Reason(row.Refused)}
 	if row.StartedAt != nil {
 		s.StartedAt = *row.StartedAt
+	}
+	if row.SeenAt != nil {
+		s.SeenAt = *row.SeenAt
 	}
 	return s
 }

@@ -138,9 +138,10 @@ type Reason string
 // The reasons. Refusals are counted, logged and explained by them.
 const (
 	Allowed                Reason = "allowed"
-	OpenPolicy             Reason = "open_policy"  // no credential needed: rule off or default policy open
-	Duplicate              Reason = "duplicate"    // the same callback again; the answer is the same
-	ServerRelay            Reason = "server_relay" // the media server's own pull or push
+	OpenPolicy             Reason = "open_policy"        // no credential needed: rule off or default policy open
+	Duplicate              Reason = "duplicate"          // the same callback again; the answer is the same
+	ServerRelay            Reason = "server_relay"       // the media server's own pull or push
+	CredentialUnknown      Reason = "credential_unknown" // found running, on record on trust
 	Unauthenticated        Reason = "callback_unauthenticated"
 	StreamForbidden        Reason = "stream_forbidden" // banned for a while, whatever the credential
 	RoomEnded              Reason = "room_ended"
