@@ -111,6 +111,17 @@ type Node struct {
 	UpdatedAt             time.Time
 }
 
+type NodeHealth struct {
+	Node      string
+	State     string
+	ServerID  string
+	Error     string
+	CheckedAt time.Time
+	ChangedAt time.Time
+	Streams   int32
+	Clients   int32
+}
+
 type PushReport struct {
 	RoomID     string
 	Stream     string
@@ -231,6 +242,8 @@ type Session struct {
 	EndReason      string
 	BytesIn        int64
 	BytesOut       int64
+	Refused        string
+	SeenAt         *time.Time
 }
 
 type Setting struct {

@@ -13,14 +13,14 @@ import (
 
 // Session is one publisher or player connection on a node, as it is on record.
 type Session struct {
-	ID        int64
-	Node      string
-	ClientID  string // as the node's server counts or names its connections
-	Scene     media.Scene
-	Stream    media.Stream
-	Address   string
-	Protocol  string // rtmp, http-flv, hls, srt, webrtc; "" if unknown
-	Subject   string // whose credential admitted it; "" if none
+	ID       int64
+	Node     string
+	ClientID string // as the node's server counts or names its connections
+	Scene    media.Scene
+	Stream   media.Stream
+	Address  string
+	Protocol string // rtmp, http-flv, hls, srt, webrtc; "" if unknown
+	Subject  string // whose credential admitted it; "" if none
 	// ServerID and Serial are as in media.Event.
 	ServerID string
 	Serial   int64
@@ -29,8 +29,8 @@ type Session struct {
 	Credential access.CredentialKind
 	Refused    media.Reason
 	EndReason  string
-	StartedAt time.Time
-	EndedAt   *time.Time // nil while it is open
+	StartedAt  time.Time
+	EndedAt    *time.Time // nil while it is open
 	// BytesIn and BytesOut are known once it has ended, and of servers that tell.
 	BytesIn, BytesOut int64
 	// SeenAt is when a callback last said that it runs; zero if none did.

@@ -136,6 +136,6 @@ func (l *Ledger) Learn(ctx context.Context, e media.Event, told bool) (media.Ver
 		d = access.Decision{Allow: true, Reason: media.CredentialUnknown, Credential: access.Credential{Kind: access.Unproven}}
 	}
 	v, err := l.admit(ctx, e, d, now)
-	l.report(ctx, e, d.Credential, v, err)
+	l.report(ctx, e, v, d.Credential, err)
 	return v, err
 }
