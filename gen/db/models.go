@@ -71,6 +71,18 @@ type Ban struct {
 	Until     time.Time
 }
 
+type Eviction struct {
+	SessionID int64
+	Node      string
+	Reason    string
+	State     string
+	AskedAt   time.Time
+	NextAt    time.Time
+	Tries     int32
+	Missing   int32
+	Error     string
+}
+
 type LiveToken struct {
 	ID          int64
 	AccountID   int64
@@ -179,6 +191,22 @@ type Refusal struct {
 	KeyID     string
 	Subject   string
 	Repeats   int64
+}
+
+type Revocation struct {
+	ID             int64
+	What           string
+	CredentialKind string
+	CredentialIds  []string
+	Subject        string
+	App            string
+	Stream         string
+	Scene          string
+	StartedBefore  *time.Time
+	Reason         string
+	AskedAt        time.Time
+	NextAt         time.Time
+	Sweeps         int32
 }
 
 type RevokedToken struct {
