@@ -1,6 +1,6 @@
 -- name: NodeInsert :one
-INSERT INTO nodes (name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at)
-VALUES (@name, @kind, @secret_hash, @secret_sealed, @sources, @control_url, @control_username, @control_password_sealed, @play_url, @record_url, @now, @now)
+INSERT INTO nodes (name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, urls, record_url, created_at, updated_at)
+VALUES (@name, @kind, @secret_hash, @secret_sealed, @sources, @control_url, @control_username, @control_password_sealed, @urls, @record_url, @now, @now)
 RETURNING *;
 
 -- name: NodeInsertLocal :exec
@@ -9,7 +9,7 @@ INSERT INTO nodes (name, kind, created_at, updated_at) VALUES ('local', @kind, @
 -- name: NodeUpdate :one
 UPDATE nodes SET kind = @kind, secret_hash = @secret_hash, secret_sealed = @secret_sealed, sources = @sources,
     control_url = @control_url, control_username = @control_username, control_password_sealed = @control_password_sealed,
-    play_url = @play_url, record_url = @record_url, updated_at = @now
+    urls = @urls, record_url = @record_url, updated_at = @now
 WHERE name = @name
 RETURNING *;
 
@@ -24,3 +24,11 @@ SELECT * FROM nodes WHERE name = @name;
 
 -- name: NodeLock :one
 SELECT * FROM nodes WHERE name = @name FOR UPDATE;
+
+-- name: NodePage :many
+SELECT sqlc.embed(nodes), s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+WHERE nodes.name COLLATE "C" > @after ORDER BY nodes.name COLLATE "C" LIMIT @row_limit;
+
+-- name: NodeShow :one
+SELECT sqlc.embed(nodes), s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+WHERE nodes.name = @name;

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -44,12 +43,13 @@ type app struct {
 	refusals *refusal.Log
 	sessions *nginx.Sessions
 	feed     *pg.Feed
+	controls media.Controls
 }
 
 // newApp opens the database and builds the services. Their views are empty
 // until load or feed.Start.
 func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, metrics: newMetrics(prometheus.NewRegistry())}
+	a := &app{cfg: cfg, log: log, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient())}
 	if a.store, err = openStore(ctx, cfg, log); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	}
 	a.refusals = refusal.New(refusal.Config{DB: pool, Now: now, Log: a.log, Keep: a.cfg.RefusalsKeep, Dropped: a.metrics.dropRefusals})
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
-		Controls: controls(&http.Client{Timeout: 2 * time.Second}), Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
+		Controls: a.controls, Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
 	if a.sessions, err = a.newSessions(ctx); err != nil {
 		return err
 	}

@@ -199,6 +199,11 @@ func TestNodesShowTheirSecretInTheLinesToPaste(t *testing.T) {
 	if !strings.Contains(edge.Config, line) || strings.Contains(edge.Config, "on_update") {
 		t.Errorf("lines:\n%s", edge.Config)
 	}
+	for _, line := range []string{"server { application live { } }", "listen 10.0.0.5:80;", "location = /stat {", "location /control {", "deny all;"} {
+		if !strings.Contains(edge.Config, line) {
+			t.Errorf("no %q in the lines:\n%s", line, edge.Config)
+		}
+	}
 	if text := i.ok(t, "", "node", "config", "edge1"); strings.TrimSpace(text) != edge.Config {
 		t.Errorf("lines as text:\n%s", text)
 	}
@@ -207,13 +212,25 @@ func TestNodesShowTheirSecretInTheLinesToPaste(t *testing.T) {
 		t.Errorf("rotated: %+v", rotated)
 	}
 
-	i.ok(t, "basic\n", "node", "update", "edge1", "--kind", "srs", "--username", "operator", "--password", "--play-url", "https://cdn/{app}/{stream}.flv")
+	i.ok(t, "basic\n", "node", "update", "edge1", "--kind", "srs", "--username", "operator", "--password", "--url", "http-flv=https://cdn/{app}/{stream}.flv",
+		"--url", "hls=https://cdn/{app}/{stream}.m3u8?a=b;c")
 	nodes := map[string]nodeJSON{}
 	for _, n := range decoded[[]nodeJSON](t, i, "", "node", "list") {
 		nodes[n.Name] = n
 	}
 	if n := nodes["edge1"]; n.Kind != "srs" || n.ControlURL != "http://10.0.0.5/stat" || len(n.Sources) != 2 || n.Secret != "" {
 		t.Errorf("updated: %+v", n)
+	}
+	if u := nodes["edge1"].Urls; *u.HTTPFLV != "https://cdn/{app}/{stream}.flv" || *u.HLS != "https://cdn/{app}/{stream}.m3u8?a=b;c" || u.RTMP != nil {
+		t.Errorf("the URLs are %+v", u)
+	}
+	i.ok(t, "", "node", "update", "edge1", "--url", "hls=", "--url", "rtmp=rtmp://h/{app}/{stream}")
+	one := decoded[nodeJSON](t, i, "", "node", "get", "edge1")
+	if *one.Urls.RTMP != "rtmp://h/{app}/{stream}" || one.Urls.HTTPFLV == nil || one.Urls.HLS != nil || !one.ControlPasswordSet || one.Health.State != "unknown" || one.LastSeenAt != nil {
+		t.Errorf("shown: %+v", one)
+	}
+	if text := i.ok(t, "", "node", "get", "edge1"); !strings.Contains(text, "rtmp://h/{app}/{stream}") || strings.Contains(text, "basic") {
+		t.Errorf("shown as text:\n%s", text)
 	}
 	if n := nodes["local"]; n.Secured || n.Name == "" {
 		t.Errorf("the local node: %+v", n)
@@ -225,8 +242,10 @@ func TestNodesShowTheirSecretInTheLinesToPaste(t *testing.T) {
 	i.fails(t, exitFailed, "exists", "", "node", "create", "edge1")
 	i.fails(t, exitUsage, "source", "", "node", "create", "edge2", "--source", "nonsense")
 	i.fails(t, exitUsage, "kind", "", "node", "create", "edge2", "--kind", "toaster")
+	i.fails(t, exitUsage, "{stream}", "", "node", "create", "edge2", "--url", "hls=https://cdn/")
+	i.fails(t, exitUsage, "protocols", "", "node", "create", "edge2", "--url", "gopher=gopher://h/{stream}")
 	i.ok(t, "", "node", "delete", "edge1")
-	for _, verb := range []string{"delete", "config", "rotate", "update"} {
+	for _, verb := range []string{"get", "delete", "config", "rotate", "update"} {
 		i.fails(t, exitNotFound, "node", "", "node", verb, "edge1")
 	}
 }

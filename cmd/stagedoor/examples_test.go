@@ -126,20 +126,27 @@ var examples = map[string]example{
 		"&call=publish&name={stream}&type=live&token={token}"},
 
 	// our own
-	"logout":          {ends: true},
-	"listAccounts":    {},
-	"getAccount":      {},
-	"updateAccount":   {body: `{"full_name":"Another"}`},
-	"deleteAccount":   {},
-	"listAccessKeys":  {},
-	"createAccessKey": {body: `{"username":"alice","comment":"studio"}`},
-	"revokeAccessKey": {},
-	"healthz":         {},
-	"readyz":          {},
-	"metrics":         {},
-	"openapiYAML":     {},
-	"openapiJSON":     {},
-	"jwks":            {},
+	"logout":               {ends: true},
+	"listAccounts":         {},
+	"getAccount":           {},
+	"updateAccount":        {body: `{"full_name":"Another"}`},
+	"deleteAccount":        {},
+	"listAccessKeys":       {},
+	"createAccessKey":      {body: `{"username":"alice","comment":"studio"}`},
+	"revokeAccessKey":      {},
+	"listNodes":            {},
+	"createNode":           {body: `{"name":"{fresh}","kind":"srs","sources":["192.0.2.0/24"],"control_url":"http://10.0.0.5:1985"}`},
+	"getNode":              {},
+	"updateNode":           {body: `{"control_url":"http://10.0.0.5:1985"}`},
+	"deleteNode":           {},
+	"rotateNodeSecret":     {},
+	"getNodeConfiguration": {},
+	"healthz":              {},
+	"readyz":               {},
+	"metrics":              {},
+	"openapiYAML":          {},
+	"openapiJSON":          {},
+	"jwks":                 {},
 }
 
 // props are the things of one request. Each is made when it is asked for, and
@@ -172,6 +179,9 @@ func (p *props) make(name string) {
 		p.known[name] = p.guestName(p.t)
 	case "access_key_id":
 		p.known[name], _ = p.newKey(p.t, p.visitors[owner].username)
+	case "node":
+		p.known[name] = p.newName()
+		p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/nodes", `{"name":"`+p.known[name]+`","kind":"srs"}`)
 	case "room", "chat":
 		r := p.asOwner("/api/v2/live/create", `{"title":"show","im_server":["aliyun_new"]}`)
 		p.known["room"], p.known["chat"] = r.text("id"), r.text("chat_id")

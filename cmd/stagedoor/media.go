@@ -1,8 +1,13 @@
 package main
 
 import (
+	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
@@ -21,11 +26,41 @@ func controls(client *http.Client) media.Controls {
 	}
 }
 
+// controlClient asks media servers. Their control URLs are the operator's own
+// and may lead anywhere, private networks included, but not further: what a
+// server redirects to is not the operator's choice.
+func controlClient() *http.Client {
+	return &http.Client{Timeout: 2 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
 // configLines are what a node's operator pastes. Where the kind is not known
 // they are those of the two servers that most people run.
-func configLines(kind string, s media.Setup) string {
-	if lines := controls(nil)[kind].Lines; lines != nil {
+func configLines(cfg *config.Settings, n media.Node, secret string) string {
+	s := media.Setup{Base: cfg.PublicURL, Node: n.Name, Secret: secret, App: cfg.App, ControlURL: n.ControlURL, Username: n.Username,
+		Callers: callers(n.ControlURL)}
+	if lines := controls(nil)[n.Kind].Lines; lines != nil {
 		return lines(s)
 	}
-	return "# nginx-rtmp, in the application:\n" + nginxrtmp.Lines(s) + "\n# SRS, in the vhost:\n" + srs.Lines(s)
+	return "# nginx-rtmp, in the application:\n" + nginxrtmp.Application(s) + "\n# SRS, in the vhost:\n" + srs.Vhost(s)
+}
+
+// callers are the addresses that this machine would ask a control URL from. A
+// socket for datagrams knows them without sending anything. Translation on the
+// way changes them, which nobody can know here.
+func callers(controlURL string) []netip.Addr {
+	loopback := netip.MustParseAddr("127.0.0.1")
+	u, err := url.Parse(controlURL)
+	if controlURL == "" || err != nil {
+		return []netip.Addr{loopback}
+	}
+	a, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return []netip.Addr{} // a look-up would take its time, and differ elsewhere
+	}
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 9)))
+	if err != nil {
+		return []netip.Addr{}
+	}
+	defer func() { _ = c.Close() }()
+	return []netip.Addr{c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()}
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 	"sync"
 	"time"
 
@@ -194,7 +193,8 @@ func (a *app) routers(d *drain, split bool) ([]*httpx.Router, error) {
 
 // mount registers the dialects and the callbacks.
 func (a *app) mount(rt *httpx.Router) {
-	(&stagedoor.Server{Accounts: a.accounts}).Register(rt)
+	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Controls: a.controls,
+		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
 	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Kicks: a.ledger, Now: time.Now, Log: a.log,
@@ -240,11 +240,11 @@ func (a *app) allowOrigins(h http.Handler) http.Handler {
 // playURL is where a stream is played: by the node's own template, or by the
 // configured domain.
 func (a *app) playURL(n media.Node, st media.Stream) string {
-	template := n.PlayURL
+	template := n.URLs.Play()
 	if template == "" {
 		template = a.cfg.PullScheme + "://" + a.cfg.HTTPPullDomain + "/{app}/{stream}.flv"
 	}
-	return strings.NewReplacer("{app}", st.App, "{stream}", st.Name, "{vhost}", st.Vhost).Replace(template)
+	return media.FillURL(template, st)
 }
 
 // chores are what must happen now and then. Key use that is not written down
@@ -258,10 +258,10 @@ func (a *app) chores(ctx context.Context) {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse)
+			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen)
 			return
 		case <-often.C:
-			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse)
+			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen)
 		case <-seldom.C:
 			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge, a.refusals.Purge)
 		}

@@ -52,7 +52,7 @@ A media server on this machine works at once. nginx-rtmp, in the application:
 %[4]s
 SRS, in the vhost:
 %[5]s
-`, cfg.PublicURL, cfg.AdminUsername, shown, indent(nginxrtmp.Lines(setup)), indent(srs.Lines(setup)))
+`, cfg.PublicURL, cfg.AdminUsername, shown, indent(nginxrtmp.Application(setup)), indent(srs.Vhost(setup)))
 }
 
 // choosePort puts the port that the system chose, where it was left to choose,

@@ -1134,6 +1134,9 @@ type IpchubPath = string
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
 
+// NodeName defines model for NodeName.
+type NodeName = string
+
 // AppBadGateway The error envelope of the AppServer dialect.
 type AppBadGateway = AppError
 

@@ -11,7 +11,7 @@ import (
 )
 
 const nodeByName = `-- name: NodeByName :one
-SELECT name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at FROM nodes WHERE name = $1
+SELECT name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, record_url, created_at, updated_at, urls FROM nodes WHERE name = $1
 `
 
 func (q *Queries) NodeByName(ctx context.Context, db DBTX, name string) (Node, error) {
@@ -26,10 +26,10 @@ func (q *Queries) NodeByName(ctx context.Context, db DBTX, name string) (Node, e
 		&i.ControlURL,
 		&i.ControlUsername,
 		&i.ControlPasswordSealed,
-		&i.PlayURL,
 		&i.RecordURL,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Urls,
 	)
 	return i, err
 }
@@ -47,9 +47,9 @@ func (q *Queries) NodeDelete(ctx context.Context, db DBTX, name string) (int64, 
 }
 
 const nodeInsert = `-- name: NodeInsert :one
-INSERT INTO nodes (name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at)
+INSERT INTO nodes (name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, urls, record_url, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
-RETURNING name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at
+RETURNING name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, record_url, created_at, updated_at, urls
 `
 
 type NodeInsertParams struct {
@@ -61,7 +61,7 @@ type NodeInsertParams struct {
 	ControlURL            string
 	ControlUsername       string
 	ControlPasswordSealed []byte
-	PlayURL               string
+	Urls                  []byte
 	RecordURL             string
 	Now                   time.Time
 }
@@ -76,7 +76,7 @@ func (q *Queries) NodeInsert(ctx context.Context, db DBTX, arg NodeInsertParams)
 		arg.ControlURL,
 		arg.ControlUsername,
 		arg.ControlPasswordSealed,
-		arg.PlayURL,
+		arg.Urls,
 		arg.RecordURL,
 		arg.Now,
 	)
@@ -90,10 +90,10 @@ func (q *Queries) NodeInsert(ctx context.Context, db DBTX, arg NodeInsertParams)
 		&i.ControlURL,
 		&i.ControlUsername,
 		&i.ControlPasswordSealed,
-		&i.PlayURL,
 		&i.RecordURL,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Urls,
 	)
 	return i, err
 }
@@ -113,7 +113,7 @@ func (q *Queries) NodeInsertLocal(ctx context.Context, db DBTX, arg NodeInsertLo
 }
 
 const nodeList = `-- name: NodeList :many
-SELECT name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at FROM nodes ORDER BY name
+SELECT name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, record_url, created_at, updated_at, urls FROM nodes ORDER BY name
 `
 
 func (q *Queries) NodeList(ctx context.Context, db DBTX) ([]Node, error) {
@@ -134,10 +134,10 @@ func (q *Queries) NodeList(ctx context.Context, db DBTX) ([]Node, error) {
 			&i.ControlURL,
 			&i.ControlUsername,
 			&i.ControlPasswordSealed,
-			&i.PlayURL,
 			&i.RecordURL,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Urls,
 		); err != nil {
 			return nil, err
 		}
@@ -150,7 +150,7 @@ func (q *Queries) NodeList(ctx context.Context, db DBTX) ([]Node, error) {
 }
 
 const nodeLock = `-- name: NodeLock :one
-SELECT name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at FROM nodes WHERE name = $1 FOR UPDATE
+SELECT name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, record_url, created_at, updated_at, urls FROM nodes WHERE name = $1 FOR UPDATE
 `
 
 func (q *Queries) NodeLock(ctx context.Context, db DBTX, name string) (Node, error) {
@@ -165,10 +165,90 @@ func (q *Queries) NodeLock(ctx context.Context, db DBTX, name string) (Node, err
 		&i.ControlURL,
 		&i.ControlUsername,
 		&i.ControlPasswordSealed,
-		&i.PlayURL,
 		&i.RecordURL,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Urls,
+	)
+	return i, err
+}
+
+const nodePage = `-- name: NodePage :many
+SELECT nodes.name, nodes.kind, nodes.secret_hash, nodes.secret_sealed, nodes.sources, nodes.control_url, nodes.control_username, nodes.control_password_sealed, nodes.record_url, nodes.created_at, nodes.updated_at, nodes.urls, s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+WHERE nodes.name COLLATE "C" > $1 ORDER BY nodes.name COLLATE "C" LIMIT $2
+`
+
+type NodePageParams struct {
+	After    string
+	RowLimit int32
+}
+
+type NodePageRow struct {
+	Node   Node
+	SeenAt *time.Time
+}
+
+func (q *Queries) NodePage(ctx context.Context, db DBTX, arg NodePageParams) ([]NodePageRow, error) {
+	rows, err := db.Query(ctx, nodePage, arg.After, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []NodePageRow{}
+	for rows.Next() {
+		var i NodePageRow
+		if err := rows.Scan(
+			&i.Node.Name,
+			&i.Node.Kind,
+			&i.Node.SecretHash,
+			&i.Node.SecretSealed,
+			&i.Node.Sources,
+			&i.Node.ControlURL,
+			&i.Node.ControlUsername,
+			&i.Node.ControlPasswordSealed,
+			&i.Node.RecordURL,
+			&i.Node.CreatedAt,
+			&i.Node.UpdatedAt,
+			&i.Node.Urls,
+			&i.SeenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const nodeShow = `-- name: NodeShow :one
+SELECT nodes.name, nodes.kind, nodes.secret_hash, nodes.secret_sealed, nodes.sources, nodes.control_url, nodes.control_username, nodes.control_password_sealed, nodes.record_url, nodes.created_at, nodes.updated_at, nodes.urls, s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+WHERE nodes.name = $1
+`
+
+type NodeShowRow struct {
+	Node   Node
+	SeenAt *time.Time
+}
+
+func (q *Queries) NodeShow(ctx context.Context, db DBTX, name string) (NodeShowRow, error) {
+	row := db.QueryRow(ctx, nodeShow, name)
+	var i NodeShowRow
+	err := row.Scan(
+		&i.Node.Name,
+		&i.Node.Kind,
+		&i.Node.SecretHash,
+		&i.Node.SecretSealed,
+		&i.Node.Sources,
+		&i.Node.ControlURL,
+		&i.Node.ControlUsername,
+		&i.Node.ControlPasswordSealed,
+		&i.Node.RecordURL,
+		&i.Node.CreatedAt,
+		&i.Node.UpdatedAt,
+		&i.Node.Urls,
+		&i.SeenAt,
 	)
 	return i, err
 }
@@ -176,9 +256,9 @@ func (q *Queries) NodeLock(ctx context.Context, db DBTX, name string) (Node, err
 const nodeUpdate = `-- name: NodeUpdate :one
 UPDATE nodes SET kind = $1, secret_hash = $2, secret_sealed = $3, sources = $4,
     control_url = $5, control_username = $6, control_password_sealed = $7,
-    play_url = $8, record_url = $9, updated_at = $10
+    urls = $8, record_url = $9, updated_at = $10
 WHERE name = $11
-RETURNING name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, play_url, record_url, created_at, updated_at
+RETURNING name, kind, secret_hash, secret_sealed, sources, control_url, control_username, control_password_sealed, record_url, created_at, updated_at, urls
 `
 
 type NodeUpdateParams struct {
@@ -189,7 +269,7 @@ type NodeUpdateParams struct {
 	ControlURL            string
 	ControlUsername       string
 	ControlPasswordSealed []byte
-	PlayURL               string
+	Urls                  []byte
 	RecordURL             string
 	Now                   time.Time
 	Name                  string
@@ -204,7 +284,7 @@ func (q *Queries) NodeUpdate(ctx context.Context, db DBTX, arg NodeUpdateParams)
 		arg.ControlURL,
 		arg.ControlUsername,
 		arg.ControlPasswordSealed,
-		arg.PlayURL,
+		arg.Urls,
 		arg.RecordURL,
 		arg.Now,
 		arg.Name,
@@ -219,10 +299,10 @@ func (q *Queries) NodeUpdate(ctx context.Context, db DBTX, arg NodeUpdateParams)
 		&i.ControlURL,
 		&i.ControlUsername,
 		&i.ControlPasswordSealed,
-		&i.PlayURL,
 		&i.RecordURL,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Urls,
 	)
 	return i, err
 }

@@ -645,6 +645,9 @@ type IpchubPath = string
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
 
+// NodeName defines model for NodeName.
+type NodeName = string
+
 // IpchubRefreshParams defines parameters for IpchubRefresh.
 type IpchubRefreshParams struct {
 	// Token The refresh token. It may be sent as `Authorization: Bearer` instead, which keeps it out

@@ -313,6 +313,9 @@ type IpchubPath = string
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
 
+// NodeName defines model for NodeName.
+type NodeName = string
+
 // DetailInternalError The error envelope of the live_auth dialect.
 type DetailInternalError = DetailError
 

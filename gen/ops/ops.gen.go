@@ -179,6 +179,9 @@ type IpchubPath = string
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
 
+// NodeName defines model for NodeName.
+type NodeName = string
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// JWKS Public keys of the access tokens

@@ -27,6 +27,207 @@ const (
 	VolcengineSignatureScopes      volcengineSignatureContextKey      = "volcengineSignature.Scopes"
 )
 
+// Defines values for NewNodeKind.
+const (
+	NewNodeKindAliyun          NewNodeKind = "aliyun"
+	NewNodeKindAny             NewNodeKind = "any"
+	NewNodeKindMediamtx        NewNodeKind = "mediamtx"
+	NewNodeKindNginx           NewNodeKind = "nginx"
+	NewNodeKindNginxRTMP       NewNodeKind = "nginx-rtmp"
+	NewNodeKindNodeMediaServer NewNodeKind = "node-media-server"
+	NewNodeKindOvenmediaengine NewNodeKind = "ovenmediaengine"
+	NewNodeKindSRS             NewNodeKind = "srs"
+	NewNodeKindZlmediakit      NewNodeKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NewNodeKind enum.
+func (e NewNodeKind) Valid() bool {
+	switch e {
+	case NewNodeKindAliyun:
+		return true
+	case NewNodeKindAny:
+		return true
+	case NewNodeKindMediamtx:
+		return true
+	case NewNodeKindNginx:
+		return true
+	case NewNodeKindNginxRTMP:
+		return true
+	case NewNodeKindNodeMediaServer:
+		return true
+	case NewNodeKindOvenmediaengine:
+		return true
+	case NewNodeKindSRS:
+		return true
+	case NewNodeKindZlmediakit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeAbilities.
+const (
+	NodeAbilitiesCensus NodeAbilities = "census"
+	NodeAbilitiesKick   NodeAbilities = "kick"
+	NodeAbilitiesList   NodeAbilities = "list"
+	NodeAbilitiesPull   NodeAbilities = "pull"
+)
+
+// Valid indicates whether the value is a known member of the NodeAbilities enum.
+func (e NodeAbilities) Valid() bool {
+	switch e {
+	case NodeAbilitiesCensus:
+		return true
+	case NodeAbilitiesKick:
+		return true
+	case NodeAbilitiesList:
+		return true
+	case NodeAbilitiesPull:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeKind.
+const (
+	NodeKindAliyun          NodeKind = "aliyun"
+	NodeKindAny             NodeKind = "any"
+	NodeKindMediamtx        NodeKind = "mediamtx"
+	NodeKindNginx           NodeKind = "nginx"
+	NodeKindNginxRTMP       NodeKind = "nginx-rtmp"
+	NodeKindNodeMediaServer NodeKind = "node-media-server"
+	NodeKindOvenmediaengine NodeKind = "ovenmediaengine"
+	NodeKindSRS             NodeKind = "srs"
+	NodeKindZlmediakit      NodeKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NodeKind enum.
+func (e NodeKind) Valid() bool {
+	switch e {
+	case NodeKindAliyun:
+		return true
+	case NodeKindAny:
+		return true
+	case NodeKindMediamtx:
+		return true
+	case NodeKindNginx:
+		return true
+	case NodeKindNginxRTMP:
+		return true
+	case NodeKindNodeMediaServer:
+		return true
+	case NodeKindOvenmediaengine:
+		return true
+	case NodeKindSRS:
+		return true
+	case NodeKindZlmediakit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeConfigurationKind.
+const (
+	NodeConfigurationKindAliyun          NodeConfigurationKind = "aliyun"
+	NodeConfigurationKindAny             NodeConfigurationKind = "any"
+	NodeConfigurationKindMediamtx        NodeConfigurationKind = "mediamtx"
+	NodeConfigurationKindNginx           NodeConfigurationKind = "nginx"
+	NodeConfigurationKindNginxRTMP       NodeConfigurationKind = "nginx-rtmp"
+	NodeConfigurationKindNodeMediaServer NodeConfigurationKind = "node-media-server"
+	NodeConfigurationKindOvenmediaengine NodeConfigurationKind = "ovenmediaengine"
+	NodeConfigurationKindSRS             NodeConfigurationKind = "srs"
+	NodeConfigurationKindZlmediakit      NodeConfigurationKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NodeConfigurationKind enum.
+func (e NodeConfigurationKind) Valid() bool {
+	switch e {
+	case NodeConfigurationKindAliyun:
+		return true
+	case NodeConfigurationKindAny:
+		return true
+	case NodeConfigurationKindMediamtx:
+		return true
+	case NodeConfigurationKindNginx:
+		return true
+	case NodeConfigurationKindNginxRTMP:
+		return true
+	case NodeConfigurationKindNodeMediaServer:
+		return true
+	case NodeConfigurationKindOvenmediaengine:
+		return true
+	case NodeConfigurationKindSRS:
+		return true
+	case NodeConfigurationKindZlmediakit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeHealthState.
+const (
+	NodeHealthStateUnknown     NodeHealthState = "unknown"
+	NodeHealthStateUnreachable NodeHealthState = "unreachable"
+	NodeHealthStateUp          NodeHealthState = "up"
+)
+
+// Valid indicates whether the value is a known member of the NodeHealthState enum.
+func (e NodeHealthState) Valid() bool {
+	switch e {
+	case NodeHealthStateUnknown:
+		return true
+	case NodeHealthStateUnreachable:
+		return true
+	case NodeHealthStateUp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeUpdateKind.
+const (
+	NodeUpdateKindAliyun          NodeUpdateKind = "aliyun"
+	NodeUpdateKindAny             NodeUpdateKind = "any"
+	NodeUpdateKindMediamtx        NodeUpdateKind = "mediamtx"
+	NodeUpdateKindNginx           NodeUpdateKind = "nginx"
+	NodeUpdateKindNginxRTMP       NodeUpdateKind = "nginx-rtmp"
+	NodeUpdateKindNodeMediaServer NodeUpdateKind = "node-media-server"
+	NodeUpdateKindOvenmediaengine NodeUpdateKind = "ovenmediaengine"
+	NodeUpdateKindSRS             NodeUpdateKind = "srs"
+	NodeUpdateKindZlmediakit      NodeUpdateKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NodeUpdateKind enum.
+func (e NodeUpdateKind) Valid() bool {
+	switch e {
+	case NodeUpdateKindAliyun:
+		return true
+	case NodeUpdateKindAny:
+		return true
+	case NodeUpdateKindMediamtx:
+		return true
+	case NodeUpdateKindNginx:
+		return true
+	case NodeUpdateKindNginxRTMP:
+		return true
+	case NodeUpdateKindNodeMediaServer:
+		return true
+	case NodeUpdateKindOvenmediaengine:
+		return true
+	case NodeUpdateKindSRS:
+		return true
+	case NodeUpdateKindZlmediakit:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PushAction.
 const (
 	PushActionPublish     PushAction = "publish"
@@ -258,6 +459,315 @@ type NewAccessKey struct {
 	Username string `json:"username"`
 }
 
+// NewNode The media server to add. What is absent is empty.
+type NewNode struct {
+	// ControlPassword The password, secret or token of the control API. It is stored sealed and never shown.
+	//
+	// Example: correct horse battery
+	ControlPassword string `json:"control_password,omitempty"`
+
+	// ControlURL Where its control API is: for nginx-rtmp the page of its statistics with `control` beside
+	// it, for all others the base of the API. Empty for none. It may be a private address.
+	//
+	// Example: http://10.0.0.5:8081/stat
+	ControlURL string `json:"control_url,omitempty"`
+
+	// ControlUsername The user of the control API, or empty.
+	//
+	// Example: operator
+	ControlUsername string `json:"control_username,omitempty"`
+
+	// Kind What the media server is. `any` is one whose kind is not known: its callbacks are
+	// answered, but nothing can be asked of it.
+	//
+	// Example: nginx-rtmp
+	Kind NewNodeKind `json:"kind"`
+
+	// Name The name of the node, which sessions and logs go by.
+	//
+	// Example: edge1
+	Name string `json:"name"`
+
+	// RecordURL Where the recordings of the server are served, with `{file}` for the name of the file.
+	// Empty if they are not.
+	//
+	// Example: https://vod.example.com/{file}
+	RecordURL string `json:"record_url,omitempty"`
+
+	// Sources Addresses that callbacks may come from, or ranges of them with a prefix length. Empty
+	// for any.
+	Sources []string `json:"sources,omitempty"`
+
+	// Urls Templates of the URLs under which the public reaches the streams of a node, by protocol.
+	// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+	// A template that is absent or empty means that the node does not serve the protocol.
+	Urls NodeURLs `json:"urls,omitempty"`
+}
+
+// NewNodeKind What the media server is. `any` is one whose kind is not known: its callbacks are
+// answered, but nothing can be asked of it.
+//
+// Example: nginx-rtmp
+type NewNodeKind string
+
+// Node A media server that may call back.
+type Node struct {
+	// Abilities What servers of this kind can be asked for, given a `control_url`: `list` their streams,
+	// take a `census` of all connections, `kick` a client, `pull` a stream from elsewhere. Who is
+	// to be cut off on a server without `kick` can only be refused the next time.
+	Abilities []NodeAbilities `json:"abilities"`
+
+	// ControlPasswordSet Whether a password of the control API is stored.
+	//
+	// Example: false
+	ControlPasswordSet bool `json:"control_password_set"`
+
+	// ControlURL Where its control API is: for nginx-rtmp the page of its statistics with `control` beside
+	// it, for all others the base of the API. Empty for none. It may be a private address.
+	//
+	// Example: http://10.0.0.5:8081/stat
+	ControlURL string `json:"control_url"`
+
+	// ControlUsername The user of the control API, or empty.
+	//
+	// Example: operator
+	ControlUsername string `json:"control_username"`
+
+	// CreatedAt When the node was added, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Health What came of asking the server's control API, which happens every few seconds.
+	Health NodeHealth `json:"health"`
+
+	// Kind What the media server is. `any` is one whose kind is not known: its callbacks are
+	// answered, but nothing can be asked of it.
+	//
+	// Example: nginx-rtmp
+	Kind NodeKind `json:"kind"`
+
+	// LastSeenAt When a callback of it was last accepted as its own, in UTC, some seconds late. Absent
+	// if never.
+	//
+	// Example: 2023-11-08T07:59:52Z
+	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+
+	// Name The name of the node, which sessions and logs go by.
+	//
+	// Example: edge1
+	Name string `json:"name"`
+
+	// RecordURL Where the recordings of the server are served, with `{file}` for the name of the file.
+	// Empty if they are not.
+	//
+	// Example: https://vod.example.com/{file}
+	RecordURL string `json:"record_url"`
+
+	// Secured Whether its callbacks need the secret. The node `local` needs none, from loopback
+	// addresses.
+	//
+	// Example: true
+	Secured bool `json:"secured"`
+
+	// Sources Addresses that callbacks may come from, or ranges of them with a prefix length. Empty
+	// for any.
+	Sources []string `json:"sources"`
+
+	// UpdatedAt When its settings were changed last, in UTC.
+	//
+	// Example: 2023-11-08T08:00:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Urls Templates of the URLs under which the public reaches the streams of a node, by protocol.
+	// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+	// A template that is absent or empty means that the node does not serve the protocol.
+	Urls NodeURLs `json:"urls"`
+}
+
+// NodeAbilities An ability.
+//
+// Example: kick
+type NodeAbilities string
+
+// NodeKind What the media server is. `any` is one whose kind is not known: its callbacks are
+// answered, but nothing can be asked of it.
+//
+// Example: nginx-rtmp
+type NodeKind string
+
+// NodeConfiguration What a media server needs in its own configuration.
+type NodeConfiguration struct {
+	// Configuration The lines to paste, with the node's secret in them.
+	//
+	// Example: on_publish https://door.example.com/callback/nginx-rtmp?secret=7d0f3c5e91a2b4c6d8e0f1a3b5c7d9e1f2a4b6c8;
+	Configuration string `json:"configuration"`
+
+	// Kind What the media server is.
+	//
+	// Example: nginx-rtmp
+	Kind NodeConfigurationKind `json:"kind"`
+}
+
+// NodeConfigurationKind What the media server is.
+//
+// Example: nginx-rtmp
+type NodeConfigurationKind string
+
+// NodeHealth What came of asking the server's control API, which happens every few seconds.
+type NodeHealth struct {
+	// CheckedAt When it was asked last, in UTC. Absent if never.
+	//
+	// Example: 2023-11-08T08:00:00Z
+	CheckedAt *time.Time `json:"checked_at,omitempty"`
+
+	// Clients How many connections it had when it last answered.
+	//
+	// Example: 14
+	Clients int32 `json:"clients"`
+
+	// Error Why it is unreachable; otherwise empty.
+	//
+	// Example:
+	Error string `json:"error"`
+
+	// Since Since when it is in this state, in UTC. Absent while unknown.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since *time.Time `json:"since,omitempty"`
+
+	// State `up` if it answers, `unreachable` if it does not, which says nothing of its streams, and
+	// `unknown` if it was never asked or has nothing that can be asked.
+	//
+	// Example: up
+	State NodeHealthState `json:"state"`
+
+	// Streams How many streams it carried when it last answered.
+	//
+	// Example: 2
+	Streams int32 `json:"streams"`
+}
+
+// NodeHealthState `up` if it answers, `unreachable` if it does not, which says nothing of its streams, and
+// `unknown` if it was never asked or has nothing that can be asked.
+//
+// Example: up
+type NodeHealthState string
+
+// NodePage A page of media servers.
+type NodePage struct {
+	// NextCursor The cursor of the next page; absent on the last one.
+	//
+	// Example: ZWRnZTE
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Nodes The nodes, in the order of their names.
+	Nodes []Node `json:"nodes"`
+}
+
+// NodeSecret A media server with its secret.
+type NodeSecret struct {
+	// Configuration The lines to paste into its configuration, with the secret in them.
+	//
+	// Example: on_publish https://door.example.com/callback/nginx-rtmp?secret=7d0f3c5e91a2b4c6d8e0f1a3b5c7d9e1f2a4b6c8;
+	Configuration string `json:"configuration"`
+
+	// Node A media server that may call back.
+	Node Node `json:"node"`
+
+	// Secret What the server's callbacks carry as the parameter `secret`. It is not shown on its own
+	// again.
+	//
+	// Example: 7d0f3c5e91a2b4c6d8e0f1a3b5c7d9e1f2a4b6c8
+	Secret string `json:"secret"`
+}
+
+// NodeURLs Templates of the URLs under which the public reaches the streams of a node, by protocol.
+// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+// A template that is absent or empty means that the node does not serve the protocol.
+type NodeURLs struct {
+	// HLS Plays by HLS.
+	//
+	// Example: https://live.example.com/{app}/{stream}.m3u8
+	HLS *string `json:"hls,omitempty"`
+
+	// HTTPFLV Plays by HTTP-FLV, or FLV over WebSocket.
+	//
+	// Example: https://live.example.com/{app}/{stream}.flv
+	HTTPFLV *string `json:"http-flv,omitempty"`
+
+	// Push Publishes, by whatever protocol the template has.
+	//
+	// Example: rtmp://push.example.com/{app}/{stream}
+	Push *string `json:"push,omitempty"`
+
+	// RTMP Plays by RTMP.
+	//
+	// Example: rtmp://live.example.com/{app}/{stream}
+	RTMP *string `json:"rtmp,omitempty"`
+
+	// Rtsp Plays by RTSP.
+	//
+	// Example: rtsp://live.example.com:8554/{app}/{stream}
+	Rtsp *string `json:"rtsp,omitempty"`
+
+	// SRT Plays by SRT.
+	//
+	// Example: srt://live.example.com:10080?streamid=read:{app}/{stream}
+	SRT *string `json:"srt,omitempty"`
+
+	// Webrtc Plays by WebRTC; an HTTP one is a WHEP endpoint.
+	//
+	// Example: https://live.example.com/{app}/{stream}/whep
+	Webrtc *string `json:"webrtc,omitempty"`
+}
+
+// NodeUpdate The settings to change; what is absent stays.
+type NodeUpdate struct {
+	// ControlPassword The password, secret or token of the control API. It is stored sealed and never shown.
+	//
+	// Example: correct horse battery
+	ControlPassword *string `json:"control_password,omitempty"`
+
+	// ControlURL Where its control API is: for nginx-rtmp the page of its statistics with `control` beside
+	// it, for all others the base of the API. Empty for none. It may be a private address.
+	//
+	// Example: http://10.0.0.5:8081/stat
+	ControlURL *string `json:"control_url,omitempty"`
+
+	// ControlUsername The user of the control API, or empty.
+	//
+	// Example: operator
+	ControlUsername *string `json:"control_username,omitempty"`
+
+	// Kind What the media server is. `any` is one whose kind is not known: its callbacks are
+	// answered, but nothing can be asked of it.
+	//
+	// Example: nginx-rtmp
+	Kind *NodeUpdateKind `json:"kind,omitempty"`
+
+	// RecordURL Where the recordings of the server are served, with `{file}` for the name of the file.
+	// Empty if they are not.
+	//
+	// Example: https://vod.example.com/{file}
+	RecordURL *string `json:"record_url,omitempty"`
+
+	// Sources Addresses that callbacks may come from, or ranges of them with a prefix length. Empty
+	// for any.
+	Sources *[]string `json:"sources,omitempty"`
+
+	// Urls Templates of the URLs under which the public reaches the streams of a node, by protocol.
+	// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+	// A template that is absent or empty means that the node does not serve the protocol.
+	Urls NodeURLs `json:"urls,omitempty"`
+}
+
+// NodeUpdateKind What the media server is. `any` is one whose kind is not known: its callbacks are
+// answered, but nothing can be asked of it.
+//
+// Example: nginx-rtmp
+type NodeUpdateKind string
+
 // PushAction What a CDN reports of a pushed stream.
 //
 // Example: publish
@@ -271,6 +781,9 @@ type IpchubPath = string
 
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
+
+// NodeName defines model for NodeName.
+type NodeName = string
 
 // AccessKeyConflict The error envelope of our own operations.
 type AccessKeyConflict = Error
@@ -289,6 +802,12 @@ type Forbidden = Error
 
 // InternalError The error envelope of our own operations.
 type InternalError = Error
+
+// NodeConflict The error envelope of our own operations.
+type NodeConflict = Error
+
+// NodeNotFound The error envelope of our own operations.
+type NodeNotFound = Error
 
 // NotFound The error envelope of our own operations.
 type NotFound = Error
@@ -341,11 +860,26 @@ type ListAccountsParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListNodesParams defines parameters for ListNodes.
+type ListNodesParams struct {
+	// Limit The most nodes that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // CreateAccessKeyJSONRequestBody defines body for CreateAccessKey for application/json ContentType.
 type CreateAccessKeyJSONRequestBody = NewAccessKey
 
 // UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
 type UpdateAccountJSONRequestBody = AccountUpdate
+
+// CreateNodeJSONRequestBody defines body for CreateNode for application/json ContentType.
+type CreateNodeJSONRequestBody = NewNode
+
+// UpdateNodeJSONRequestBody defines body for UpdateNode for application/json ContentType.
+type UpdateNodeJSONRequestBody = NodeUpdate
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -373,6 +907,27 @@ type ServerInterface interface {
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(w http.ResponseWriter, r *http.Request)
+	// ListNodes List media servers
+	// (GET /api/v1/nodes)
+	ListNodes(w http.ResponseWriter, r *http.Request, params ListNodesParams)
+	// CreateNode Add a media server
+	// (POST /api/v1/nodes)
+	CreateNode(w http.ResponseWriter, r *http.Request)
+	// DeleteNode Remove a media server
+	// (DELETE /api/v1/nodes/{node})
+	DeleteNode(w http.ResponseWriter, r *http.Request, node NodeName)
+	// GetNode Show a media server
+	// (GET /api/v1/nodes/{node})
+	GetNode(w http.ResponseWriter, r *http.Request, node NodeName)
+	// UpdateNode Change a media server
+	// (PATCH /api/v1/nodes/{node})
+	UpdateNode(w http.ResponseWriter, r *http.Request, node NodeName)
+	// GetNodeConfiguration Show what to paste into a media server's configuration
+	// (GET /api/v1/nodes/{node}/configuration)
+	GetNodeConfiguration(w http.ResponseWriter, r *http.Request, node NodeName)
+	// RotateNodeSecret Give a media server a new secret
+	// (POST /api/v1/nodes/{node}/secret)
+	RotateNodeSecret(w http.ResponseWriter, r *http.Request, node NodeName)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -643,6 +1198,238 @@ func (siw *ServerInterfaceWrapper) Logout(w http.ResponseWriter, r *http.Request
 	handler.ServeHTTP(w, r)
 }
 
+// ListNodes operation middleware
+func (siw *ServerInterfaceWrapper) ListNodes(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNodesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListNodes(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateNode operation middleware
+func (siw *ServerInterfaceWrapper) CreateNode(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateNode(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteNode operation middleware
+func (siw *ServerInterfaceWrapper) DeleteNode(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "node" -------------
+	var node NodeName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "node", r.PathValue("node"), &node, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteNode(w, r, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetNode operation middleware
+func (siw *ServerInterfaceWrapper) GetNode(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "node" -------------
+	var node NodeName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "node", r.PathValue("node"), &node, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetNode(w, r, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateNode operation middleware
+func (siw *ServerInterfaceWrapper) UpdateNode(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "node" -------------
+	var node NodeName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "node", r.PathValue("node"), &node, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateNode(w, r, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetNodeConfiguration operation middleware
+func (siw *ServerInterfaceWrapper) GetNodeConfiguration(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "node" -------------
+	var node NodeName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "node", r.PathValue("node"), &node, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetNodeConfiguration(w, r, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateNodeSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateNodeSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "node" -------------
+	var node NodeName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "node", r.PathValue("node"), &node, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateNodeSecret(w, r, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -771,6 +1558,13 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.GetAccount)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.UpdateAccount)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/logout", wrapper.Logout)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes", wrapper.ListNodes)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes", wrapper.CreateNode)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/nodes/{node}", wrapper.DeleteNode)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes/{node}", wrapper.GetNode)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/nodes/{node}", wrapper.UpdateNode)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes/{node}/configuration", wrapper.GetNodeConfiguration)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes/{node}/secret", wrapper.RotateNodeSecret)
 
 	return m
 }
@@ -786,6 +1580,10 @@ type ConflictJSONResponse Error
 type ForbiddenJSONResponse Error
 
 type InternalErrorJSONResponse Error
+
+type NodeConflictJSONResponse Error
+
+type NodeNotFoundJSONResponse Error
 
 type NotFoundJSONResponse Error
 
@@ -1770,6 +2568,876 @@ func (response Logout503JSONResponse) VisitLogoutResponse(w http.ResponseWriter)
 	return err
 }
 
+type ListNodesRequestObject struct {
+	Params ListNodesParams
+}
+
+type ListNodesResponseObject interface {
+	VisitListNodesResponse(w http.ResponseWriter) error
+}
+
+type ListNodes200JSONResponse NodePage
+
+func (response ListNodes200JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListNodes400JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListNodes401JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListNodes403JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListNodes429JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListNodes500JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNodes503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListNodes503JSONResponse) VisitListNodesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNodeRequestObject struct {
+	Body *CreateNodeJSONRequestBody
+}
+
+type CreateNodeResponseObject interface {
+	VisitCreateNodeResponse(w http.ResponseWriter) error
+}
+
+type CreateNode201JSONResponse NodeSecret
+
+func (response CreateNode201JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateNode400JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateNode401JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateNode403JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode409JSONResponse struct{ NodeConflictJSONResponse }
+
+func (response CreateNode409JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateNode413JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response CreateNode429JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateNode500JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNode503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateNode503JSONResponse) VisitCreateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNodeRequestObject struct {
+	Node NodeName `json:"node"`
+}
+
+type DeleteNodeResponseObject interface {
+	VisitDeleteNodeResponse(w http.ResponseWriter) error
+}
+
+type DeleteNode204Response struct {
+}
+
+func (response DeleteNode204Response) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteNode400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteNode400JSONResponse) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNode401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteNode401JSONResponse) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNode403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteNode403JSONResponse) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNode404JSONResponse struct{ NodeNotFoundJSONResponse }
+
+func (response DeleteNode404JSONResponse) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNode429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response DeleteNode429JSONResponse) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNode500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteNode500JSONResponse) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNode503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteNode503JSONResponse) VisitDeleteNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeRequestObject struct {
+	Node NodeName `json:"node"`
+}
+
+type GetNodeResponseObject interface {
+	VisitGetNodeResponse(w http.ResponseWriter) error
+}
+
+type GetNode200JSONResponse Node
+
+func (response GetNode200JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNode400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetNode400JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNode401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetNode401JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNode403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetNode403JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNode404JSONResponse struct{ NodeNotFoundJSONResponse }
+
+func (response GetNode404JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNode429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response GetNode429JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNode500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetNode500JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNode503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetNode503JSONResponse) VisitGetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNodeRequestObject struct {
+	Node NodeName `json:"node"`
+	Body *UpdateNodeJSONRequestBody
+}
+
+type UpdateNodeResponseObject interface {
+	VisitUpdateNodeResponse(w http.ResponseWriter) error
+}
+
+type UpdateNode200JSONResponse Node
+
+func (response UpdateNode200JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateNode400JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateNode401JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateNode403JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode404JSONResponse struct{ NodeNotFoundJSONResponse }
+
+func (response UpdateNode404JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateNode413JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response UpdateNode429JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response UpdateNode500JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNode503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateNode503JSONResponse) VisitUpdateNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfigurationRequestObject struct {
+	Node NodeName `json:"node"`
+}
+
+type GetNodeConfigurationResponseObject interface {
+	VisitGetNodeConfigurationResponse(w http.ResponseWriter) error
+}
+
+type GetNodeConfiguration200JSONResponse NodeConfiguration
+
+func (response GetNodeConfiguration200JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfiguration400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetNodeConfiguration400JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfiguration401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetNodeConfiguration401JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfiguration403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetNodeConfiguration403JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfiguration404JSONResponse struct{ NodeNotFoundJSONResponse }
+
+func (response GetNodeConfiguration404JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfiguration429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response GetNodeConfiguration429JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfiguration500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetNodeConfiguration500JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNodeConfiguration503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetNodeConfiguration503JSONResponse) VisitGetNodeConfigurationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecretRequestObject struct {
+	Node NodeName `json:"node"`
+}
+
+type RotateNodeSecretResponseObject interface {
+	VisitRotateNodeSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateNodeSecret200JSONResponse NodeSecret
+
+func (response RotateNodeSecret200JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecret400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RotateNodeSecret400JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecret401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RotateNodeSecret401JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecret403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RotateNodeSecret403JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecret404JSONResponse struct{ NodeNotFoundJSONResponse }
+
+func (response RotateNodeSecret404JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecret429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response RotateNodeSecret429JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecret500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RotateNodeSecret500JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateNodeSecret503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RotateNodeSecret503JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListAccessKeys List access keys
@@ -1796,6 +3464,27 @@ type StrictServerInterface interface {
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
+	// ListNodes List media servers
+	// (GET /api/v1/nodes)
+	ListNodes(ctx context.Context, request ListNodesRequestObject) (ListNodesResponseObject, error)
+	// CreateNode Add a media server
+	// (POST /api/v1/nodes)
+	CreateNode(ctx context.Context, request CreateNodeRequestObject) (CreateNodeResponseObject, error)
+	// DeleteNode Remove a media server
+	// (DELETE /api/v1/nodes/{node})
+	DeleteNode(ctx context.Context, request DeleteNodeRequestObject) (DeleteNodeResponseObject, error)
+	// GetNode Show a media server
+	// (GET /api/v1/nodes/{node})
+	GetNode(ctx context.Context, request GetNodeRequestObject) (GetNodeResponseObject, error)
+	// UpdateNode Change a media server
+	// (PATCH /api/v1/nodes/{node})
+	UpdateNode(ctx context.Context, request UpdateNodeRequestObject) (UpdateNodeResponseObject, error)
+	// GetNodeConfiguration Show what to paste into a media server's configuration
+	// (GET /api/v1/nodes/{node}/configuration)
+	GetNodeConfiguration(ctx context.Context, request GetNodeConfigurationRequestObject) (GetNodeConfigurationResponseObject, error)
+	// RotateNodeSecret Give a media server a new secret
+	// (POST /api/v1/nodes/{node}/secret)
+	RotateNodeSecret(ctx context.Context, request RotateNodeSecretRequestObject) (RotateNodeSecretResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -2048,6 +3737,200 @@ func (sh *strictHandler) Logout(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(LogoutResponseObject); ok {
 		if err := validResponse.VisitLogoutResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListNodes operation middleware
+func (sh *strictHandler) ListNodes(w http.ResponseWriter, r *http.Request, params ListNodesParams) {
+	var request ListNodesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNodes(ctx, request.(ListNodesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNodes")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListNodesResponseObject); ok {
+		if err := validResponse.VisitListNodesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateNode operation middleware
+func (sh *strictHandler) CreateNode(w http.ResponseWriter, r *http.Request) {
+	var request CreateNodeRequestObject
+
+	var body CreateNodeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateNode(ctx, request.(CreateNodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateNode")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateNodeResponseObject); ok {
+		if err := validResponse.VisitCreateNodeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteNode operation middleware
+func (sh *strictHandler) DeleteNode(w http.ResponseWriter, r *http.Request, node NodeName) {
+	var request DeleteNodeRequestObject
+
+	request.Node = node
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteNode(ctx, request.(DeleteNodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteNode")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteNodeResponseObject); ok {
+		if err := validResponse.VisitDeleteNodeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNode operation middleware
+func (sh *strictHandler) GetNode(w http.ResponseWriter, r *http.Request, node NodeName) {
+	var request GetNodeRequestObject
+
+	request.Node = node
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNode(ctx, request.(GetNodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNode")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetNodeResponseObject); ok {
+		if err := validResponse.VisitGetNodeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateNode operation middleware
+func (sh *strictHandler) UpdateNode(w http.ResponseWriter, r *http.Request, node NodeName) {
+	var request UpdateNodeRequestObject
+
+	request.Node = node
+
+	var body UpdateNodeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateNode(ctx, request.(UpdateNodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateNode")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateNodeResponseObject); ok {
+		if err := validResponse.VisitUpdateNodeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetNodeConfiguration operation middleware
+func (sh *strictHandler) GetNodeConfiguration(w http.ResponseWriter, r *http.Request, node NodeName) {
+	var request GetNodeConfigurationRequestObject
+
+	request.Node = node
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNodeConfiguration(ctx, request.(GetNodeConfigurationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNodeConfiguration")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetNodeConfigurationResponseObject); ok {
+		if err := validResponse.VisitGetNodeConfigurationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateNodeSecret operation middleware
+func (sh *strictHandler) RotateNodeSecret(w http.ResponseWriter, r *http.Request, node NodeName) {
+	var request RotateNodeSecretRequestObject
+
+	request.Node = node
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateNodeSecret(ctx, request.(RotateNodeSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateNodeSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateNodeSecretResponseObject); ok {
+		if err := validResponse.VisitRotateNodeSecretResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -1433,6 +1433,9 @@ type IpchubPath = string
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
 
+// NodeName defines model for NodeName.
+type NodeName = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 

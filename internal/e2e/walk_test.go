@@ -25,6 +25,7 @@ func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	w.operations(t)
 	w.users(t)
 	w.accounts(t)
+	w.nodes(t)
 	w.ipchub(t)
 	room := w.room(t)
 	w.links(t, room)
@@ -90,6 +91,23 @@ func (w walk) accounts(t *testing.T) {
 	}
 	good[*api.RevokeAccessKeyResponse](t)(w.admin.RevokeAccessKeyWithResponse(ctx, key.AccessKeyID))
 	good[*api.DeleteAccountResponse](t)(w.admin.DeleteAccountWithResponse(ctx, "walker"))
+}
+
+// nodes is our own addition too.
+func (w walk) nodes(t *testing.T) {
+	ctx, user := t.Context(), "operator"
+	made := good[*api.CreateNodeResponse](t)(w.admin.CreateNodeWithResponse(ctx, api.NewNode{Name: "walked", Kind: "nginx-rtmp"})).JSON201
+	good[*api.ListNodesResponse](t)(w.admin.ListNodesWithResponse(ctx, &api.ListNodesParams{}))
+	good[*api.UpdateNodeResponse](t)(w.admin.UpdateNodeWithResponse(ctx, "walked", api.NodeUpdate{ControlUsername: &user}))
+	if got := good[*api.GetNodeResponse](t)(w.admin.GetNodeWithResponse(ctx, "walked")).JSON200; got.ControlUsername != user {
+		t.Errorf("the node is %+v", got)
+	}
+	turned := good[*api.RotateNodeSecretResponse](t)(w.admin.RotateNodeSecretWithResponse(ctx, "walked")).JSON200
+	lines := good[*api.GetNodeConfigurationResponse](t)(w.admin.GetNodeConfigurationWithResponse(ctx, "walked")).JSON200
+	if made.Secret == turned.Secret || lines.Configuration != turned.Configuration || !strings.Contains(lines.Configuration, turned.Secret) {
+		t.Errorf("created\n%s\nrotated\n%s\nlines\n%s", made.Secret, turned.Configuration, lines.Configuration)
+	}
+	good[*api.DeleteNodeResponse](t)(w.admin.DeleteNodeWithResponse(ctx, "walked"))
 }
 
 // machines is the volcengine dialect.

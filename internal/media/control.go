@@ -2,6 +2,7 @@ package media
 
 import (
 	"context"
+	"net/netip"
 	"net/url"
 	"time"
 )
@@ -26,6 +27,12 @@ type Setup struct {
 	Node   string // its name here
 	Secret string // what its callbacks carry; empty for a node without one
 	App    string // application that our URLs name
+	// ControlURL and Username are those of the node, where it has them: what the
+	// server is to listen to. The password is not shown again.
+	ControlURL, Username string
+	// Callers are the addresses that we ask the control URL from, as far as they
+	// are known.
+	Callers []netip.Addr
 }
 
 // URL returns where a callback goes: a path of ours, with the secret where

@@ -182,7 +182,7 @@ type Node struct {
 	ControlURL string // base of the control API or statistics page; empty if none
 	Username   string // HTTP Basic for the control API; empty if none
 	Password   string
-	PlayURL    string // template of public play URLs with {app} and {stream}; empty for the default
+	URLs       URLs   // templates of public URLs
 	RecordURL  string // template of public recording URLs with {file}; empty if files are not served
 }
 

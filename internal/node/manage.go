@@ -4,84 +4,46 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/netip"
-	"net/url"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
-// Settings are what an operator says of a node.
-type Settings struct {
-	Kind       string
-	Sources    []netip.Prefix
-	ControlURL string
-	Username   string
-	Password   string
-	PlayURL    string
-	RecordURL  string
-}
-
-func (st *Settings) validate() error {
-	if !slices.Contains(Kinds, st.Kind) {
-		return errs.InvalidField("kind", "kind is one of "+strings.Join(Kinds, ", "))
-	}
-	if slices.ContainsFunc(st.Sources, func(p netip.Prefix) bool { return !p.IsValid() }) {
-		return errs.InvalidField("sources", "sources are addresses with a prefix length")
-	}
-	if st.ControlURL != "" && !httpURL(st.ControlURL) {
-		return errs.InvalidField("control_url", "control_url is an http or https URL")
-	}
-	if st.RecordURL != "" && (!httpURL(st.RecordURL) || !strings.Contains(st.RecordURL, "{file}")) {
-		return errs.InvalidField("record_url", "record_url is an http or https URL with {file} in it")
-	}
-	if st.PlayURL != "" && !strings.Contains(st.PlayURL, "{stream}") {
-		return errs.InvalidField("play_url", "play_url has {app} and {stream} in it")
-	}
-	return nil
-}
-
-// unmapped writes a prefix of IPv4 in IPv6 as what sources are compared as.
-func unmapped(p netip.Prefix) netip.Prefix {
-	const mapped = 96
-	if p.Addr().Is4In6() && p.Bits() >= mapped {
-		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-mapped)
-	}
-	return p.Masked()
-}
-
-func httpURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
-}
-
-var validName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
-
 // Create adds a node and returns the secret that its callback URLs carry.
 // Errors: Invalid, Conflict.
 func (s *Service) Create(ctx context.Context, name string, st Settings) (secret string, err error) {
+	return s.CreateWith(ctx, name, st.changes())
+}
+
+// CreateWith adds a node whose other settings are empty. Errors: Invalid,
+// Conflict.
+func (s *Service) CreateWith(ctx context.Context, name string, ch Changes) (secret string, err error) {
 	if !validName.MatchString(name) {
 		return "", constraints["nodes_name_check"]
 	}
-	if err := st.validate(); err != nil {
+	if err := ch.validate(); err != nil {
 		return "", err
 	}
 	if secret, err = s.newSecret(); err != nil {
 		return "", err
 	}
 	hash := sha256.Sum256([]byte(secret))
-	_, err = s.q.NodeInsert(ctx, s.DB, db.NodeInsertParams{Name: name, Kind: st.Kind, SecretHash: hash[:], SecretSealed: s.Box.Seal([]byte(secret), secretPurpose(name)),
-		Sources: texts(st.Sources), ControlURL: st.ControlURL, ControlUsername: st.Username, ControlPasswordSealed: s.sealPassword(name, st.Password),
-		PlayURL: st.PlayURL, RecordURL: st.RecordURL, Now: s.Now()})
+	row := db.Node{Name: name, Sources: []string{}, Urls: []byte("{}")}
+	if err := s.applyChanges(&row, ch); err != nil {
+		return "", err
+	}
+	_, err = s.q.NodeInsert(ctx, s.DB, db.NodeInsertParams{Name: name, Kind: row.Kind, SecretHash: hash[:], SecretSealed: s.Box.Seal([]byte(secret), secretPurpose(name)),
+		Sources: row.Sources, ControlURL: row.ControlURL, ControlUsername: row.ControlUsername, ControlPasswordSealed: row.ControlPasswordSealed,
+		Urls: row.Urls, RecordURL: row.RecordURL, Now: s.Now()})
 	if err != nil {
 		return "", pg.Err(err, constraints)
 	}
@@ -91,16 +53,19 @@ func (s *Service) Create(ctx context.Context, name string, st Settings) (secret 
 // Update replaces the settings of a node; its secret stays. An empty password
 // keeps the one that is stored. Errors: Invalid, NotFound.
 func (s *Service) Update(ctx context.Context, name string, st Settings) error {
-	if err := st.validate(); err != nil {
+	ch := st.changes()
+	if st.Password == "" {
+		ch.Password = nil
+	}
+	return s.Change(ctx, name, ch)
+}
+
+// Change changes settings of a node. Errors: Invalid, NotFound.
+func (s *Service) Change(ctx context.Context, name string, ch Changes) error {
+	if err := ch.validate(); err != nil {
 		return err
 	}
-	return s.change(ctx, name, func(p *db.NodeUpdateParams) {
-		p.Kind, p.Sources, p.ControlURL, p.ControlUsername = st.Kind, texts(st.Sources), st.ControlURL, st.Username
-		p.PlayURL, p.RecordURL = st.PlayURL, st.RecordURL
-		if st.Password != "" {
-			p.ControlPasswordSealed = s.sealPassword(name, st.Password)
-		}
-	})
+	return s.change(ctx, name, func(row *db.Node) error { return s.applyChanges(row, ch) })
 }
 
 // RotateSecret gives a node a new secret; the old one is void at once. The
@@ -110,8 +75,9 @@ func (s *Service) RotateSecret(ctx context.Context, name string) (secret string,
 		return "", err
 	}
 	hash := sha256.Sum256([]byte(secret))
-	err = s.change(ctx, name, func(p *db.NodeUpdateParams) {
-		p.SecretHash, p.SecretSealed = hash[:], s.Box.Seal([]byte(secret), secretPurpose(name))
+	err = s.change(ctx, name, func(row *db.Node) error {
+		row.SecretHash, row.SecretSealed = hash[:], s.Box.Seal([]byte(secret), secretPurpose(name))
+		return nil
 	})
 	if err != nil {
 		return "", err
@@ -135,7 +101,7 @@ func (s *Service) Secret(ctx context.Context, name string) (string, error) {
 
 // change edits a row that nobody else edits meanwhile: an update that writes
 // back what it read must not bring back a secret that has just been replaced.
-func (s *Service) change(ctx context.Context, name string, edit func(*db.NodeUpdateParams)) error {
+func (s *Service) change(ctx context.Context, name string, edit func(*db.Node) error) error {
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		row, err := s.q.NodeLock(ctx, tx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -144,11 +110,12 @@ func (s *Service) change(ctx context.Context, name string, edit func(*db.NodeUpd
 		if err != nil {
 			return err
 		}
-		p := db.NodeUpdateParams{Name: name, Kind: row.Kind, SecretHash: row.SecretHash, SecretSealed: row.SecretSealed, Sources: row.Sources,
-			ControlURL: row.ControlURL, ControlUsername: row.ControlUsername, ControlPasswordSealed: row.ControlPasswordSealed,
-			PlayURL: row.PlayURL, RecordURL: row.RecordURL, Now: s.Now()}
-		edit(&p)
-		_, err = s.q.NodeUpdate(ctx, tx, p)
+		if err := edit(&row); err != nil {
+			return err
+		}
+		_, err = s.q.NodeUpdate(ctx, tx, db.NodeUpdateParams{Name: name, Kind: row.Kind, SecretHash: row.SecretHash, SecretSealed: row.SecretSealed,
+			Sources: row.Sources, ControlURL: row.ControlURL, ControlUsername: row.ControlUsername, ControlPasswordSealed: row.ControlPasswordSealed,
+			Urls: row.Urls, RecordURL: row.RecordURL, Now: s.Now()})
 		return err
 	})
 	if err != nil {
@@ -210,17 +177,25 @@ func (s *Service) sealPassword(name, password string) []byte {
 	return s.Box.Seal([]byte(password), controlPurpose(name))
 }
 
-func texts(prefixes []netip.Prefix) []string {
-	out := make([]string, len(prefixes))
-	for i, p := range prefixes {
-		out[i] = unmapped(p).String()
-	}
-	return out
+func readURLs(stored []byte) (urls media.URLs, err error) {
+	err = json.Unmarshal(stored, &urls)
+	return urls, err
 }
+
+func writeURLs(urls media.URLs) []byte {
+	b, _ := json.Marshal(urls) // which cannot fail for strings
+	return b
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 func (s *Service) fromRow(row db.Node) (Node, error) {
 	n := Node{Secured: row.SecretHash != nil, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
-		Node: media.Node{Name: row.Name, Kind: row.Kind, ControlURL: row.ControlURL, Username: row.ControlUsername, PlayURL: row.PlayURL, RecordURL: row.RecordURL}}
+		Node: media.Node{Name: row.Name, Kind: row.Kind, ControlURL: row.ControlURL, Username: row.ControlUsername, RecordURL: row.RecordURL}}
+	var err error
+	if n.URLs, err = readURLs(row.Urls); err != nil {
+		return Node{}, err
+	}
 	for _, text := range row.Sources {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {

@@ -22,10 +22,10 @@ func TestCreatedNodeIsKeptAsItWasGiven(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t)
 	secret := create(t, s, "edge-1", node.Settings{Kind: node.KindNginxRTMP, Sources: prefixes("203.0.113.0/24"), ControlURL: "http://10.0.0.5:8080/stat",
-		Username: "ops", Password: "stat-password", PlayURL: "https://play.example/{app}/{stream}.flv", RecordURL: "https://vod.example/{file}"})
+		Username: "ops", Password: "stat-password", URLs: media.URLs{HTTPFLV: "https://play.example/{app}/{stream}.flv"}, RecordURL: "https://vod.example/{file}"})
 	want := node.Node{
 		Node: media.Node{Name: "edge-1", Kind: node.KindNginxRTMP, ControlURL: "http://10.0.0.5:8080/stat", Username: "ops", Password: "stat-password",
-			PlayURL: "https://play.example/{app}/{stream}.flv", RecordURL: "https://vod.example/{file}"},
+			URLs: media.URLs{HTTPFLV: "https://play.example/{app}/{stream}.flv"}, RecordURL: "https://vod.example/{file}"},
 		Secured: true, Sources: prefixes("203.0.113.0/24"), CreatedAt: start, UpdatedAt: start,
 	}
 	all, err := s.List(t.Context())
@@ -77,7 +77,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		"control page in a file":       {"a", node.Settings{Kind: node.KindSRS, ControlURL: "file:///etc/passwd"}, "invalid_control_url"},
 		"recordings without file":      {"a", node.Settings{Kind: node.KindSRS, RecordURL: "https://vod.example/"}, "invalid_record_url"},
 		"recordings of a script":       {"a", node.Settings{Kind: node.KindSRS, RecordURL: "javascript:{file}"}, "invalid_record_url"},
-		"play URL that names no place": {"a", node.Settings{Kind: node.KindSRS, PlayURL: "https://play.example/"}, "invalid_play_url"},
+		"play URL that names no place": {"a", node.Settings{Kind: node.KindSRS, URLs: media.URLs{HTTPFLV: "https://play.example/"}}, "invalid_urls"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +147,7 @@ func TestUpdateReplacesSettingsAndKeepsSecrets(t *testing.T) {
 func TestRotationVoidsTheOldSecretAtOnce(t *testing.T) {
 	t.Parallel()
 	s, _ := setup(t)
-	old := create(t, s, "edge", node.Settings{PlayURL: "http://h/{stream}"})
+	old := create(t, s, "edge", node.Settings{URLs: media.URLs{HTTPFLV: "http://h/{stream}"}})
 	fresh, err := s.RotateSecret(t.Context(), "edge")
 	if err != nil || fresh == old || len(fresh) < 32 {
 		t.Fatalf("new secret %q, error %v", fresh, err)
@@ -155,7 +155,7 @@ func TestRotationVoidsTheOldSecretAtOnce(t *testing.T) {
 	if _, err := s.Authenticate(old, anywhere, true); err == nil {
 		t.Error("the old secret is still good")
 	}
-	if n, err := s.Authenticate(fresh, anywhere, true); err != nil || n.PlayURL != "http://h/{stream}" {
+	if n, err := s.Authenticate(fresh, anywhere, true); err != nil || n.URLs.HTTPFLV != "http://h/{stream}" {
 		t.Errorf("with the new secret: %+v, %v", n, err)
 	}
 	if shown, err := s.Secret(t.Context(), "edge"); err != nil || shown != fresh {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/lastuse"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
@@ -71,6 +72,8 @@ type Service struct {
 	// two readers the later one also writes later.
 	applying sync.Mutex
 
+	seen lastuse.Uses[string] // callbacks by name of their node
+
 	mu       sync.RWMutex
 	byName   map[string]Node
 	bySecret map[[sha256.Size]byte]string
@@ -114,6 +117,7 @@ func (s *Service) Authenticate(secret string, source netip.Addr, direct bool) (m
 	if secret == "" && (n.Secured || !direct || !source.IsLoopback()) {
 		return media.Node{}, errUnauthenticated
 	}
+	s.seen.Note(name, s.Now())
 	return n.Node, nil
 }
 

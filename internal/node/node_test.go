@@ -152,7 +152,7 @@ func TestLocalNodeWithSourcesIsBoundToThem(t *testing.T) {
 func TestEnsureLocalLeavesAnExistingNodeAlone(t *testing.T) {
 	t.Parallel()
 	s, pool := setup(t)
-	if err := s.Update(t.Context(), node.Local, node.Settings{Kind: node.KindSRS, PlayURL: "http://h/{app}/{stream}.flv"}); err != nil {
+	if err := s.Update(t.Context(), node.Local, node.Settings{Kind: node.KindSRS, URLs: media.URLs{HTTPFLV: "http://h/{app}/{stream}.flv"}}); err != nil {
 		t.Fatal(err)
 	}
 	secret, err := s.RotateSecret(t.Context(), node.Local)
@@ -164,7 +164,7 @@ func TestEnsureLocalLeavesAnExistingNodeAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	n, err := next.Authenticate(secret, netip.MustParseAddr("127.0.0.1"), true)
-	if err != nil || n.Kind != node.KindSRS || n.PlayURL == "" {
+	if err != nil || n.Kind != node.KindSRS || n.URLs == (media.URLs{}) {
 		t.Errorf("node %+v, error %v", n, err)
 	}
 }

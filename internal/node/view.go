@@ -50,9 +50,11 @@ func (s *Service) apply(ctx context.Context, d db.DBTX, name string) error {
 		return pg.Err(err, nil)
 	}
 	gone := err != nil
-	n, err := s.fromRow(row)
-	if err != nil {
-		return err
+	var n Node
+	if !gone {
+		if n, err = s.fromRow(row); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
+	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
@@ -60,11 +61,11 @@ func TestOtherProcessesFollowEveryChange(t *testing.T) {
 	if n, err := there.Authenticate(old, anywhere, true); err != nil || n.Name != "edge" {
 		t.Errorf("created: %+v, %v", n, err)
 	}
-	if err := here.Update(t.Context(), "edge", node.Settings{Kind: node.KindSRS, PlayURL: "http://h/{stream}"}); err != nil {
+	if err := here.Update(t.Context(), "edge", node.Settings{Kind: node.KindSRS, URLs: media.URLs{HTTPFLV: "http://h/{stream}"}}); err != nil {
 		t.Fatal(err)
 	}
 	there.await(t, "edge")
-	if n, _ := there.Get("edge"); n.PlayURL == "" {
+	if n, _ := there.Get("edge"); n.URLs == (media.URLs{}) {
 		t.Errorf("updated: %+v", n)
 	}
 	fresh, err := here.RotateSecret(t.Context(), "edge")

@@ -46,6 +46,9 @@ func TestADatabaseThatIsAwayIsToldAsSuch(t *testing.T) {
 		patch("alice", b.admin, `{"admin":true}`), ask("POST", "/api/v1/logout", b.admin),
 		ask("DELETE", "/api/v1/accounts/alice", b.admin), ask("GET", "/api/v1/access-keys", b.admin),
 		newKey(b.admin, `{"username":"alice"}`), ask("DELETE", "/api/v1/access-keys/AKSD00000000000000000000", b.admin),
+		ask("GET", "/api/v1/nodes", b.admin), newNode(b.admin, `{"name":"edge1","kind":"srs"}`), ask("GET", "/api/v1/nodes/edge1", b.admin),
+		patchNode("edge1", b.admin, `{"kind":"any"}`), ask("DELETE", "/api/v1/nodes/edge1", b.admin), ask("POST", "/api/v1/nodes/edge1/secret", b.admin),
+		ask("GET", "/api/v1/nodes/edge1/configuration", b.admin),
 	} {
 		got := b.send(t, r).want(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 		if got.Header.Get("Retry-After") != "1" {
@@ -63,7 +66,9 @@ func TestConformance(t *testing.T) {
 	challenge := map[string]string{"WWW-Authenticate": "Bearer"}
 	var cases []dialecttest.Case[*bench]
 	for _, op := range []string{"POST /api/v1/logout", "GET /api/v1/accounts", "GET /api/v1/accounts/alice", "PATCH /api/v1/accounts/alice",
-		"DELETE /api/v1/accounts/alice", "GET /api/v1/access-keys", "POST /api/v1/access-keys", "DELETE /api/v1/access-keys/AKSD00000000000000000000"} {
+		"DELETE /api/v1/accounts/alice", "GET /api/v1/access-keys", "POST /api/v1/access-keys", "DELETE /api/v1/access-keys/AKSD00000000000000000000",
+		"GET /api/v1/nodes", "POST /api/v1/nodes", "GET /api/v1/nodes/edge1", "PATCH /api/v1/nodes/edge1", "DELETE /api/v1/nodes/edge1",
+		"POST /api/v1/nodes/edge1/secret", "GET /api/v1/nodes/edge1/configuration"} {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,

@@ -1,8 +1,10 @@
 package stagedoor
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
+	"unicode/utf8"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
@@ -22,7 +24,7 @@ var (
 // ListAccounts returns one page. It reads one account more than it shows, to
 // know whether another page follows.
 func (s *Server) ListAccounts(ctx context.Context, req gen.ListAccountsRequestObject) (gen.ListAccountsResponseObject, error) {
-	limit, after, err := page(req.Params)
+	limit, after, err := page(req.Params.Limit, req.Params.Cursor)
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +45,16 @@ func (s *Server) ListAccounts(ctx context.Context, req gen.ListAccountsRequestOb
 	return out, nil
 }
 
-func page(p gen.ListAccountsParams) (limit int, after string, err error) {
+func page(asked *int32, from string) (limit int, after string, err error) {
 	limit = defaultLimit
-	if p.Limit != nil {
-		limit = int(*p.Limit)
+	if asked != nil {
+		limit = int(*asked)
 	}
 	if limit < 1 || limit > maxLimit {
 		return 0, "", errLimit
 	}
-	name, err := base64.RawURLEncoding.DecodeString(p.Cursor)
-	if err != nil {
+	name, err := base64.RawURLEncoding.DecodeString(from)
+	if err != nil || !utf8.Valid(name) || bytes.IndexByte(name, 0) >= 0 {
 		return 0, "", errCursor.With(err)
 	}
 	return limit, string(name), nil

@@ -18,6 +18,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
 
@@ -31,6 +32,7 @@ type bench struct {
 	pool     *pgxpool.Pool
 	clock    *clock
 	accounts *account.Service
+	nodes    *node.Service
 	spec     *spectest.Validator
 
 	admin, alice string // access tokens
@@ -46,9 +48,10 @@ func setup(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.nodes = node.New(node.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts}).Register(rt)
+	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Configure: configure}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	b.spec = spectest.New(t)

@@ -1,6 +1,6 @@
 // Package stagedoor is the dialect of our own operations, those that no
-// documented API offers: accounts and access keys for administrators, and
-// logging out.
+// documented API offers: accounts, access keys and media servers for
+// administrators, and logging out.
 package stagedoor
 
 import (
@@ -13,11 +13,17 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/node"
 )
 
 // Server serves the dialect.
 type Server struct {
 	Accounts *account.Service
+	Nodes    *node.Service
+	Controls media.Controls
+	// Configure returns what to paste into a media server's configuration.
+	Configure func(n media.Node, secret string) string
 }
 
 var _ gen.StrictServerInterface = (*Server)(nil)
