@@ -814,6 +814,9 @@ type IpchubPath = string
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
 
+// NodeName defines model for NodeName.
+type NodeName = string
+
 // CallbackRefused Why the callback is refused.
 type CallbackRefused = CallbackRefusal
 

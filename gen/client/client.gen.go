@@ -353,6 +353,45 @@ func (e LiveStreamInfoSourceType) Valid() bool {
 	}
 }
 
+// Defines values for NewNodeKind.
+const (
+	NewNodeKindAliyun          NewNodeKind = "aliyun"
+	NewNodeKindAny             NewNodeKind = "any"
+	NewNodeKindMediamtx        NewNodeKind = "mediamtx"
+	NewNodeKindNginx           NewNodeKind = "nginx"
+	NewNodeKindNginxRTMP       NewNodeKind = "nginx-rtmp"
+	NewNodeKindNodeMediaServer NewNodeKind = "node-media-server"
+	NewNodeKindOvenmediaengine NewNodeKind = "ovenmediaengine"
+	NewNodeKindSRS             NewNodeKind = "srs"
+	NewNodeKindZlmediakit      NewNodeKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NewNodeKind enum.
+func (e NewNodeKind) Valid() bool {
+	switch e {
+	case NewNodeKindAliyun:
+		return true
+	case NewNodeKindAny:
+		return true
+	case NewNodeKindMediamtx:
+		return true
+	case NewNodeKindNginx:
+		return true
+	case NewNodeKindNginxRTMP:
+		return true
+	case NewNodeKindNodeMediaServer:
+		return true
+	case NewNodeKindOvenmediaengine:
+		return true
+	case NewNodeKindSRS:
+		return true
+	case NewNodeKindZlmediakit:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NginxRTMPEventCall.
 const (
 	NginxRTMPEventCallConnect       NginxRTMPEventCall = "connect"
@@ -389,6 +428,168 @@ func (e NginxRTMPEventCall) Valid() bool {
 	case NginxRTMPEventCallUpdatePlay:
 		return true
 	case NginxRTMPEventCallUpdatePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeAbilities.
+const (
+	NodeAbilitiesCensus NodeAbilities = "census"
+	NodeAbilitiesKick   NodeAbilities = "kick"
+	NodeAbilitiesList   NodeAbilities = "list"
+	NodeAbilitiesPull   NodeAbilities = "pull"
+)
+
+// Valid indicates whether the value is a known member of the NodeAbilities enum.
+func (e NodeAbilities) Valid() bool {
+	switch e {
+	case NodeAbilitiesCensus:
+		return true
+	case NodeAbilitiesKick:
+		return true
+	case NodeAbilitiesList:
+		return true
+	case NodeAbilitiesPull:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeKind.
+const (
+	NodeKindAliyun          NodeKind = "aliyun"
+	NodeKindAny             NodeKind = "any"
+	NodeKindMediamtx        NodeKind = "mediamtx"
+	NodeKindNginx           NodeKind = "nginx"
+	NodeKindNginxRTMP       NodeKind = "nginx-rtmp"
+	NodeKindNodeMediaServer NodeKind = "node-media-server"
+	NodeKindOvenmediaengine NodeKind = "ovenmediaengine"
+	NodeKindSRS             NodeKind = "srs"
+	NodeKindZlmediakit      NodeKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NodeKind enum.
+func (e NodeKind) Valid() bool {
+	switch e {
+	case NodeKindAliyun:
+		return true
+	case NodeKindAny:
+		return true
+	case NodeKindMediamtx:
+		return true
+	case NodeKindNginx:
+		return true
+	case NodeKindNginxRTMP:
+		return true
+	case NodeKindNodeMediaServer:
+		return true
+	case NodeKindOvenmediaengine:
+		return true
+	case NodeKindSRS:
+		return true
+	case NodeKindZlmediakit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeConfigurationKind.
+const (
+	NodeConfigurationKindAliyun          NodeConfigurationKind = "aliyun"
+	NodeConfigurationKindAny             NodeConfigurationKind = "any"
+	NodeConfigurationKindMediamtx        NodeConfigurationKind = "mediamtx"
+	NodeConfigurationKindNginx           NodeConfigurationKind = "nginx"
+	NodeConfigurationKindNginxRTMP       NodeConfigurationKind = "nginx-rtmp"
+	NodeConfigurationKindNodeMediaServer NodeConfigurationKind = "node-media-server"
+	NodeConfigurationKindOvenmediaengine NodeConfigurationKind = "ovenmediaengine"
+	NodeConfigurationKindSRS             NodeConfigurationKind = "srs"
+	NodeConfigurationKindZlmediakit      NodeConfigurationKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NodeConfigurationKind enum.
+func (e NodeConfigurationKind) Valid() bool {
+	switch e {
+	case NodeConfigurationKindAliyun:
+		return true
+	case NodeConfigurationKindAny:
+		return true
+	case NodeConfigurationKindMediamtx:
+		return true
+	case NodeConfigurationKindNginx:
+		return true
+	case NodeConfigurationKindNginxRTMP:
+		return true
+	case NodeConfigurationKindNodeMediaServer:
+		return true
+	case NodeConfigurationKindOvenmediaengine:
+		return true
+	case NodeConfigurationKindSRS:
+		return true
+	case NodeConfigurationKindZlmediakit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeHealthState.
+const (
+	NodeHealthStateUnknown     NodeHealthState = "unknown"
+	NodeHealthStateUnreachable NodeHealthState = "unreachable"
+	NodeHealthStateUp          NodeHealthState = "up"
+)
+
+// Valid indicates whether the value is a known member of the NodeHealthState enum.
+func (e NodeHealthState) Valid() bool {
+	switch e {
+	case NodeHealthStateUnknown:
+		return true
+	case NodeHealthStateUnreachable:
+		return true
+	case NodeHealthStateUp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NodeUpdateKind.
+const (
+	NodeUpdateKindAliyun          NodeUpdateKind = "aliyun"
+	NodeUpdateKindAny             NodeUpdateKind = "any"
+	NodeUpdateKindMediamtx        NodeUpdateKind = "mediamtx"
+	NodeUpdateKindNginx           NodeUpdateKind = "nginx"
+	NodeUpdateKindNginxRTMP       NodeUpdateKind = "nginx-rtmp"
+	NodeUpdateKindNodeMediaServer NodeUpdateKind = "node-media-server"
+	NodeUpdateKindOvenmediaengine NodeUpdateKind = "ovenmediaengine"
+	NodeUpdateKindSRS             NodeUpdateKind = "srs"
+	NodeUpdateKindZlmediakit      NodeUpdateKind = "zlmediakit"
+)
+
+// Valid indicates whether the value is a known member of the NodeUpdateKind enum.
+func (e NodeUpdateKind) Valid() bool {
+	switch e {
+	case NodeUpdateKindAliyun:
+		return true
+	case NodeUpdateKindAny:
+		return true
+	case NodeUpdateKindMediamtx:
+		return true
+	case NodeUpdateKindNginx:
+		return true
+	case NodeUpdateKindNginxRTMP:
+		return true
+	case NodeUpdateKindNodeMediaServer:
+		return true
+	case NodeUpdateKindOvenmediaengine:
+		return true
+	case NodeUpdateKindSRS:
+		return true
+	case NodeUpdateKindZlmediakit:
 		return true
 	default:
 		return false
@@ -3265,6 +3466,57 @@ type NewAccessKey struct {
 	Username string `json:"username"`
 }
 
+// NewNode The media server to add. What is absent is empty.
+type NewNode struct {
+	// ControlPassword The password, secret or token of the control API. It is stored sealed and never shown.
+	//
+	// Example: correct horse battery
+	ControlPassword string `json:"control_password,omitempty"`
+
+	// ControlURL Where its control API is: for nginx-rtmp the page of its statistics with `control` beside
+	// it, for all others the base of the API. Empty for none. It may be a private address.
+	//
+	// Example: http://10.0.0.5:8081/stat
+	ControlURL string `json:"control_url,omitempty"`
+
+	// ControlUsername The user of the control API, or empty.
+	//
+	// Example: operator
+	ControlUsername string `json:"control_username,omitempty"`
+
+	// Kind What the media server is. `any` is one whose kind is not known: its callbacks are
+	// answered, but nothing can be asked of it.
+	//
+	// Example: nginx-rtmp
+	Kind NewNodeKind `json:"kind"`
+
+	// Name The name of the node, which sessions and logs go by.
+	//
+	// Example: edge1
+	Name string `json:"name"`
+
+	// RecordURL Where the recordings of the server are served, with `{file}` for the name of the file.
+	// Empty if they are not.
+	//
+	// Example: https://vod.example.com/{file}
+	RecordURL string `json:"record_url,omitempty"`
+
+	// Sources Addresses that callbacks may come from, or ranges of them with a prefix length. Empty
+	// for any.
+	Sources []string `json:"sources,omitempty"`
+
+	// Urls Templates of the URLs under which the public reaches the streams of a node, by protocol.
+	// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+	// A template that is absent or empty means that the node does not serve the protocol.
+	Urls NodeURLs `json:"urls,omitempty"`
+}
+
+// NewNodeKind What the media server is. `any` is one whose kind is not known: its callbacks are
+// answered, but nothing can be asked of it.
+//
+// Example: nginx-rtmp
+type NewNodeKind string
+
 // NginxRTMPEvent One call of nginx-rtmp. The query of the client follows these fields, undecoded.
 type NginxRTMPEvent struct {
 	// Addr The address of the client; for a relay the remote URL.
@@ -3358,6 +3610,264 @@ type NginxRTMPEvent struct {
 //
 // Example: publish
 type NginxRTMPEventCall string
+
+// Node A media server that may call back.
+type Node struct {
+	// Abilities What servers of this kind can be asked for, given a `control_url`: `list` their streams,
+	// take a `census` of all connections, `kick` a client, `pull` a stream from elsewhere. Who is
+	// to be cut off on a server without `kick` can only be refused the next time.
+	Abilities []NodeAbilities `json:"abilities"`
+
+	// ControlPasswordSet Whether a password of the control API is stored.
+	//
+	// Example: false
+	ControlPasswordSet bool `json:"control_password_set"`
+
+	// ControlURL Where its control API is: for nginx-rtmp the page of its statistics with `control` beside
+	// it, for all others the base of the API. Empty for none. It may be a private address.
+	//
+	// Example: http://10.0.0.5:8081/stat
+	ControlURL string `json:"control_url"`
+
+	// ControlUsername The user of the control API, or empty.
+	//
+	// Example: operator
+	ControlUsername string `json:"control_username"`
+
+	// CreatedAt When the node was added, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Health What came of asking the server's control API, which happens every few seconds.
+	Health NodeHealth `json:"health"`
+
+	// Kind What the media server is. `any` is one whose kind is not known: its callbacks are
+	// answered, but nothing can be asked of it.
+	//
+	// Example: nginx-rtmp
+	Kind NodeKind `json:"kind"`
+
+	// LastSeenAt When a callback of it was last accepted as its own, in UTC, some seconds late. Absent
+	// if never.
+	//
+	// Example: 2023-11-08T07:59:52Z
+	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+
+	// Name The name of the node, which sessions and logs go by.
+	//
+	// Example: edge1
+	Name string `json:"name"`
+
+	// RecordURL Where the recordings of the server are served, with `{file}` for the name of the file.
+	// Empty if they are not.
+	//
+	// Example: https://vod.example.com/{file}
+	RecordURL string `json:"record_url"`
+
+	// Secured Whether its callbacks need the secret. The node `local` needs none, from loopback
+	// addresses.
+	//
+	// Example: true
+	Secured bool `json:"secured"`
+
+	// Sources Addresses that callbacks may come from, or ranges of them with a prefix length. Empty
+	// for any.
+	Sources []string `json:"sources"`
+
+	// UpdatedAt When its settings were changed last, in UTC.
+	//
+	// Example: 2023-11-08T08:00:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// Urls Templates of the URLs under which the public reaches the streams of a node, by protocol.
+	// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+	// A template that is absent or empty means that the node does not serve the protocol.
+	Urls NodeURLs `json:"urls"`
+}
+
+// NodeAbilities An ability.
+//
+// Example: kick
+type NodeAbilities string
+
+// NodeKind What the media server is. `any` is one whose kind is not known: its callbacks are
+// answered, but nothing can be asked of it.
+//
+// Example: nginx-rtmp
+type NodeKind string
+
+// NodeConfiguration What a media server needs in its own configuration.
+type NodeConfiguration struct {
+	// Configuration The lines to paste, with the node's secret in them.
+	//
+	// Example: on_publish https://door.example.com/callback/nginx-rtmp?secret=7d0f3c5e91a2b4c6d8e0f1a3b5c7d9e1f2a4b6c8;
+	Configuration string `json:"configuration"`
+
+	// Kind What the media server is.
+	//
+	// Example: nginx-rtmp
+	Kind NodeConfigurationKind `json:"kind"`
+}
+
+// NodeConfigurationKind What the media server is.
+//
+// Example: nginx-rtmp
+type NodeConfigurationKind string
+
+// NodeHealth What came of asking the server's control API, which happens every few seconds.
+type NodeHealth struct {
+	// CheckedAt When it was asked last, in UTC. Absent if never.
+	//
+	// Example: 2023-11-08T08:00:00Z
+	CheckedAt *time.Time `json:"checked_at,omitempty"`
+
+	// Clients How many connections it had when it last answered.
+	//
+	// Example: 14
+	Clients int32 `json:"clients"`
+
+	// Error Why it is unreachable; otherwise empty.
+	//
+	// Example:
+	Error string `json:"error"`
+
+	// Since Since when it is in this state, in UTC. Absent while unknown.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since *time.Time `json:"since,omitempty"`
+
+	// State `up` if it answers, `unreachable` if it does not, which says nothing of its streams, and
+	// `unknown` if it was never asked or has nothing that can be asked.
+	//
+	// Example: up
+	State NodeHealthState `json:"state"`
+
+	// Streams How many streams it carried when it last answered.
+	//
+	// Example: 2
+	Streams int32 `json:"streams"`
+}
+
+// NodeHealthState `up` if it answers, `unreachable` if it does not, which says nothing of its streams, and
+// `unknown` if it was never asked or has nothing that can be asked.
+//
+// Example: up
+type NodeHealthState string
+
+// NodePage A page of media servers.
+type NodePage struct {
+	// NextCursor The cursor of the next page; absent on the last one.
+	//
+	// Example: ZWRnZTE
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Nodes The nodes, in the order of their names.
+	Nodes []Node `json:"nodes"`
+}
+
+// NodeSecret A media server with its secret.
+type NodeSecret struct {
+	// Configuration The lines to paste into its configuration, with the secret in them.
+	//
+	// Example: on_publish https://door.example.com/callback/nginx-rtmp?secret=7d0f3c5e91a2b4c6d8e0f1a3b5c7d9e1f2a4b6c8;
+	Configuration string `json:"configuration"`
+
+	// Node A media server that may call back.
+	Node Node `json:"node"`
+
+	// Secret What the server's callbacks carry as the parameter `secret`. It is not shown on its own
+	// again.
+	//
+	// Example: 7d0f3c5e91a2b4c6d8e0f1a3b5c7d9e1f2a4b6c8
+	Secret string `json:"secret"`
+}
+
+// NodeURLs Templates of the URLs under which the public reaches the streams of a node, by protocol.
+// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+// A template that is absent or empty means that the node does not serve the protocol.
+type NodeURLs struct {
+	// HLS Plays by HLS.
+	//
+	// Example: https://live.example.com/{app}/{stream}.m3u8
+	HLS *string `json:"hls,omitempty"`
+
+	// HTTPFLV Plays by HTTP-FLV, or FLV over WebSocket.
+	//
+	// Example: https://live.example.com/{app}/{stream}.flv
+	HTTPFLV *string `json:"http-flv,omitempty"`
+
+	// Push Publishes, by whatever protocol the template has.
+	//
+	// Example: rtmp://push.example.com/{app}/{stream}
+	Push *string `json:"push,omitempty"`
+
+	// RTMP Plays by RTMP.
+	//
+	// Example: rtmp://live.example.com/{app}/{stream}
+	RTMP *string `json:"rtmp,omitempty"`
+
+	// Rtsp Plays by RTSP.
+	//
+	// Example: rtsp://live.example.com:8554/{app}/{stream}
+	Rtsp *string `json:"rtsp,omitempty"`
+
+	// SRT Plays by SRT.
+	//
+	// Example: srt://live.example.com:10080?streamid=read:{app}/{stream}
+	SRT *string `json:"srt,omitempty"`
+
+	// Webrtc Plays by WebRTC; an HTTP one is a WHEP endpoint.
+	//
+	// Example: https://live.example.com/{app}/{stream}/whep
+	Webrtc *string `json:"webrtc,omitempty"`
+}
+
+// NodeUpdate The settings to change; what is absent stays.
+type NodeUpdate struct {
+	// ControlPassword The password, secret or token of the control API. It is stored sealed and never shown.
+	//
+	// Example: correct horse battery
+	ControlPassword *string `json:"control_password,omitempty"`
+
+	// ControlURL Where its control API is: for nginx-rtmp the page of its statistics with `control` beside
+	// it, for all others the base of the API. Empty for none. It may be a private address.
+	//
+	// Example: http://10.0.0.5:8081/stat
+	ControlURL *string `json:"control_url,omitempty"`
+
+	// ControlUsername The user of the control API, or empty.
+	//
+	// Example: operator
+	ControlUsername *string `json:"control_username,omitempty"`
+
+	// Kind What the media server is. `any` is one whose kind is not known: its callbacks are
+	// answered, but nothing can be asked of it.
+	//
+	// Example: nginx-rtmp
+	Kind *NodeUpdateKind `json:"kind,omitempty"`
+
+	// RecordURL Where the recordings of the server are served, with `{file}` for the name of the file.
+	// Empty if they are not.
+	//
+	// Example: https://vod.example.com/{file}
+	RecordURL *string `json:"record_url,omitempty"`
+
+	// Sources Addresses that callbacks may come from, or ranges of them with a prefix length. Empty
+	// for any.
+	Sources *[]string `json:"sources,omitempty"`
+
+	// Urls Templates of the URLs under which the public reaches the streams of a node, by protocol.
+	// `{app}`, `{stream}` and `{vhost}` stand for those of the stream; `{stream}` must be there.
+	// A template that is absent or empty means that the node does not serve the protocol.
+	Urls NodeURLs `json:"urls,omitempty"`
+}
+
+// NodeUpdateKind What the media server is. `any` is one whose kind is not known: its callbacks are
+// answered, but nothing can be asked of it.
+//
+// Example: nginx-rtmp
+type NodeUpdateKind string
 
 // PasswordGrant The form of an OAuth 2.0 password login.
 type PasswordGrant struct {
@@ -4423,6 +4933,9 @@ type IpchubPath = string
 // IpchubPattern defines model for IpchubPattern.
 type IpchubPattern = string
 
+// NodeName defines model for NodeName.
+type NodeName = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 
@@ -4503,6 +5016,12 @@ type Forbidden = Error
 
 // InternalError The error envelope of our own operations.
 type InternalError = Error
+
+// NodeConflict The error envelope of our own operations.
+type NodeConflict = Error
+
+// NodeNotFound The error envelope of our own operations.
+type NodeNotFound = Error
 
 // NotFound The error envelope of our own operations.
 type NotFound = Error
@@ -4760,6 +5279,15 @@ type HandlePushStreamEventPostParams struct {
 	ALILIVETIMESTAMP string `json:"ALI-LIVE-TIMESTAMP"`
 }
 
+// ListNodesParams defines parameters for ListNodes.
+type ListNodesParams struct {
+	// Limit The most nodes that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // IpchubRefreshParams defines parameters for IpchubRefresh.
 type IpchubRefreshParams struct {
 	// Token The refresh token. It may be sent as `Authorization: Bearer` instead, which keeps it out
@@ -4951,6 +5479,12 @@ type VerifyAuthTokenJSONRequestBody = AuthTokenCheck
 
 // IpchubLoginJSONRequestBody defines body for IpchubLogin for application/json ContentType.
 type IpchubLoginJSONRequestBody = IpchubCredentials
+
+// CreateNodeJSONRequestBody defines body for CreateNode for application/json ContentType.
+type CreateNodeJSONRequestBody = NewNode
+
+// UpdateNodeJSONRequestBody defines body for UpdateNode for application/json ContentType.
+type UpdateNodeJSONRequestBody = NodeUpdate
 
 // IpchubSaveRouteJSONRequestBody defines body for IpchubSaveRoute for application/json ContentType.
 type IpchubSaveRouteJSONRequestBody = IpchubRoute
@@ -6225,6 +6759,94 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/v1/logout (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNodes List media servers
+	//
+	// Lists the media servers that may call back, in the order of their names, a page at a time:
+	// their settings without secrets, what their control page last said, and when they last
+	// called. Follow `next_cursor` until it is absent. For administrators.
+	//
+	// Corresponds with GET /api/v1/nodes (the `ListNodes` operationId).
+	ListNodes(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNodeWithBody Add a media server
+	//
+	// Adds a media server and makes the secret that its callbacks carry. The answer has the
+	// secret, which is not shown on its own again, and the lines to paste into the server's
+	// configuration, which have it in them. For administrators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+	CreateNodeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNode Add a media server
+	//
+	// Adds a media server and makes the secret that its callbacks carry. The answer has the
+	// secret, which is not shown on its own again, and the lines to paste into the server's
+	// configuration, which have it in them. For administrators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+	CreateNode(ctx context.Context, body CreateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteNode Remove a media server
+	//
+	// Removes a media server. Its callbacks are refused from now on, on every process. The node
+	// `local` is there again after the next start. For administrators.
+	//
+	// Corresponds with DELETE /api/v1/nodes/{node} (the `DeleteNode` operationId).
+	DeleteNode(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNode Show a media server
+	//
+	// Shows one media server: its settings without secrets, what its control page last said, and
+	// when it last called. For administrators.
+	//
+	// Corresponds with GET /api/v1/nodes/{node} (the `GetNode` operationId).
+	GetNode(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateNodeWithBody Change a media server
+	//
+	// Changes the settings that the body names and leaves the others; of `urls` the protocols
+	// that it names. The secret stays. The change counts at once, on every process. For
+	// administrators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+	UpdateNodeWithBody(ctx context.Context, node NodeName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateNode Change a media server
+	//
+	// Changes the settings that the body names and leaves the others; of `urls` the protocols
+	// that it names. The secret stays. The change counts at once, on every process. For
+	// administrators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+	UpdateNode(ctx context.Context, node NodeName, body UpdateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNodeConfiguration Show what to paste into a media server's configuration
+	//
+	// Returns the lines that a media server needs in its own configuration, in the way of its
+	// kind, with the node's secret in them: treat them as a secret. Lines that begin with `#`
+	// say where the others go. For administrators.
+	//
+	// Corresponds with GET /api/v1/nodes/{node}/configuration (the `GetNodeConfiguration` operationId).
+	GetNodeConfiguration(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RotateNodeSecret Give a media server a new secret
+	//
+	// Makes a new secret for the callbacks of a media server. The old one is void at once, on
+	// every process: paste the lines of the answer into the server's configuration. The node
+	// `local`, which needs none, needs one from then on. The request has no body. For
+	// administrators.
+	//
+	// Corresponds with POST /api/v1/nodes/{node}/secret (the `RotateNodeSecret` operationId).
+	RotateNodeSecret(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IpchubRefresh Exchange a refresh token
 	//
@@ -8088,6 +8710,184 @@ func (c *Client) IpchubLogin(ctx context.Context, body IpchubLoginJSONRequestBod
 // Corresponds with POST /api/v1/logout (the `Logout` operationId).
 func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLogoutRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListNodes List media servers
+//
+// Lists the media servers that may call back, in the order of their names, a page at a time:
+// their settings without secrets, what their control page last said, and when they last
+// called. Follow `next_cursor` until it is absent. For administrators.
+//
+// Corresponds with GET /api/v1/nodes (the `ListNodes` operationId).
+func (c *Client) ListNodes(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNodesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNodeWithBody Add a media server
+//
+// Adds a media server and makes the secret that its callbacks carry. The answer has the
+// secret, which is not shown on its own again, and the lines to paste into the server's
+// configuration, which have it in them. For administrators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+func (c *Client) CreateNodeWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNodeRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNode Add a media server
+//
+// Adds a media server and makes the secret that its callbacks carry. The answer has the
+// secret, which is not shown on its own again, and the lines to paste into the server's
+// configuration, which have it in them. For administrators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+func (c *Client) CreateNode(ctx context.Context, body CreateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNodeRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteNode Remove a media server
+//
+// Removes a media server. Its callbacks are refused from now on, on every process. The node
+// `local` is there again after the next start. For administrators.
+//
+// Corresponds with DELETE /api/v1/nodes/{node} (the `DeleteNode` operationId).
+func (c *Client) DeleteNode(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteNodeRequest(c.Server, node)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNode Show a media server
+//
+// Shows one media server: its settings without secrets, what its control page last said, and
+// when it last called. For administrators.
+//
+// Corresponds with GET /api/v1/nodes/{node} (the `GetNode` operationId).
+func (c *Client) GetNode(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNodeRequest(c.Server, node)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateNodeWithBody Change a media server
+//
+// Changes the settings that the body names and leaves the others; of `urls` the protocols
+// that it names. The secret stays. The change counts at once, on every process. For
+// administrators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+func (c *Client) UpdateNodeWithBody(ctx context.Context, node NodeName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateNodeRequestWithBody(c.Server, node, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateNode Change a media server
+//
+// Changes the settings that the body names and leaves the others; of `urls` the protocols
+// that it names. The secret stays. The change counts at once, on every process. For
+// administrators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+func (c *Client) UpdateNode(ctx context.Context, node NodeName, body UpdateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateNodeRequest(c.Server, node, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNodeConfiguration Show what to paste into a media server's configuration
+//
+// Returns the lines that a media server needs in its own configuration, in the way of its
+// kind, with the node's secret in them: treat them as a secret. Lines that begin with `#`
+// say where the others go. For administrators.
+//
+// Corresponds with GET /api/v1/nodes/{node}/configuration (the `GetNodeConfiguration` operationId).
+func (c *Client) GetNodeConfiguration(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNodeConfigurationRequest(c.Server, node)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RotateNodeSecret Give a media server a new secret
+//
+// Makes a new secret for the callbacks of a media server. The old one is void at once, on
+// every process: paste the lines of the answer into the server's configuration. The node
+// `local`, which needs none, needs one from then on. The request has no body. For
+// administrators.
+//
+// Corresponds with POST /api/v1/nodes/{node}/secret (the `RotateNodeSecret` operationId).
+func (c *Client) RotateNodeSecret(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRotateNodeSecretRequest(c.Server, node)
 	if err != nil {
 		return nil, err
 	}
@@ -11178,6 +11978,291 @@ func NewLogoutRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListNodesRequest constructs an http.Request for the ListNodes method
+func NewListNodesRequest(server string, params *ListNodesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/nodes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateNodeRequest calls the generic CreateNode builder with application/json body
+func NewCreateNodeRequest(server string, body CreateNodeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateNodeRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateNodeRequestWithBody constructs an http.Request for the CreateNode method, with any body, and a specified content type
+func NewCreateNodeRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/nodes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteNodeRequest constructs an http.Request for the DeleteNode method
+func NewDeleteNodeRequest(server string, node NodeName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "node", node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/nodes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetNodeRequest constructs an http.Request for the GetNode method
+func NewGetNodeRequest(server string, node NodeName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "node", node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/nodes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateNodeRequest calls the generic UpdateNode builder with application/json body
+func NewUpdateNodeRequest(server string, node NodeName, body UpdateNodeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateNodeRequestWithBody(server, node, "application/json", bodyReader)
+}
+
+// NewUpdateNodeRequestWithBody constructs an http.Request for the UpdateNode method, with any body, and a specified content type
+func NewUpdateNodeRequestWithBody(server string, node NodeName, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "node", node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/nodes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetNodeConfigurationRequest constructs an http.Request for the GetNodeConfiguration method
+func NewGetNodeConfigurationRequest(server string, node NodeName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "node", node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/nodes/%s/configuration", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRotateNodeSecretRequest constructs an http.Request for the RotateNodeSecret method
+func NewRotateNodeSecretRequest(server string, node NodeName) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "node", node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/nodes/%s/secret", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewIpchubRefreshRequest constructs an http.Request for the IpchubRefresh method
 func NewIpchubRefreshRequest(server string, params *IpchubRefreshParams) (*http.Request, error) {
 	var err error
@@ -13635,6 +14720,104 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/logout (the `Logout` operationId).
 	LogoutWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*LogoutResponse, error)
+
+	// ListNodesWithResponse List media servers
+	//
+	// Lists the media servers that may call back, in the order of their names, a page at a time:
+	// their settings without secrets, what their control page last said, and when they last
+	// called. Follow `next_cursor` until it is absent. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/nodes (the `ListNodes` operationId).
+	ListNodesWithResponse(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*ListNodesResponse, error)
+
+	// CreateNodeWithBodyWithResponse Add a media server
+	//
+	// Adds a media server and makes the secret that its callbacks carry. The answer has the
+	// secret, which is not shown on its own again, and the lines to paste into the server's
+	// configuration, which have it in them. For administrators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+	CreateNodeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeResponse, error)
+
+	// CreateNodeWithResponse Add a media server
+	//
+	// Adds a media server and makes the secret that its callbacks carry. The answer has the
+	// secret, which is not shown on its own again, and the lines to paste into the server's
+	// configuration, which have it in them. For administrators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+	CreateNodeWithResponse(ctx context.Context, body CreateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNodeResponse, error)
+
+	// DeleteNodeWithResponse Remove a media server
+	//
+	// Removes a media server. Its callbacks are refused from now on, on every process. The node
+	// `local` is there again after the next start. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/nodes/{node} (the `DeleteNode` operationId).
+	DeleteNodeWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*DeleteNodeResponse, error)
+
+	// GetNodeWithResponse Show a media server
+	//
+	// Shows one media server: its settings without secrets, what its control page last said, and
+	// when it last called. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/nodes/{node} (the `GetNode` operationId).
+	GetNodeWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*GetNodeResponse, error)
+
+	// UpdateNodeWithBodyWithResponse Change a media server
+	//
+	// Changes the settings that the body names and leaves the others; of `urls` the protocols
+	// that it names. The secret stays. The change counts at once, on every process. For
+	// administrators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+	UpdateNodeWithBodyWithResponse(ctx context.Context, node NodeName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateNodeResponse, error)
+
+	// UpdateNodeWithResponse Change a media server
+	//
+	// Changes the settings that the body names and leaves the others; of `urls` the protocols
+	// that it names. The secret stays. The change counts at once, on every process. For
+	// administrators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+	UpdateNodeWithResponse(ctx context.Context, node NodeName, body UpdateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateNodeResponse, error)
+
+	// GetNodeConfigurationWithResponse Show what to paste into a media server's configuration
+	//
+	// Returns the lines that a media server needs in its own configuration, in the way of its
+	// kind, with the node's secret in them: treat them as a secret. Lines that begin with `#`
+	// say where the others go. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/nodes/{node}/configuration (the `GetNodeConfiguration` operationId).
+	GetNodeConfigurationWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*GetNodeConfigurationResponse, error)
+
+	// RotateNodeSecretWithResponse Give a media server a new secret
+	//
+	// Makes a new secret for the callbacks of a media server. The old one is void at once, on
+	// every process: paste the lines of the answer into the server's configuration. The node
+	// `local`, which needs none, needs one from then on. The request has no body. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/nodes/{node}/secret (the `RotateNodeSecret` operationId).
+	RotateNodeSecretWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*RotateNodeSecretResponse, error)
 
 	// IpchubRefreshWithResponse Exchange a refresh token
 	//
@@ -18130,6 +19313,783 @@ func (r LogoutResponse) ContentType() string {
 	return ""
 }
 
+// ListNodesResponse401Headers the declared response headers of an HTTP 401 response for ListNodes
+type ListNodesResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListNodesResponse429Headers the declared response headers of an HTTP 429 response for ListNodes
+type ListNodesResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListNodesResponse503Headers the declared response headers of an HTTP 503 response for ListNodes
+type ListNodesResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListNodesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodePage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListNodesResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListNodesResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListNodesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNodesResponse) GetJSON200() *NodePage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListNodesResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListNodesResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListNodesResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListNodesResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListNodesResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListNodesResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNodesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNodesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNodesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNodesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateNodeResponse401Headers the declared response headers of an HTTP 401 response for CreateNode
+type CreateNodeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// CreateNodeResponse429Headers the declared response headers of an HTTP 429 response for CreateNode
+type CreateNodeResponse429Headers struct {
+	RetryAfter int32
+}
+
+// CreateNodeResponse503Headers the declared response headers of an HTTP 503 response for CreateNode
+type CreateNodeResponse503Headers struct {
+	RetryAfter int32
+}
+
+type CreateNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NodeSecret
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *NodeConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *TooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateNodeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CreateNodeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateNodeResponse503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateNodeResponse) GetJSON201() *NodeSecret {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateNodeResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateNodeResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateNodeResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateNodeResponse) GetJSON409() *NodeConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateNodeResponse) GetJSON413() *TooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CreateNodeResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateNodeResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateNodeResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteNodeResponse401Headers the declared response headers of an HTTP 401 response for DeleteNode
+type DeleteNodeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// DeleteNodeResponse429Headers the declared response headers of an HTTP 429 response for DeleteNode
+type DeleteNodeResponse429Headers struct {
+	RetryAfter int32
+}
+
+// DeleteNodeResponse503Headers the declared response headers of an HTTP 503 response for DeleteNode
+type DeleteNodeResponse503Headers struct {
+	RetryAfter int32
+}
+
+type DeleteNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NodeNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteNodeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteNodeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteNodeResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteNodeResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteNodeResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteNodeResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteNodeResponse) GetJSON404() *NodeNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteNodeResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteNodeResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteNodeResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetNodeResponse401Headers the declared response headers of an HTTP 401 response for GetNode
+type GetNodeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetNodeResponse429Headers the declared response headers of an HTTP 429 response for GetNode
+type GetNodeResponse429Headers struct {
+	RetryAfter int32
+}
+
+// GetNodeResponse503Headers the declared response headers of an HTTP 503 response for GetNode
+type GetNodeResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NodeNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetNodeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetNodeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetNodeResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetNodeResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetNodeResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetNodeResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetNodeResponse) GetJSON404() *NodeNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetNodeResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetNodeResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetNodeResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateNodeResponse401Headers the declared response headers of an HTTP 401 response for UpdateNode
+type UpdateNodeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// UpdateNodeResponse429Headers the declared response headers of an HTTP 429 response for UpdateNode
+type UpdateNodeResponse429Headers struct {
+	RetryAfter int32
+}
+
+// UpdateNodeResponse503Headers the declared response headers of an HTTP 503 response for UpdateNode
+type UpdateNodeResponse503Headers struct {
+	RetryAfter int32
+}
+
+type UpdateNodeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Node
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NodeNotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *TooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateNodeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *UpdateNodeResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateNodeResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateNodeResponse) GetJSON200() *Node {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateNodeResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateNodeResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateNodeResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateNodeResponse) GetJSON404() *NodeNotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateNodeResponse) GetJSON413() *TooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r UpdateNodeResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateNodeResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateNodeResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateNodeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateNodeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateNodeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateNodeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetNodeConfigurationResponse401Headers the declared response headers of an HTTP 401 response for GetNodeConfiguration
+type GetNodeConfigurationResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetNodeConfigurationResponse429Headers the declared response headers of an HTTP 429 response for GetNodeConfiguration
+type GetNodeConfigurationResponse429Headers struct {
+	RetryAfter int32
+}
+
+// GetNodeConfigurationResponse503Headers the declared response headers of an HTTP 503 response for GetNodeConfiguration
+type GetNodeConfigurationResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetNodeConfigurationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeConfiguration
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NodeNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetNodeConfigurationResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetNodeConfigurationResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetNodeConfigurationResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON200() *NodeConfiguration {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON404() *NodeNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetNodeConfigurationResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNodeConfigurationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNodeConfigurationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNodeConfigurationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNodeConfigurationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RotateNodeSecretResponse401Headers the declared response headers of an HTTP 401 response for RotateNodeSecret
+type RotateNodeSecretResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RotateNodeSecretResponse429Headers the declared response headers of an HTTP 429 response for RotateNodeSecret
+type RotateNodeSecretResponse429Headers struct {
+	RetryAfter int32
+}
+
+// RotateNodeSecretResponse503Headers the declared response headers of an HTTP 503 response for RotateNodeSecret
+type RotateNodeSecretResponse503Headers struct {
+	RetryAfter int32
+}
+
+type RotateNodeSecretResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NodeSecret
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NodeNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RotateNodeSecretResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RotateNodeSecretResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RotateNodeSecretResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON200() *NodeSecret {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON404() *NodeNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RotateNodeSecretResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RotateNodeSecretResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RotateNodeSecretResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RotateNodeSecretResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RotateNodeSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // IpchubRefreshResponse401Headers the declared response headers of an HTTP 401 response for IpchubRefresh
 type IpchubRefreshResponse401Headers struct {
 	WWWAuthenticate string
@@ -22162,6 +24122,158 @@ func (c *ClientWithResponses) LogoutWithResponse(ctx context.Context, reqEditors
 		return nil, err
 	}
 	return ParseLogoutResponse(rsp)
+}
+
+// ListNodesWithResponse List media servers
+//
+// Lists the media servers that may call back, in the order of their names, a page at a time:
+// their settings without secrets, what their control page last said, and when they last
+// called. Follow `next_cursor` until it is absent. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/nodes (the `ListNodes` operationId).
+func (c *ClientWithResponses) ListNodesWithResponse(ctx context.Context, params *ListNodesParams, reqEditors ...RequestEditorFn) (*ListNodesResponse, error) {
+	rsp, err := c.ListNodes(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNodesResponse(rsp)
+}
+
+// CreateNodeWithBodyWithResponse Add a media server
+//
+// Adds a media server and makes the secret that its callbacks carry. The answer has the
+// secret, which is not shown on its own again, and the lines to paste into the server's
+// configuration, which have it in them. For administrators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+func (c *ClientWithResponses) CreateNodeWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNodeResponse, error) {
+	rsp, err := c.CreateNodeWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNodeResponse(rsp)
+}
+
+// CreateNodeWithResponse Add a media server
+//
+// Adds a media server and makes the secret that its callbacks carry. The answer has the
+// secret, which is not shown on its own again, and the lines to paste into the server's
+// configuration, which have it in them. For administrators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/nodes (the `CreateNode` operationId).
+func (c *ClientWithResponses) CreateNodeWithResponse(ctx context.Context, body CreateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNodeResponse, error) {
+	rsp, err := c.CreateNode(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNodeResponse(rsp)
+}
+
+// DeleteNodeWithResponse Remove a media server
+//
+// Removes a media server. Its callbacks are refused from now on, on every process. The node
+// `local` is there again after the next start. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/nodes/{node} (the `DeleteNode` operationId).
+func (c *ClientWithResponses) DeleteNodeWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*DeleteNodeResponse, error) {
+	rsp, err := c.DeleteNode(ctx, node, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteNodeResponse(rsp)
+}
+
+// GetNodeWithResponse Show a media server
+//
+// Shows one media server: its settings without secrets, what its control page last said, and
+// when it last called. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/nodes/{node} (the `GetNode` operationId).
+func (c *ClientWithResponses) GetNodeWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*GetNodeResponse, error) {
+	rsp, err := c.GetNode(ctx, node, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNodeResponse(rsp)
+}
+
+// UpdateNodeWithBodyWithResponse Change a media server
+//
+// Changes the settings that the body names and leaves the others; of `urls` the protocols
+// that it names. The secret stays. The change counts at once, on every process. For
+// administrators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+func (c *ClientWithResponses) UpdateNodeWithBodyWithResponse(ctx context.Context, node NodeName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateNodeResponse, error) {
+	rsp, err := c.UpdateNodeWithBody(ctx, node, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateNodeResponse(rsp)
+}
+
+// UpdateNodeWithResponse Change a media server
+//
+// Changes the settings that the body names and leaves the others; of `urls` the protocols
+// that it names. The secret stays. The change counts at once, on every process. For
+// administrators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/nodes/{node} (the `UpdateNode` operationId).
+func (c *ClientWithResponses) UpdateNodeWithResponse(ctx context.Context, node NodeName, body UpdateNodeJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateNodeResponse, error) {
+	rsp, err := c.UpdateNode(ctx, node, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateNodeResponse(rsp)
+}
+
+// GetNodeConfigurationWithResponse Show what to paste into a media server's configuration
+//
+// Returns the lines that a media server needs in its own configuration, in the way of its
+// kind, with the node's secret in them: treat them as a secret. Lines that begin with `#`
+// say where the others go. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/nodes/{node}/configuration (the `GetNodeConfiguration` operationId).
+func (c *ClientWithResponses) GetNodeConfigurationWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*GetNodeConfigurationResponse, error) {
+	rsp, err := c.GetNodeConfiguration(ctx, node, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNodeConfigurationResponse(rsp)
+}
+
+// RotateNodeSecretWithResponse Give a media server a new secret
+//
+// Makes a new secret for the callbacks of a media server. The old one is void at once, on
+// every process: paste the lines of the answer into the server's configuration. The node
+// `local`, which needs none, needs one from then on. The request has no body. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/nodes/{node}/secret (the `RotateNodeSecret` operationId).
+func (c *ClientWithResponses) RotateNodeSecretWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*RotateNodeSecretResponse, error) {
+	rsp, err := c.RotateNodeSecret(ctx, node, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRotateNodeSecretResponse(rsp)
 }
 
 // IpchubRefreshWithResponse Exchange a refresh token
@@ -26878,6 +28990,765 @@ func ParseLogoutResponse(rsp *http.Response) (*LogoutResponse, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers LogoutResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListNodesResponse parses an HTTP response from a ListNodesWithResponse call
+func ParseListNodesResponse(rsp *http.Response) (*ListNodesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNodesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListNodesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListNodesResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListNodesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateNodeResponse parses an HTTP response from a CreateNodeWithResponse call
+func ParseCreateNodeResponse(rsp *http.Response) (*CreateNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NodeSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest NodeConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CreateNodeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CreateNodeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateNodeResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteNodeResponse parses an HTTP response from a DeleteNodeWithResponse call
+func ParseDeleteNodeResponse(rsp *http.Response) (*DeleteNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NodeNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteNodeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteNodeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteNodeResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetNodeResponse parses an HTTP response from a GetNodeWithResponse call
+func ParseGetNodeResponse(rsp *http.Response) (*GetNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NodeNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetNodeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetNodeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetNodeResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateNodeResponse parses an HTTP response from a UpdateNodeWithResponse call
+func ParseUpdateNodeResponse(rsp *http.Response) (*UpdateNodeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateNodeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Node
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NodeNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers UpdateNodeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers UpdateNodeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateNodeResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetNodeConfigurationResponse parses an HTTP response from a GetNodeConfigurationWithResponse call
+func ParseGetNodeConfigurationResponse(rsp *http.Response) (*GetNodeConfigurationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNodeConfigurationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeConfiguration
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NodeNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetNodeConfigurationResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetNodeConfigurationResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetNodeConfigurationResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRotateNodeSecretResponse parses an HTTP response from a RotateNodeSecretWithResponse call
+func ParseRotateNodeSecretResponse(rsp *http.Response) (*RotateNodeSecretResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RotateNodeSecretResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NodeSecret
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NodeNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RotateNodeSecretResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RotateNodeSecretResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RotateNodeSecretResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -63,7 +63,11 @@ http { access_log off; client_body_temp_path tmp/b; proxy_temp_path tmp/p; fastc
 	if err := os.WriteFile(file, []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), "nginx", "-t", "-p", dir, "-e", "stderr", "-c", file).CombinedOutput()
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		nginx = "/usr/sbin/nginx" // not in the path of a plain user
+	}
+	out, err := exec.CommandContext(t.Context(), nginx, "-t", "-p", dir, "-e", "stderr", "-c", file).CombinedOutput()
 	// Whether its address is one of this machine is not what is tested.
 	if err != nil && !strings.Contains(string(out), "Cannot assign requested address") {
 		t.Errorf("%v\n%s\n%s", err, out, conf)
