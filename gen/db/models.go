@@ -117,10 +117,10 @@ type Node struct {
 	ControlURL            string
 	ControlUsername       string
 	ControlPasswordSealed []byte
-	PlayURL               string
 	RecordURL             string
 	CreatedAt             time.Time
 	UpdatedAt             time.Time
+	Urls                  []byte
 }
 
 type NodeHealth struct {
@@ -132,6 +132,11 @@ type NodeHealth struct {
 	ChangedAt time.Time
 	Streams   int32
 	Clients   int32
+}
+
+type NodeSeen struct {
+	Node   string
+	SeenAt time.Time
 }
 
 type PushReport struct {
