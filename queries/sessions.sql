@@ -96,9 +96,10 @@ WHERE NOT EXISTS (
     WHERE s.node = @node AND s.server_id = @server_id AND s.client_id = @client_id AND s.ended_at > @since::timestamptz
       AND ((s.app = '' AND s.stream = '') OR (s.scene = @scene AND s.vhost = @vhost AND s.app = @app AND s.stream = @stream)));
 
--- The connection is gone with all that it carried, bytes are known only now.
+-- The connection is gone with all that it carried, bytes are known only now. When
+-- it ended may be by another clock than its start.
 -- name: SessionsEndClient :many
-UPDATE sessions s SET ended_at = coalesce(s.ended_at, @ended_at::timestamptz),
+UPDATE sessions s SET ended_at = coalesce(s.ended_at, greatest(@ended_at::timestamptz, s.started_at)),
     end_reason = CASE WHEN c.was_open THEN 'close' ELSE s.end_reason END,
     bytes_in = greatest(s.bytes_in, @bytes_in), bytes_out = greatest(s.bytes_out, @bytes_out)
 FROM (
@@ -120,6 +121,22 @@ SELECT r.id, r.started_at FROM (
     WHERE b.ended_at IS NOT NULL AND b.node = @node AND b.server_id = @server_id AND b.client_id = @client_id
       AND b.scene = 'publish' AND b.refused = '' AND b.vhost = @vhost AND b.app = @app AND b.stream = @stream AND b.started_at IS NOT NULL) r
 ORDER BY r.id DESC LIMIT 1;
+
+-- Whose recording began at a time, where the media server does not tell, and
+-- when the last of those ended who may have gone on with the same file.
+-- name: SessionOfFile :one
+WITH publishers AS (
+    SELECT o.id, o.started_at, @now::timestamptz AS ended_at FROM sessions o
+    WHERE o.scene = 'publish' AND o.ended_at IS NULL AND o.refused = '' AND o.stream = @stream AND o.app = @app AND o.vhost = @vhost AND o.node = @node
+    UNION ALL
+    SELECT e.id, e.started_at, e.ended_at FROM sessions e
+    WHERE e.scene = 'publish' AND e.ended_at IS NOT NULL AND e.started_at IS NOT NULL AND e.refused = ''
+      AND e.stream = @stream AND e.ended_at > @since::timestamptz AND e.app = @app AND e.vhost = @vhost AND e.node = @node)
+SELECT a.id, a.started_at::timestamptz AS started_at,
+    (SELECT max(b.ended_at) FROM publishers b WHERE b.started_at >= a.started_at)::timestamptz AS ended_at
+FROM publishers a
+WHERE a.started_at <= @began::timestamptz
+ORDER BY a.id DESC LIMIT 1;
 
 -- name: SessionsPublishing :many
 SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND app = @app AND stream = @stream;

@@ -124,6 +124,8 @@ var examples = map[string]example{
 	"nginxAuthRequest": {header: map[string]string{"X-Original-URI": "/live/{stream}.flv?token={token}"}},
 	"nginxRtmpCallback": {body: "app=live&flashver=x&swfurl=&tcurl=rtmp://media.example.com/live&pageurl=&addr=192.0.2.10&clientid=5" +
 		"&call=publish&name={stream}&type=live&token={token}"},
+	"nodeMediaServerCallback": {body: `{"id":"mwr2syiev5r5kqwc","ip":"192.0.2.10:47866","app":"live","name":"{stream}","query":{"token":"{token}"},` +
+		`"protocol":"rtmp","createtime":1795305941948,"endtime":0,"inbytes":3477,"outbytes":0,"filePath":"","action":"postPublish"}`},
 
 	// our own
 	"logout":               {ends: true},

@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/nms"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 )
@@ -19,10 +20,12 @@ import (
 // callbacks.
 func controls(client *http.Client) media.Controls {
 	ofSRS, ofNginxRTMP := srs.Client{HTTP: client}, nginxrtmp.Client{HTTP: client}
+	ofNMS := &nms.Client{HTTP: client}
 	return media.Controls{
 		node.KindSRS:       {Lister: ofSRS, Kicker: ofSRS, Lines: srs.Lines},
 		node.KindNginx:     {Lines: nginx.Lines},
 		node.KindNginxRTMP: {Lister: ofNginxRTMP, Kicker: ofNginxRTMP, Lines: nginxrtmp.Lines},
+		node.KindNMS:       {Lister: ofNMS, Census: ofNMS, Kicker: ofNMS, Lines: nms.Lines},
 	}
 }
 

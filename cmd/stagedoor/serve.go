@@ -27,6 +27,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/nms"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
@@ -204,6 +205,7 @@ func (a *app) mount(rt *httpx.Router) {
 	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
 		Nginx:   nginx.Hooks{Ledger: a.ledger, Sessions: a.sessions, Now: time.Now, Log: a.log},
+		NMS:     nms.Hooks{Ledger: a.ledger, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: 2 * time.Second}}},
 		Refused: a.refuseCaller}.Register(rt)
 }
 

@@ -283,6 +283,54 @@ func (q *Queries) SessionForget(ctx context.Context, db DBTX, arg SessionForgetP
 	return result.RowsAffected(), nil
 }
 
+const sessionOfFile = `-- name: SessionOfFile :one
+WITH publishers AS (
+    SELECT o.id, o.started_at, $2::timestamptz AS ended_at FROM sessions o
+    WHERE o.scene = 'publish' AND o.ended_at IS NULL AND o.refused = '' AND o.stream = $3 AND o.app = $4 AND o.vhost = $5 AND o.node = $6
+    UNION ALL
+    SELECT e.id, e.started_at, e.ended_at FROM sessions e
+    WHERE e.scene = 'publish' AND e.ended_at IS NOT NULL AND e.started_at IS NOT NULL AND e.refused = ''
+      AND e.stream = $3 AND e.ended_at > $7::timestamptz AND e.app = $4 AND e.vhost = $5 AND e.node = $6)
+SELECT a.id, a.started_at::timestamptz AS started_at,
+    (SELECT max(b.ended_at) FROM publishers b WHERE b.started_at >= a.started_at)::timestamptz AS ended_at
+FROM publishers a
+WHERE a.started_at <= $1::timestamptz
+ORDER BY a.id DESC LIMIT 1
+`
+
+type SessionOfFileParams struct {
+	Began  time.Time
+	Now    time.Time
+	Stream string
+	App    string
+	Vhost  string
+	Node   string
+	Since  time.Time
+}
+
+type SessionOfFileRow struct {
+	ID        int64
+	StartedAt time.Time
+	EndedAt   time.Time
+}
+
+// Whose recording began at a time, where the media server does not tell, and
+// when the last of those ended who may have gone on with the same file.
+func (q *Queries) SessionOfFile(ctx context.Context, db DBTX, arg SessionOfFileParams) (SessionOfFileRow, error) {
+	row := db.QueryRow(ctx, sessionOfFile,
+		arg.Began,
+		arg.Now,
+		arg.Stream,
+		arg.App,
+		arg.Vhost,
+		arg.Node,
+		arg.Since,
+	)
+	var i SessionOfFileRow
+	err := row.Scan(&i.ID, &i.StartedAt, &i.EndedAt)
+	return i, err
+}
+
 const sessionOfRecording = `-- name: SessionOfRecording :one
 SELECT r.id, r.started_at FROM (
     SELECT a.id, a.started_at FROM sessions a
@@ -905,7 +953,7 @@ func (q *Queries) SessionsEndByID(ctx context.Context, db DBTX, arg SessionsEndB
 }
 
 const sessionsEndClient = `-- name: SessionsEndClient :many
-UPDATE sessions s SET ended_at = coalesce(s.ended_at, $1::timestamptz),
+UPDATE sessions s SET ended_at = coalesce(s.ended_at, greatest($1::timestamptz, s.started_at)),
     end_reason = CASE WHEN c.was_open THEN 'close' ELSE s.end_reason END,
     bytes_in = greatest(s.bytes_in, $2), bytes_out = greatest(s.bytes_out, $3)
 FROM (
@@ -936,7 +984,8 @@ type SessionsEndClientRow struct {
 	WasOpen bool
 }
 
-// The connection is gone with all that it carried, bytes are known only now.
+// The connection is gone with all that it carried, bytes are known only now. When
+// it ended may be by another clock than its start.
 func (q *Queries) SessionsEndClient(ctx context.Context, db DBTX, arg SessionsEndClientParams) ([]SessionsEndClientRow, error) {
 	rows, err := db.Query(ctx, sessionsEndClient,
 		arg.EndedAt,

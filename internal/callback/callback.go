@@ -13,6 +13,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/nms"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 )
 
@@ -20,6 +21,7 @@ type (
 	srsHooks       = srs.Hooks
 	nginxRTMPHooks = nginxrtmp.Hooks
 	nginxHooks     = nginx.Hooks
+	nmsHooks       = nms.Hooks
 )
 
 // Server is all adapters behind one interface, which the spec describes.
@@ -27,6 +29,7 @@ type Server struct {
 	srsHooks
 	nginxRTMPHooks
 	nginxHooks
+	nmsHooks
 }
 
 var _ gen.ServerInterface = (*Server)(nil)
@@ -42,6 +45,7 @@ type Config struct {
 	SRS       srs.Hooks
 	NginxRTMP nginxrtmp.Hooks
 	Nginx     nginx.Hooks
+	NMS       nms.Hooks
 	// Refused is told of every callback that comes from no known node.
 	Refused func(ctx context.Context, r *http.Request)
 }
@@ -49,7 +53,7 @@ type Config struct {
 // Register mounts the callbacks. Paths under /callback/ that do not exist are
 // answered by the dialect that documents the first three.
 func (c Config) Register(rt *httpx.Router) {
-	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx}, gen.StdHTTPServerOptions{
+	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx, c.NMS}, gen.StdHTTPServerOptions{
 		BaseRouter:       rt,
 		Middlewares:      []gen.MiddlewareFunc{c.authenticate},
 		ErrorHandlerFunc: rt.Fail,

@@ -91,7 +91,7 @@ func TestWhoMayCall(t *testing.T) {
 				}
 				return text
 			}
-			for _, c := range []call{srsCall(fill(test.query)), nginxCall(fill(test.query))} {
+			for _, c := range []call{srsCall(fill(test.query)), nginxCall(fill(test.query)), nmsCall(fill(test.query))} {
 				c = c.at(test.from)
 				if key, value, found := strings.Cut(test.header, ":"); found {
 					c = c.with(key, strings.TrimSpace(fill(value)))
@@ -172,7 +172,8 @@ func TestEveryCallbackIsBehindTheDoor(t *testing.T) {
 }
 
 var callbackPaths = []string{"/callback/on_connect", "/callback/on_close", "/callback/on_publish", "/callback/on_unpublish",
-	"/callback/on_play", "/callback/on_stop", "/callback/on_dvr", "/callback/on_hls", "/callback/nginx-rtmp"}
+	"/callback/on_play", "/callback/on_stop", "/callback/on_dvr", "/callback/on_hls", "/callback/nginx-rtmp",
+	"/callback/node-media-server"}
 
 func TestPathsAndMethodsThatDoNotExistAreToldInTheEnvelopeAndNeverRedirected(t *testing.T) {
 	t.Parallel()

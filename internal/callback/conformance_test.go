@@ -3,6 +3,7 @@ package callback_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -26,6 +27,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/nms"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -87,7 +89,8 @@ func (b *stage) serveCallbacks(t *testing.T) {
 	t.Helper()
 	log := b.log.Logger()
 	rt := httpx.NewRouter()
-	callback.Config{Nodes: b.nodes, SRS: srs.Hooks{Ledger: b, Log: log}, NginxRTMP: nginxrtmp.Hooks{Ledger: b, Log: log}}.Register(rt)
+	callback.Config{Nodes: b.nodes, SRS: srs.Hooks{Ledger: b, Log: log}, NginxRTMP: nginxrtmp.Hooks{Ledger: b, Log: log},
+		NMS: nms.Hooks{Ledger: b, Log: log}}.Register(rt)
 	(&liveauth.Server{}).Register(rt) // answers for the paths that do not exist
 	srv := httptest.NewServer(httpx.Config{Log: log, Now: b.clock.Now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
@@ -129,13 +132,21 @@ func (b *stage) createToken(t *testing.T, stream string) string {
 	return created.Token
 }
 
-// srs and nginx ask for live/room1 with a query of the client, as edge.
+// srs, nginx and nms ask for live/room1 with a query of the client, as edge.
 func (b *stage) srs(query string) dialecttest.Request {
 	return dialecttest.JSON("/callback/on_publish?secret="+b.secret, "", strings.ReplaceAll(publishJSON, "?token=client-secret", "?"+query))
 }
 
 func (b *stage) nginx(query string) dialecttest.Request {
 	return dialecttest.Form("/callback/nginx-rtmp?secret="+b.secret, "", strings.ReplaceAll(publishForm, "token=client-secret", query))
+}
+
+func (b *stage) nms(query string) dialecttest.Request {
+	values, _ := url.ParseQuery(query) // what cannot be read, the server leaves out
+	members, _ := json.Marshal(values)
+	r := dialecttest.JSON("/callback/node-media-server?secret="+b.secret, "", strings.ReplaceAll(publishNMS, `{"token":"client-secret"}`, string(members)))
+	r.Header["Content-Type"] = "text/plain;charset=UTF-8"
+	return r
 }
 
 // nobody owns no stream but those of tokens.
@@ -164,6 +175,7 @@ func both(fault dialecttest.Fault, name string, reason media.Reason, query func(
 	return []refused{
 		{Fault: fault, Name: "SRS: " + name, Status: 403, Reason: string(reason), Request: func(t *testing.T, b *stage) dialecttest.Request { return b.srs(query(t, b)) }},
 		{Fault: fault, Name: "nginx-rtmp: " + name, Status: 403, Reason: string(reason), Request: func(t *testing.T, b *stage) dialecttest.Request { return b.nginx(query(t, b)) }},
+		{Fault: fault, Name: "NMS: " + name, Status: 403, Reason: string(reason), Request: func(t *testing.T, b *stage) dialecttest.Request { return b.nms(query(t, b)) }},
 	}
 }
 
@@ -174,6 +186,8 @@ func each(fault dialecttest.Fault, name string, status int, reason string, chang
 			Request: dialecttest.Fixed(func(b *stage) dialecttest.Request { return change(b, b.srs("token="+b.token)) })},
 		{Fault: fault, Name: "nginx-rtmp: " + name, Status: status, Reason: reason,
 			Request: dialecttest.Fixed(func(b *stage) dialecttest.Request { return change(b, b.nginx("token="+b.token)) })},
+		{Fault: fault, Name: "NMS: " + name, Status: status, Reason: reason,
+			Request: dialecttest.Fixed(func(b *stage) dialecttest.Request { return change(b, b.nms("token="+b.token)) })},
 	}
 }
 
@@ -281,10 +295,14 @@ func bodyCases() []refused {
 		return slices.DeleteFunc(list, func(c refused) bool { return !strings.HasPrefix(c.Name, server) })
 	}
 	return slices.Concat(
+		of("NMS", each(dialecttest.Malformed, "cut off", 422, "invalid_input", replace(`"postPublish"}`, `"postPub`))),
+		of("NMS", each(dialecttest.MissingField, "session", 422, "invalid_input", replace(`"id":`, `"session":`))),
+		of("NMS", each(dialecttest.UnknownOperation, "another action", 422, "invalid_input", replace("postPublish", "reboot"))),
+		of("NMS", each(dialecttest.WrongType, "name", 422, "invalid_input", replace(`"room1"`, `["room1"]`))),
 		of("SRS", each(dialecttest.Malformed, "cut off", 422, "invalid_input", replace(`"}`, ``))),
 		of("nginx-rtmp", each(dialecttest.Malformed, "an escape that is none", 422, "invalid_input", replace("app=live", "app=%zz"))),
 		each(dialecttest.Malformed, "another type of body", 422, "invalid_input", func(_ *stage, r dialecttest.Request) dialecttest.Request {
-			r.Header["Content-Type"] = "text/plain"
+			r.Header["Content-Type"] = "application/octet-stream"
 			return r
 		}),
 		of("SRS", each(dialecttest.MissingField, "client", 422, "invalid_input", replace(`"client_id"`, `"client"`))),
@@ -294,7 +312,7 @@ func bodyCases() []refused {
 		of("SRS", each(dialecttest.WrongType, "vhost", 422, "invalid_input", replace(`"__defaultVhost__"`, `["__defaultVhost__"]`))),
 		of("nginx-rtmp", each(dialecttest.WrongType, "client", 422, "invalid_input", replace("clientid=5", "clientid=five"))),
 		each(dialecttest.Oversize, "blanks", 413, "body_too_large", func(_ *stage, r dialecttest.Request) dialecttest.Request {
-			r.Body += strings.Repeat(" ", 100<<10)
+			r.Body += strings.Repeat(" ", 200<<10)
 			return r
 		}),
 	)

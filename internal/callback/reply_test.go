@@ -100,7 +100,7 @@ func TestVerdictsReachTheMediaServer(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.ledger.Verdict, b.ledger.Err = test.verdict, test.err
-			for _, c := range []call{srsCall(""), nginxCall("")} {
+			for _, c := range []call{srsCall(""), nginxCall(""), nmsCall("")} {
 				resp, body := b.do(t, c)
 				if resp.StatusCode != test.status || body != test.body {
 					t.Errorf("%s: got %d %q", c.target, resp.StatusCode, body)
@@ -138,13 +138,18 @@ func TestEachServersCallbackReachesItsAdapterAsTheSpecSays(t *testing.T) {
 	if heard := b.ledger.Heard()[before:]; len(heard) != 1 || heard[0].Serial != 5 || heard[0].Query != "token=client-secret" {
 		t.Errorf("nginx: heard %+v", heard)
 	}
+	before = len(b.ledger.Heard())
+	b.do(t, nmsCall(""))
+	if heard := b.ledger.Heard()[before:]; len(heard) != 1 || !heard[0].Fact || heard[0].Query != "token=client-secret" {
+		t.Errorf("Node-Media-Server: heard %+v", heard)
+	}
 }
 
 func TestABodyThatIsTooLargeIsRefusedUnheard(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, c := range []call{srsCall(""), nginxCall("")} {
-		c.body += strings.Repeat(" ", 100<<10)
+	for _, c := range []call{srsCall(""), nginxCall(""), nmsCall("")} {
+		c.body += strings.Repeat(" ", 200<<10)
 		resp, body := b.do(t, c)
 		if resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.HasPrefix(body, `{"detail":`) {
 			t.Errorf("%s: got %d %.80q", c.target, resp.StatusCode, body)

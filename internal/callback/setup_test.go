@@ -25,16 +25,20 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediatest"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
+	"github.com/stagedoor-live/stagedoor/internal/media/nms"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
 
 const (
-	// publishForm is what nginx-rtmp posts, and publishJSON what SRS does.
+	// publishForm is what nginx-rtmp posts, publishJSON what SRS does, and
+	// publishNMS what Node-Media-Server does.
 	publishForm = "app=live&flashver=x&swfurl=&tcurl=rtmp://127.0.0.1/live&pageurl=&addr=192.0.2.7&clientid=5&call=publish&name=room1&type=live&token=client-secret"
 	publishJSON = `{"server_id":"vid-1","service_id":"p1","action":"on_publish","client_id":"c1","ip":"192.0.2.7","vhost":"__defaultVhost__",` +
 		`"app":"live","tcUrl":"rtmp://127.0.0.1/live","stream":"room1","param":"?token=client-secret","stream_url":"/live/room1","stream_id":"s1"}`
+	publishNMS = `{"id":"mwr2syiev5r5kqwc","ip":"192.0.2.7:47866","app":"live","name":"room1","query":{"token":"client-secret"},"protocol":"rtmp",` +
+		`"createtime":1795305941948,"endtime":0,"inbytes":3477,"outbytes":0,"filePath":"","action":"postPublish"}`
 )
 
 // bench is the callbacks behind the whole chain, and a ledger that listens.
@@ -70,6 +74,7 @@ func (b *bench) serve(t *testing.T, ledger media.Ledger, options ...option) {
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
 	rt := httpx.NewRouter()
 	callback.Config{Nodes: b.nodes, SRS: srs.Hooks{Ledger: ledger, Log: log}, NginxRTMP: nginxrtmp.Hooks{Ledger: ledger, Log: log},
+		NMS: nms.Hooks{Ledger: ledger, Log: log},
 		Refused: func(_ context.Context, r *http.Request) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -114,6 +119,11 @@ func srsCall(query string) call {
 func nginxCall(query string) call {
 	return call{method: "POST", target: "/callback/nginx-rtmp" + query, body: publishForm,
 		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}
+}
+
+func nmsCall(query string) call {
+	return call{method: "POST", target: "/callback/node-media-server" + query, body: publishNMS,
+		header: http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}}
 }
 
 func (c call) with(key, value string) call {

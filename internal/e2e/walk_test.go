@@ -173,6 +173,8 @@ func (w walk) callbacks(t *testing.T, room api.Room) {
 	form := "app=live&flashver=&swfurl=&tcurl=&pageurl=&addr=" + ip + "&clientid=1&call=publish&name=" + room.ID + "&type=live&" + query
 	good[*api.NginxRTMPCallbackResponse](t)(c.NginxRTMPCallbackWithBodyWithResponse(ctx,
 		"application/x-www-form-urlencoded", strings.NewReader(form)))
+	good[*api.NodeMediaServerCallbackResponse](t)(c.NodeMediaServerCallbackWithTextBodyWithResponse(ctx,
+		`{"id":"mwr2syiev5r5kqwc","ip":"`+ip+`:40000","app":"live","name":"`+room.ID+`","protocol":"rtmp","action":"donePlay"}`))
 }
 
 func (w walk) ends(t *testing.T, room api.Room) {

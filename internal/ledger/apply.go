@@ -87,6 +87,17 @@ func (o *op) before() time.Time {
 	return o.now.Add(remembered)
 }
 
+// toldLate is how long after an end a media server may tell of it.
+const toldLate = 5 * time.Minute
+
+// endedAt is when a session ended: where its server tells that afterwards, then.
+func (o *op) endedAt() time.Time {
+	if o.e.Ended.Before(o.now) && o.now.Sub(o.e.Ended) < toldLate {
+		return o.e.Ended
+	}
+	return o.now
+}
+
 func (l *Ledger) endSession(ctx context.Context, tx pgx.Tx, o *op) error {
 	e := o.e
 	n, err := l.q.SessionEnd(ctx, tx, db.SessionEndParams{EndedAt: o.now, EndReason: string(e.Action), Before: o.before(), Node: e.Node,
@@ -107,7 +118,7 @@ func (l *Ledger) endSession(ctx context.Context, tx pgx.Tx, o *op) error {
 // nothing is known of is remembered where its number is never used again.
 func (l *Ledger) endClient(ctx context.Context, tx pgx.Tx, o *op) error {
 	e := o.e
-	ended, err := l.q.SessionsEndClient(ctx, tx, db.SessionsEndClientParams{EndedAt: o.now, Since: o.now.Add(-remembered), Before: o.before(),
+	ended, err := l.q.SessionsEndClient(ctx, tx, db.SessionsEndClientParams{EndedAt: o.endedAt(), Since: o.now.Add(-remembered), Before: o.before(),
 		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, BytesIn: e.BytesIn, BytesOut: e.BytesOut})
 	if err != nil {
 		return err
@@ -189,8 +200,7 @@ func (l *Ledger) addRecording(ctx context.Context, tx pgx.Tx, o *op) error {
 	if e.File == "" {
 		return nil
 	}
-	s, err := l.q.SessionOfRecording(ctx, tx, db.SessionOfRecordingParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID,
-		Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	s, err := l.recorded(ctx, tx, o)
 	if errors.Is(err, pgx.ErrNoRows) {
 		l.Log.InfoContext(ctx, "recording of an unknown publisher ignored", "node", e.Node, "stream", e.Stream.String(), "client_id", e.ClientID)
 		return nil
@@ -202,6 +212,37 @@ func (l *Ledger) addRecording(ctx context.Context, tx pgx.Tx, o *op) error {
 	if e.Dir != "" && !strings.HasPrefix(file, "/") {
 		file = strings.TrimSuffix(e.Dir, "/") + "/" + file
 	}
-	return l.q.RecordingInsert(ctx, tx, db.RecordingInsertParams{SessionID: s.ID, Node: e.Node, Vhost: e.Stream.Vhost, App: e.Stream.App,
-		Stream: e.Stream.Name, File: file, Duration: e.Duration, StartedAt: *s.StartedAt, Now: o.now})
+	return l.q.RecordingInsert(ctx, tx, db.RecordingInsertParams{SessionID: s.id, Node: e.Node, Vhost: e.Stream.Vhost, App: e.Stream.App,
+		Stream: e.Stream.Name, File: file, Duration: s.seconds, StartedAt: s.began, Now: o.now})
+}
+
+// recorded is whose recording an event tells of.
+type recorded struct {
+	id      int64
+	began   time.Time
+	seconds float64
+}
+
+// clocksDiffer is by how much a server's clock may be ahead of ours.
+const clocksDiffer = 5 * time.Second
+
+// recorded finds the session of a recording. A server that does not tell the
+// client goes on recording for a while when he has left; what is longer than his
+// stream was is cut off.
+func (l *Ledger) recorded(ctx context.Context, tx pgx.Tx, o *op) (recorded, error) {
+	e := o.e
+	if e.ClientID != "" {
+		s, err := l.q.SessionOfRecording(ctx, tx, db.SessionOfRecordingParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID,
+			Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+		if err != nil {
+			return recorded{}, err
+		}
+		return recorded{s.ID, *s.StartedAt, e.Duration}, nil
+	}
+	s, err := l.q.SessionOfFile(ctx, tx, db.SessionOfFileParams{Now: o.now, Since: e.Began.Add(-clocksDiffer), Began: e.Began.Add(clocksDiffer),
+		Node: e.Node, Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	if err != nil {
+		return recorded{}, err
+	}
+	return recorded{s.ID, s.StartedAt, min(e.Duration, max(0, s.EndedAt.Sub(e.Began).Seconds()))}, nil
 }

@@ -141,6 +141,11 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 	}
 	o := &op{e: e, d: d, now: now}
 	v, err := l.record(ctx, o)
+	if err == nil && v.Reason == media.AlreadyPublishing && e.Fact {
+		awaitEnd(ctx)
+		o = &op{e: e, d: d, now: now}
+		v, err = l.record(ctx, o)
+	}
 	if err == nil && v.Reason == media.AlreadyPublishing && l.holderGone(ctx, o.holder, now) {
 		// The publisher on record is a ghost: end it, then ask once more.
 		if _, err := l.record(ctx, ending([]int64{o.holder.ID}, GoneFromNode, now)); err != nil {
@@ -152,6 +157,18 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 		return v, err
 	}
 	return l.record(ctx, &op{e: e, d: access.Decision{Reason: v.Reason}, now: now})
+}
+
+// endArrives is how long the end of one publisher may be on its way when the
+// start of the next is here: a server that does not wait for answers sends both
+// in one moment, in any order.
+const endArrives = 300 * time.Millisecond
+
+func awaitEnd(ctx context.Context) {
+	select {
+	case <-time.After(endArrives):
+	case <-ctx.Done():
+	}
 }
 
 // recheck decides about a session that is running, whether it is on record or

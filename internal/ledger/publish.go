@@ -55,15 +55,29 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 		case sameClient(holder, o.e):
 			o.verdict.Reason = media.Duplicate
 			return false, nil
-		case !l.restarted(holder, o.e):
+		}
+		reason := l.whyGone(holder, o.e)
+		if reason == "" {
 			o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, holder
 			return false, nil
 		}
-		if _, err := l.q.SessionsEndByID(ctx, tx, db.SessionsEndByIDParams{Ids: []int64{holder.ID}, EndedAt: o.now, EndReason: ServerRestarted}); err != nil {
+		if _, err := l.q.SessionsEndByID(ctx, tx, db.SessionsEndByIDParams{Ids: []int64{holder.ID}, EndedAt: o.now, EndReason: reason}); err != nil {
 			return false, err
 		}
 	}
 	return false, errUnavailable
+}
+
+// whyGone returns why the publisher on record must be gone, as the start of the
+// next one tells, or "" where it need not be.
+func (l *Ledger) whyGone(holder db.Session, e media.Event) string {
+	switch {
+	case l.restarted(holder, e):
+		return ServerRestarted
+	case e.Resumes && holder.Node == e.Node:
+		return "resumed"
+	}
+	return ""
 }
 
 // supersede ends what earlier processes of the same server left open, and takes

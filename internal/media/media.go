@@ -110,13 +110,19 @@ type Event struct {
 	// Fact reports what is running already, whatever we answer: a server that
 	// does not wait for answers, or its list. Who is refused is on record all the
 	// same, until cut off.
-	Fact     bool
-	File     string     // Recorded: path, absolute or relative to Dir
-	Dir      string     // Recorded: directory that a relative File starts from
-	Duration float64    // Recorded: seconds, zero when unknown
-	BytesIn  int64      // Disconnected: bytes received from the client
-	BytesOut int64      // Disconnected: bytes sent to the client
-	Source   netip.Addr // where the callback itself came from
+	Fact bool
+	// Resumes says that the server took the stream from its earlier publisher,
+	// who is gone, and gave it to this one.
+	Resumes bool
+	// Began and Ended are by the server's clock, where it tells of an end late:
+	// of a recording, or of the session. Zero where it does not tell.
+	Began, Ended time.Time  `json:",omitzero"`
+	File         string     // Recorded: path, absolute or relative to Dir
+	Dir          string     // Recorded: directory that a relative File starts from
+	Duration     float64    // Recorded: seconds, zero when unknown
+	BytesIn      int64      // Disconnected: bytes received from the client
+	BytesOut     int64      // Disconnected: bytes sent to the client
+	Source       netip.Addr // where the callback itself came from
 }
 
 // Scene returns the scene that an action belongs to, or "" for neither.

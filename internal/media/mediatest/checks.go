@@ -97,6 +97,9 @@ func (s Suite) hostileQuery(t *testing.T, query string) {
 		return ledger.one(t)
 	}
 	got, want := event(query), event("token=abc")
+	if s.Query != nil {
+		query = s.Query(query)
+	}
 	if got.Query != query {
 		t.Errorf("the query became %q", got.Query)
 	}

@@ -76,6 +76,9 @@ type Suite struct {
 	// Publish returns the callback that asks for publishing, as the server sends
 	// it for a client that put query behind the stream name.
 	Publish func(query string) Payload
+	// Query returns what the event's query is then, of a server that takes it
+	// apart; nil where it stays as it was.
+	Query func(sent string) string
 	// Unauthenticated is the reply to a good callback of nobody knows whom.
 	Unauthenticated Reply
 }
