@@ -140,6 +140,42 @@ func (e NginxRTMPEventCall) Valid() bool {
 	}
 }
 
+// Defines values for NodeMediaServerEventAction.
+const (
+	NodeMediaServerEventActionDonePlay    NodeMediaServerEventAction = "donePlay"
+	NodeMediaServerEventActionDonePublish NodeMediaServerEventAction = "donePublish"
+	NodeMediaServerEventActionDoneRecord  NodeMediaServerEventAction = "doneRecord"
+	NodeMediaServerEventActionPostPlay    NodeMediaServerEventAction = "postPlay"
+	NodeMediaServerEventActionPostPublish NodeMediaServerEventAction = "postPublish"
+	NodeMediaServerEventActionPostRecord  NodeMediaServerEventAction = "postRecord"
+	NodeMediaServerEventActionPrePlay     NodeMediaServerEventAction = "prePlay"
+	NodeMediaServerEventActionPrePublish  NodeMediaServerEventAction = "prePublish"
+)
+
+// Valid indicates whether the value is a known member of the NodeMediaServerEventAction enum.
+func (e NodeMediaServerEventAction) Valid() bool {
+	switch e {
+	case NodeMediaServerEventActionDonePlay:
+		return true
+	case NodeMediaServerEventActionDonePublish:
+		return true
+	case NodeMediaServerEventActionDoneRecord:
+		return true
+	case NodeMediaServerEventActionPostPlay:
+		return true
+	case NodeMediaServerEventActionPostPublish:
+		return true
+	case NodeMediaServerEventActionPostRecord:
+		return true
+	case NodeMediaServerEventActionPrePlay:
+		return true
+	case NodeMediaServerEventActionPrePublish:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PushAction.
 const (
 	PushActionPublish     PushAction = "publish"
@@ -746,6 +782,74 @@ type NginxRTMPEvent struct {
 // Example: publish
 type NginxRTMPEventCall string
 
+// NodeMediaServerEvent One notification of Node-Media-Server 4. What it does not know it leaves out.
+type NodeMediaServerEvent struct {
+	// Action What happened.
+	//
+	// Example: postPublish
+	Action NodeMediaServerEventAction `json:"action"`
+
+	// App The application; empty where the client never named one that is allowed.
+	//
+	// Example: live
+	App string `json:"app,omitempty"`
+
+	// Createtime The start in milliseconds since 1970; that of the earlier session where the client came back within 30 seconds.
+	//
+	// Example: 1795305941948
+	Createtime int64 `json:"createtime,omitempty"`
+
+	// Endtime The end in milliseconds since 1970; 0 while the session runs.
+	//
+	// Example: 0
+	Endtime int64 `json:"endtime,omitempty"`
+
+	// FilePath Recordings only: the file, as configured, perhaps relative to the working directory.
+	//
+	// Example:
+	FilePath string `json:"filePath,omitempty"`
+
+	// ID The session: its start in milliseconds to the base 36 and eight random characters. That of a recorder, for recordings.
+	//
+	// Example: mwr2syiev5r5kqwc
+	ID string `json:"id"`
+
+	// Inbytes Bytes received from the client.
+	//
+	// Example: 3477
+	Inbytes int64 `json:"inbytes,omitempty"`
+
+	// IP Address and port of the client; for a pull, of the remote server; empty for a recorder.
+	//
+	// Example: 192.0.2.10:47866
+	IP string `json:"ip,omitempty"`
+
+	// Name The stream; empty as `app` is.
+	//
+	// Example: room1
+	Name string `json:"name,omitempty"`
+
+	// Outbytes Bytes sent to the client, or written to the file.
+	//
+	// Example: 0
+	Outbytes int64 `json:"outbytes,omitempty"`
+
+	// Protocol `rtmp`; `flv` over HTTP and WebSocket; `rtsp` for pulls.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol,omitempty"`
+
+	// Query The query of the client, decoded: a text for each parameter, or a list of texts where one was repeated.
+	//
+	// Example: {"token":"3fa2c1"}
+	Query map[string]interface{} `json:"query,omitempty"`
+}
+
+// NodeMediaServerEventAction What happened.
+//
+// Example: postPublish
+type NodeMediaServerEventAction string
+
 // PushAction What a CDN reports of a pushed stream.
 //
 // Example: publish
@@ -859,8 +963,17 @@ type NginxAuthRequestParams struct {
 	XOriginalProto string `json:"X-Original-Proto,omitempty"`
 }
 
+// NodeMediaServerCallbackTextBody defines parameters for NodeMediaServerCallback.
+type NodeMediaServerCallbackTextBody = string
+
 // NginxRTMPCallbackFormdataRequestBody defines body for NginxRTMPCallback for application/x-www-form-urlencoded ContentType.
 type NginxRTMPCallbackFormdataRequestBody = NginxRTMPEvent
+
+// NodeMediaServerCallbackJSONRequestBody defines body for NodeMediaServerCallback for application/json ContentType.
+type NodeMediaServerCallbackJSONRequestBody = NodeMediaServerEvent
+
+// NodeMediaServerCallbackTextRequestBody defines body for NodeMediaServerCallback for text/plain ContentType.
+type NodeMediaServerCallbackTextRequestBody = NodeMediaServerCallbackTextBody
 
 // SRSOnCloseJSONRequestBody defines body for SRSOnClose for application/json ContentType.
 type SRSOnCloseJSONRequestBody = CloseCallback
@@ -894,6 +1007,9 @@ type ServerInterface interface {
 	// NginxRTMPCallback Everything that nginx-rtmp reports
 	// (POST /callback/nginx-rtmp)
 	NginxRTMPCallback(w http.ResponseWriter, r *http.Request)
+	// NodeMediaServerCallback Everything that Node-Media-Server reports
+	// (POST /callback/node-media-server)
+	NodeMediaServerCallback(w http.ResponseWriter, r *http.Request)
 	// SRSOnClose A connection ended
 	// (POST /callback/on_close)
 	SRSOnClose(w http.ResponseWriter, r *http.Request)
@@ -1075,6 +1191,20 @@ func (siw *ServerInterfaceWrapper) NginxRTMPCallback(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.NginxRTMPCallback(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// NodeMediaServerCallback operation middleware
+func (siw *ServerInterfaceWrapper) NodeMediaServerCallback(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.NodeMediaServerCallback(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1326,6 +1456,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/on_hls", wrapper.SRSOnHLS)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/nginx-rtmp", wrapper.NginxRTMPCallback)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/callback/nginx", wrapper.NginxAuthRequest)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/node-media-server", wrapper.NodeMediaServerCallback)
 
 	return m
 }

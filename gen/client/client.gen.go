@@ -557,6 +557,42 @@ func (e NodeHealthState) Valid() bool {
 	}
 }
 
+// Defines values for NodeMediaServerEventAction.
+const (
+	NodeMediaServerEventActionDonePlay    NodeMediaServerEventAction = "donePlay"
+	NodeMediaServerEventActionDonePublish NodeMediaServerEventAction = "donePublish"
+	NodeMediaServerEventActionDoneRecord  NodeMediaServerEventAction = "doneRecord"
+	NodeMediaServerEventActionPostPlay    NodeMediaServerEventAction = "postPlay"
+	NodeMediaServerEventActionPostPublish NodeMediaServerEventAction = "postPublish"
+	NodeMediaServerEventActionPostRecord  NodeMediaServerEventAction = "postRecord"
+	NodeMediaServerEventActionPrePlay     NodeMediaServerEventAction = "prePlay"
+	NodeMediaServerEventActionPrePublish  NodeMediaServerEventAction = "prePublish"
+)
+
+// Valid indicates whether the value is a known member of the NodeMediaServerEventAction enum.
+func (e NodeMediaServerEventAction) Valid() bool {
+	switch e {
+	case NodeMediaServerEventActionDonePlay:
+		return true
+	case NodeMediaServerEventActionDonePublish:
+		return true
+	case NodeMediaServerEventActionDoneRecord:
+		return true
+	case NodeMediaServerEventActionPostPlay:
+		return true
+	case NodeMediaServerEventActionPostPublish:
+		return true
+	case NodeMediaServerEventActionPostRecord:
+		return true
+	case NodeMediaServerEventActionPrePlay:
+		return true
+	case NodeMediaServerEventActionPrePublish:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NodeUpdateKind.
 const (
 	NodeUpdateKindAliyun          NodeUpdateKind = "aliyun"
@@ -3755,6 +3791,74 @@ type NodeHealth struct {
 // Example: up
 type NodeHealthState string
 
+// NodeMediaServerEvent One notification of Node-Media-Server 4. What it does not know it leaves out.
+type NodeMediaServerEvent struct {
+	// Action What happened.
+	//
+	// Example: postPublish
+	Action NodeMediaServerEventAction `json:"action"`
+
+	// App The application; empty where the client never named one that is allowed.
+	//
+	// Example: live
+	App string `json:"app,omitempty"`
+
+	// Createtime The start in milliseconds since 1970; that of the earlier session where the client came back within 30 seconds.
+	//
+	// Example: 1795305941948
+	Createtime int64 `json:"createtime,omitempty"`
+
+	// Endtime The end in milliseconds since 1970; 0 while the session runs.
+	//
+	// Example: 0
+	Endtime int64 `json:"endtime,omitempty"`
+
+	// FilePath Recordings only: the file, as configured, perhaps relative to the working directory.
+	//
+	// Example:
+	FilePath string `json:"filePath,omitempty"`
+
+	// ID The session: its start in milliseconds to the base 36 and eight random characters. That of a recorder, for recordings.
+	//
+	// Example: mwr2syiev5r5kqwc
+	ID string `json:"id"`
+
+	// Inbytes Bytes received from the client.
+	//
+	// Example: 3477
+	Inbytes int64 `json:"inbytes,omitempty"`
+
+	// IP Address and port of the client; for a pull, of the remote server; empty for a recorder.
+	//
+	// Example: 192.0.2.10:47866
+	IP string `json:"ip,omitempty"`
+
+	// Name The stream; empty as `app` is.
+	//
+	// Example: room1
+	Name string `json:"name,omitempty"`
+
+	// Outbytes Bytes sent to the client, or written to the file.
+	//
+	// Example: 0
+	Outbytes int64 `json:"outbytes,omitempty"`
+
+	// Protocol `rtmp`; `flv` over HTTP and WebSocket; `rtsp` for pulls.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol,omitempty"`
+
+	// Query The query of the client, decoded: a text for each parameter, or a list of texts where one was repeated.
+	//
+	// Example: {"token":"3fa2c1"}
+	Query map[string]interface{} `json:"query,omitempty"`
+}
+
+// NodeMediaServerEventAction What happened.
+//
+// Example: postPublish
+type NodeMediaServerEventAction string
+
 // NodePage A page of media servers.
 type NodePage struct {
 	// NextCursor The cursor of the next page; absent on the last one.
@@ -5391,6 +5495,9 @@ type NginxAuthRequestParams struct {
 	XOriginalProto string `json:"X-Original-Proto,omitempty"`
 }
 
+// NodeMediaServerCallbackTextBody defines parameters for NodeMediaServerCallback.
+type NodeMediaServerCallbackTextBody = string
+
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {
 	// Stream The stream, as `name` in the default application or as `app/name`. Letters, digits,
@@ -5506,6 +5613,12 @@ type LoginForAccessTokenMultipartRequestBody = PasswordGrant
 
 // NginxRTMPCallbackFormdataRequestBody defines body for NginxRTMPCallback for application/x-www-form-urlencoded ContentType.
 type NginxRTMPCallbackFormdataRequestBody = NginxRTMPEvent
+
+// NodeMediaServerCallbackJSONRequestBody defines body for NodeMediaServerCallback for application/json ContentType.
+type NodeMediaServerCallbackJSONRequestBody = NodeMediaServerEvent
+
+// NodeMediaServerCallbackTextRequestBody defines body for NodeMediaServerCallback for text/plain ContentType.
+type NodeMediaServerCallbackTextRequestBody = NodeMediaServerCallbackTextBody
 
 // SRSOnCloseJSONRequestBody defines body for SRSOnClose for application/json ContentType.
 type SRSOnCloseJSONRequestBody = CloseCallback
@@ -7170,6 +7283,60 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /callback/nginx-rtmp (the `NginxRTMPCallback` operationId).
 	NginxRTMPCallbackWithFormdataBody(ctx context.Context, body NginxRTMPCallbackFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NodeMediaServerCallbackWithBody Everything that Node-Media-Server reports
+	//
+	// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+	// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+	// session go on, any other status closes it when the answer arrives. `prePublish` and
+	// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+	// order; the others inform and are answered 200 as soon as they are recorded.
+	//
+	// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+	// a control URL the server is asked in the meantime.
+	//
+	// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+	NodeMediaServerCallbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NodeMediaServerCallback Everything that Node-Media-Server reports
+	//
+	// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+	// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+	// session go on, any other status closes it when the answer arrives. `prePublish` and
+	// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+	// order; the others inform and are answered 200 as soon as they are recorded.
+	//
+	// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+	// a control URL the server is asked in the meantime.
+	//
+	// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+	NodeMediaServerCallback(ctx context.Context, body NodeMediaServerCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// NodeMediaServerCallbackWithTextBody Everything that Node-Media-Server reports
+	//
+	// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+	// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+	// session go on, any other status closes it when the answer arrives. `prePublish` and
+	// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+	// order; the others inform and are answered 200 as soon as they are recorded.
+	//
+	// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+	// a control URL the server is asked in the meantime.
+	//
+	// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+	//
+	// Takes a body of the `text/plain` content type.
+	//
+	// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+	NodeMediaServerCallbackWithTextBody(ctx context.Context, body NodeMediaServerCallbackTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SRSOnCloseWithBody A connection ended
 	//
@@ -9481,6 +9648,90 @@ func (c *Client) NginxRTMPCallbackWithBody(ctx context.Context, contentType stri
 // Corresponds with POST /callback/nginx-rtmp (the `NginxRTMPCallback` operationId).
 func (c *Client) NginxRTMPCallbackWithFormdataBody(ctx context.Context, body NginxRTMPCallbackFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewNginxRTMPCallbackRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NodeMediaServerCallbackWithBody Everything that Node-Media-Server reports
+//
+// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+// session go on, any other status closes it when the answer arrives. `prePublish` and
+// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+// order; the others inform and are answered 200 as soon as they are recorded.
+//
+// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+// a control URL the server is asked in the meantime.
+//
+// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+func (c *Client) NodeMediaServerCallbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNodeMediaServerCallbackRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NodeMediaServerCallback Everything that Node-Media-Server reports
+//
+// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+// session go on, any other status closes it when the answer arrives. `prePublish` and
+// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+// order; the others inform and are answered 200 as soon as they are recorded.
+//
+// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+// a control URL the server is asked in the meantime.
+//
+// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+func (c *Client) NodeMediaServerCallback(ctx context.Context, body NodeMediaServerCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNodeMediaServerCallbackRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NodeMediaServerCallbackWithTextBody Everything that Node-Media-Server reports
+//
+// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+// session go on, any other status closes it when the answer arrives. `prePublish` and
+// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+// order; the others inform and are answered 200 as soon as they are recorded.
+//
+// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+// a control URL the server is asked in the meantime.
+//
+// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+//
+// Takes a body of the `text/plain` content type.
+//
+// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+func (c *Client) NodeMediaServerCallbackWithTextBody(ctx context.Context, body NodeMediaServerCallbackTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewNodeMediaServerCallbackRequestWithTextBody(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13264,6 +13515,57 @@ func NewNginxRTMPCallbackRequestWithBody(server string, contentType string, body
 	return req, nil
 }
 
+// NewNodeMediaServerCallbackRequest calls the generic NodeMediaServerCallback builder with application/json body
+func NewNodeMediaServerCallbackRequest(server string, body NodeMediaServerCallbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewNodeMediaServerCallbackRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewNodeMediaServerCallbackRequestWithTextBody calls the generic NodeMediaServerCallback builder with text/plain body
+func NewNodeMediaServerCallbackRequestWithTextBody(server string, body NodeMediaServerCallbackTextRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	if stringer, ok := interface{}(body).(fmt.Stringer); ok {
+		bodyReader = strings.NewReader(stringer.String())
+	} else {
+		bodyReader = strings.NewReader(fmt.Sprint(body))
+	}
+	return NewNodeMediaServerCallbackRequestWithBody(server, "text/plain", bodyReader)
+}
+
+// NewNodeMediaServerCallbackRequestWithBody constructs an http.Request for the NodeMediaServerCallback method, with any body, and a specified content type
+func NewNodeMediaServerCallbackRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/node-media-server")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewSRSOnCloseRequest calls the generic SRSOnClose builder with application/json body
 func NewSRSOnCloseRequest(server string, body SRSOnCloseJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -15171,6 +15473,60 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /callback/nginx-rtmp (the `NginxRTMPCallback` operationId).
 	NginxRTMPCallbackWithFormdataBodyWithResponse(ctx context.Context, body NginxRTMPCallbackFormdataRequestBody, reqEditors ...RequestEditorFn) (*NginxRTMPCallbackResponse, error)
+
+	// NodeMediaServerCallbackWithBodyWithResponse Everything that Node-Media-Server reports
+	//
+	// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+	// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+	// session go on, any other status closes it when the answer arrives. `prePublish` and
+	// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+	// order; the others inform and are answered 200 as soon as they are recorded.
+	//
+	// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+	// a control URL the server is asked in the meantime.
+	//
+	// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+	NodeMediaServerCallbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NodeMediaServerCallbackResponse, error)
+
+	// NodeMediaServerCallbackWithResponse Everything that Node-Media-Server reports
+	//
+	// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+	// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+	// session go on, any other status closes it when the answer arrives. `prePublish` and
+	// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+	// order; the others inform and are answered 200 as soon as they are recorded.
+	//
+	// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+	// a control URL the server is asked in the meantime.
+	//
+	// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+	NodeMediaServerCallbackWithResponse(ctx context.Context, body NodeMediaServerCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*NodeMediaServerCallbackResponse, error)
+
+	// NodeMediaServerCallbackWithTextBodyWithResponse Everything that Node-Media-Server reports
+	//
+	// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+	// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+	// session go on, any other status closes it when the answer arrives. `prePublish` and
+	// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+	// order; the others inform and are answered 200 as soon as they are recorded.
+	//
+	// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+	// a control URL the server is asked in the meantime.
+	//
+	// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+	//
+	// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+	NodeMediaServerCallbackWithTextBodyWithResponse(ctx context.Context, body NodeMediaServerCallbackTextRequestBody, reqEditors ...RequestEditorFn) (*NodeMediaServerCallbackResponse, error)
 
 	// SRSOnCloseWithBodyWithResponse A connection ended
 	//
@@ -21540,6 +21896,82 @@ func (r NginxRTMPCallbackResponse) ContentType() string {
 	return ""
 }
 
+// NodeMediaServerCallbackResponse503Headers the declared response headers of an HTTP 503 response for NodeMediaServerCallback
+type NodeMediaServerCallbackResponse503Headers struct {
+	RetryAfter int32
+}
+
+type NodeMediaServerCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CallbackRefused
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *DetailTooLarge
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ValidationFailed
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CallbackUnavailable
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *NodeMediaServerCallbackResponse503Headers
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r NodeMediaServerCallbackResponse) GetJSON403() *CallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r NodeMediaServerCallbackResponse) GetJSON413() *DetailTooLarge {
+	return r.JSON413
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r NodeMediaServerCallbackResponse) GetJSON422() *ValidationFailed {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r NodeMediaServerCallbackResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r NodeMediaServerCallbackResponse) GetJSON503() *CallbackUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r NodeMediaServerCallbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r NodeMediaServerCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r NodeMediaServerCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r NodeMediaServerCallbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // SRSOnCloseResponse503Headers the declared response headers of an HTTP 503 response for SRSOnClose
 type SRSOnCloseResponse503Headers struct {
 	RetryAfter int32
@@ -24789,6 +25221,78 @@ func (c *ClientWithResponses) NginxRTMPCallbackWithFormdataBodyWithResponse(ctx 
 		return nil, err
 	}
 	return ParseNginxRTMPCallbackResponse(rsp)
+}
+
+// NodeMediaServerCallbackWithBodyWithResponse Everything that Node-Media-Server reports
+//
+// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+// session go on, any other status closes it when the answer arrives. `prePublish` and
+// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+// order; the others inform and are answered 200 as soon as they are recorded.
+//
+// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+// a control URL the server is asked in the meantime.
+//
+// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+func (c *ClientWithResponses) NodeMediaServerCallbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*NodeMediaServerCallbackResponse, error) {
+	rsp, err := c.NodeMediaServerCallbackWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNodeMediaServerCallbackResponse(rsp)
+}
+
+// NodeMediaServerCallbackWithResponse Everything that Node-Media-Server reports
+//
+// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+// session go on, any other status closes it when the answer arrives. `prePublish` and
+// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+// order; the others inform and are answered 200 as soon as they are recorded.
+//
+// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+// a control URL the server is asked in the meantime.
+//
+// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+func (c *ClientWithResponses) NodeMediaServerCallbackWithResponse(ctx context.Context, body NodeMediaServerCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*NodeMediaServerCallbackResponse, error) {
+	rsp, err := c.NodeMediaServerCallback(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNodeMediaServerCallbackResponse(rsp)
+}
+
+// NodeMediaServerCallbackWithTextBodyWithResponse Everything that Node-Media-Server reports
+//
+// What `notify.url` of Node-Media-Server 4 names; the field `action` says what happened.
+// The server waits for no answer: whoever publishes or plays does so already. 200 lets the
+// session go on, any other status closes it when the answer arrives. `prePublish` and
+// `prePlay` are decided, `postPublish` and `postPlay` are decided and recorded, in either
+// order; the others inform and are answered 200 as soon as they are recorded.
+//
+// The end of a publisher is told up to 30 seconds late, with the time at which it was. With
+// a control URL the server is asked in the meantime.
+//
+// Node-Media-Server sends its JSON as `text/plain`; `application/json` is taken too.
+//
+// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/node-media-server (the `NodeMediaServerCallback` operationId).
+func (c *ClientWithResponses) NodeMediaServerCallbackWithTextBodyWithResponse(ctx context.Context, body NodeMediaServerCallbackTextRequestBody, reqEditors ...RequestEditorFn) (*NodeMediaServerCallbackResponse, error) {
+	rsp, err := c.NodeMediaServerCallbackWithTextBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseNodeMediaServerCallbackResponse(rsp)
 }
 
 // SRSOnCloseWithBodyWithResponse A connection ended
@@ -31139,6 +31643,76 @@ func ParseNginxRTMPCallbackResponse(rsp *http.Response) (*NginxRTMPCallbackRespo
 	switch {
 	case rsp.StatusCode == 503:
 		var headers NginxRTMPCallbackResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseNodeMediaServerCallbackResponse parses an HTTP response from a NodeMediaServerCallbackWithResponse call
+func ParseNodeMediaServerCallbackResponse(rsp *http.Response) (*NodeMediaServerCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &NodeMediaServerCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest DetailTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CallbackUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 503:
+		var headers NodeMediaServerCallbackResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
