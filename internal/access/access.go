@@ -103,20 +103,27 @@ func New(c Config) *Service {
 // memory does not know costs a look-up in the database, and a bounded one; where
 // that fails the answer is TemporarilyUnavailable.
 func (s *Service) Decide(ctx context.Context, now time.Time, e media.Event) Decision {
-	ask := func(token string) (account.Principal, error) { return s.Accounts.Authenticate(ctx, token) }
-	d := s.decide(now, e, false, ask)
-	if d.Reason == media.TokenUnknown {
-		learned, err := s.learnToken(ctx, now, e)
-		switch {
-		case err != nil:
-			s.Log.WarnContext(ctx, "token lookup failed", "error", err)
-			return deny(media.TemporarilyUnavailable)
-		case learned:
-			d = s.decide(now, e, false, ask)
-		}
-	}
+	d := s.answer(ctx, now, e)
 	if d.keyID != 0 {
 		s.view.used.Note(d.keyID, now)
+	}
+	return d
+}
+
+// answer is Decide without noting which key was used.
+func (s *Service) answer(ctx context.Context, now time.Time, e media.Event) Decision {
+	ask := func(token string) (account.Principal, error) { return s.Accounts.Authenticate(ctx, token) }
+	d := s.decide(now, e, false, ask)
+	if d.Reason != media.TokenUnknown {
+		return d
+	}
+	learned, err := s.learnToken(ctx, now, e)
+	switch {
+	case err != nil:
+		s.Log.WarnContext(ctx, "token lookup failed", "error", err)
+		return deny(media.TemporarilyUnavailable)
+	case learned:
+		return s.decide(now, e, false, ask)
 	}
 	return d
 }

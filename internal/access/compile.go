@@ -36,8 +36,9 @@ type keyGroup struct {
 }
 
 type keyRef struct {
-	kid string
-	id  int64
+	kid   string
+	id    int64
+	state KeyState
 }
 
 // ranks says which status of several schemes is told: the one that knows most
@@ -45,15 +46,17 @@ type keyRef struct {
 var ranks = [...]int{urlsign.Absent: 0, urlsign.Repeated: 1, urlsign.Malformed: 2, urlsign.Mismatch: 3,
 	urlsign.WrongScene: 4, urlsign.WrongAddress: 5, urlsign.Expired: 6, urlsign.Valid: 7}
 
-// verify tries the keys of every scheme; none of them is spared by a match.
-func (r *rule) verify(query string, t urlsign.Target, o urlsign.VerifyOptions) (best urlsign.Result) {
+// verify tries the keys of every scheme; none of them is spared by a match. The
+// group is that of the scheme whose answer it is, nil where no scheme found its
+// parameter.
+func (r *rule) verify(query string, t urlsign.Target, o urlsign.VerifyOptions) (best urlsign.Result, of *keyGroup) {
 	for i := range r.groups {
 		g := &r.groups[i]
 		if res := g.scheme.Verify(query, t, g.keys, o); ranks[res.Status] > ranks[best.Status] {
-			best = res
+			best, of = res, g
 		}
 	}
-	return best
+	return best, of
 }
 
 // revoked says which key that is revoked has made the signature, if one has.
@@ -149,7 +152,7 @@ func (c *compiler) add(k db.SigningKey, of kind, secret []byte) error {
 		return err
 	}
 	r, key := c.rule, urlsign.Key{ID: k.Kid, Secret: secret}
-	r.ids = append(r.ids, keyRef{k.Kid, k.ID})
+	r.ids = append(r.ids, keyRef{k.Kid, k.ID, KeyState(k.State)})
 	switch KeyState(k.State) {
 	case KeyRevoked:
 		g.revoked = append(g.revoked, key)

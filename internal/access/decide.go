@@ -248,7 +248,7 @@ func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r
 	opts := urlsign.VerifyOptions{Now: now, Validity: r.validity, IgnoreExpiry: recheck}
 	t := target(scene, e)
 	t.Host = s.signedHost(r, scene, e.Host)
-	res := r.verify(e.Query, t, opts)
+	res, _ := r.verify(e.Query, t, opts)
 	d := Decision{Reason: statusReasons[res.Status]}
 	switch {
 	case res.Status == urlsign.Absent:

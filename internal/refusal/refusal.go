@@ -191,25 +191,13 @@ func (l *Log) putBack(rows []Refusal) {
 // came as part of a name, because somebody escaped its "?", is cut off.
 func (r Refusal) clean() Refusal {
 	for _, p := range []*string{&r.Stream.Vhost, &r.Stream.App, &r.Stream.Name, &r.Address} {
-		*p = withoutQuery(*p)
+		*p = media.WithoutQuery(*p)
 	}
 	for _, p := range []*string{&r.RequestID, &r.Node, &r.Stream.Vhost, &r.Stream.App, &r.Stream.Name, &r.ClientID, &r.Address, &r.Protocol,
 		&r.KeyID, &r.Subject} {
 		*p = cleanText(*p)
 	}
 	return r
-}
-
-func withoutQuery(s string) string {
-	for i := 0; i < len(s); i++ {
-		switch rest := s[i:]; {
-		case rest[0] == '?', rest[0] == '&':
-			return s[:i]
-		case len(rest) >= 3 && rest[0] == '%' && (strings.EqualFold(rest[1:3], "3f") || rest[1:3] == "26"):
-			return s[:i]
-		}
-	}
-	return s
 }
 
 const maxText = 512

@@ -1,0 +1,171 @@
+package access
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+// ExplainedToken is a live token or an access token, without its text.
+type ExplainedToken struct {
+	Kind    CredentialKind
+	ID      string // of a live token, or the jti of an access token
+	Subject string // whose it is
+	// Verified says that we made it. What an access token of somebody else says of
+	// itself is told all the same.
+	Verified bool
+	// Stream is what a live token is for.
+	Stream media.Stream
+	// Rights are "publish and play" or "play" of a live token, and the paths that
+	// the account of an access token may publish or play.
+	Rights              string
+	IssuedAt, ExpiresAt time.Time // of an access token
+	RevokedAt           time.Time // of a live token, itself or with its account
+}
+
+func (x *explaining) explainToken() {
+	value, found, conflict := tokenOf(x.out.Scene, x.e.Query)
+	switch {
+	case !found || conflict: // explainQuery tells about the latter
+	case isAccessToken(value):
+		x.explainAccessToken(value)
+	default:
+		x.explainLiveToken(value)
+	}
+}
+
+func (x *explaining) explainLiveToken(value string) {
+	out := &ExplainedToken{Kind: ByLiveToken}
+	x.out.Token = out
+	h := hashToken(value)
+	t, ok := x.view.token(h)
+	if !ok {
+		x.find("token_unknown", x.unknownAdvice(value), "No live token of ours has this text.")
+		return
+	}
+	out.ID, out.Subject, out.Verified, out.Stream = t.id, t.username, true, media.Stream{App: t.app, Name: t.stream}
+	out.Rights = "play"
+	if t.publish {
+		out.Rights = "publish and play"
+	}
+	if t.revoked {
+		x.explainRevoked(out, h)
+	}
+	switch x.d.Reason {
+	case media.WrongStream:
+		x.find("token_of_another_stream", "Use the token of "+shownStream(x.e.Stream).String()+", or the stream that this one is for.",
+			"The token opens %s, and %s was asked for.", out.Stream, shownStream(x.e.Stream))
+	case media.WrongScene:
+		x.find("play_token_used_to_publish", "Publish with the token and hand out the play_token: this is the latter.", "The token only plays.")
+	}
+}
+
+// explainRevoked asks the database since when: memory only knows that.
+func (x *explaining) explainRevoked(out *ExplainedToken, h tokenHash) {
+	rows, err := x.q.LiveTokenAccessByHash(x.ctx, x.DB, h[:])
+	since := ""
+	if err == nil && len(rows) == 1 {
+		switch row := rows[0]; {
+		case row.RevokedAt != nil:
+			out.RevokedAt = *row.RevokedAt
+			since = " since " + instant(out.RevokedAt)
+		case row.DisabledAt != nil:
+			out.RevokedAt = *row.DisabledAt
+			x.find("account_disabled", "Enable the account, or let another one publish.", "The account %s has been disabled since %s.", out.Subject,
+				instant(out.RevokedAt))
+			return
+		}
+	}
+	x.find("token_revoked", "Make a new token for the stream: asking for one again revokes the pair before.", "The token of %s is revoked%s.", out.Subject, since)
+}
+
+// unknownAdvice guesses what a text was that is no token of ours.
+func (x *explaining) unknownAdvice(value string) string {
+	trimmed := strings.TrimFunc(value, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`"'<>;,/`, r) })
+	switch {
+	case trimmed != value && x.made(trimmed):
+		return "Remove what stands around the token: blanks, quotes and slashes are not part of it."
+	case x.made(value):
+		return "The token was ours and is forgotten: it was destroyed more than a week ago, or its account is deleted. Make a new one."
+	case strings.Count(value, ".") == 2:
+		return "That looks like a JWT whose beginning is missing; copy the whole token, which begins with eyJ."
+	}
+	return "Copy the whole token, which has 48 characters, or make a new one for the stream."
+}
+
+// jwtClaims is what we read of a token that need not be ours.
+type jwtClaims struct {
+	Subject string  `json:"sub"`
+	ID      string  `json:"jti"`
+	Issued  float64 `json:"iat"`
+	Begins  float64 `json:"nbf"`
+	Expires float64 `json:"exp"`
+}
+
+// maxJWT bounds what is decoded of an access token.
+const maxJWT = 8 << 10
+
+func readClaims(token string) (c jwtClaims, ok bool) {
+	parts := strings.Split(token, ".")
+	if len(token) > maxJWT || len(parts) != 3 {
+		return c, false
+	}
+	body, err := base64.RawURLEncoding.DecodeString(parts[1])
+	return c, err == nil && json.Unmarshal(body, &c) == nil
+}
+
+// seconds is a claim as a time, the zero one where it is none.
+func seconds(claim float64) time.Time {
+	if claim <= 0 || claim >= 1e11 {
+		return time.Time{}
+	}
+	return time.Unix(int64(claim), 0)
+}
+
+func (x *explaining) explainAccessToken(token string) {
+	c, ok := readClaims(token)
+	out := &ExplainedToken{Kind: ByAccessToken, ID: shown(c.ID), Subject: shown(c.Subject), IssuedAt: seconds(c.Issued), ExpiresAt: seconds(c.Expires)}
+	x.out.Token = out
+	if !ok {
+		x.find("token_not_readable", "Copy the whole token: it has three parts with dots between them.", "The access token cannot be taken apart.")
+		return
+	}
+	p, err := x.Accounts.Authenticate(x.ctx, token)
+	switch {
+	case err == nil:
+		out.Verified, out.Subject, out.ID, out.ExpiresAt = true, p.Username, p.TokenID, p.ExpiresAt
+		out.Rights = rightsOf(p.Push, p.Pull, x.out.Scene)
+	case tokenReason(err) == media.TokenExpired:
+		out.Verified = true
+		x.find("token_expired", "Log in again, or renew the token before it ends.", "The access token of %s ended at %s, %s ago.", out.Subject,
+			instant(out.ExpiresAt), ago(x.now.Sub(out.ExpiresAt)))
+	case tokenReason(err) == media.TokenRevoked:
+		out.Verified = true
+		x.find("token_revoked", "Log in again: the token was ended by a logout, a renewal, a new password or a disabled account.",
+			"The access token of %s is revoked.", out.Subject)
+	case tokenReason(err) == media.TokenUnknown:
+		x.find("token_not_ours", "Use a token that this Stagedoor issued. Those of another installation, or of a signing key that is gone, are refused.",
+			"No key of ours signed the access token, or its claims are not ours. It says of itself that it belongs to %q.", out.Subject)
+	}
+	if x.d.Reason == media.NoRight {
+		x.find("account_has_no_right", "Give the account a right to the path, or use another stream: PATCH /api/v1/accounts/{username}.",
+			"The account %s may %s %s, and /%s was asked for.", out.Subject, x.out.Scene, orNothing(out.Rights), shownStream(x.e.Stream))
+	}
+}
+
+func rightsOf(push, pull string, scene media.Scene) string {
+	if scene == media.Publish {
+		return push
+	}
+	return pull
+}
+
+func orNothing(rights string) string {
+	if rights == "" {
+		return "nothing"
+	}
+	return rights
+}
