@@ -40,8 +40,8 @@ func (x *explaining) explainSignature() {
 	case res.Status == urlsign.Expired:
 		x.explainExpired(out)
 	case res.Status == urlsign.WrongScene:
-		x.find("signed_to_"+string(other(x.out.Scene)), "Use the URL that was signed to "+string(x.out.Scene)+": one never stands in for the other.",
-			"The signature is right, and it is one to %s.", other(x.out.Scene))
+		x.find("signed_to_"+string(otherScene(x.out.Scene)), "Use the URL that was signed to "+string(x.out.Scene)+": one never stands in for the other.",
+			"The signature is right, and it is one to %s.", otherScene(x.out.Scene))
 	case res.Status == urlsign.WrongAddress:
 		x.find("bound_to_another_address", "Let the client come from the address that the URL was signed for, or sign a URL that is bound to none.",
 			"The signature is right, and it is bound to another client address than %s.", orUnknown(x.out.Address))
@@ -50,7 +50,7 @@ func (x *explaining) explainSignature() {
 	}
 }
 
-func other(s media.Scene) media.Scene {
+func otherScene(s media.Scene) media.Scene {
 	if s == media.Publish {
 		return media.Play
 	}
