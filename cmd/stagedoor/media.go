@@ -22,9 +22,9 @@ func controls(client *http.Client) media.Controls {
 	ofSRS, ofNginxRTMP := srs.Client{HTTP: client}, nginxrtmp.Client{HTTP: client}
 	ofNMS := &nms.Client{HTTP: client}
 	return media.Controls{
-		node.KindSRS:       {Lister: ofSRS, Kicker: ofSRS, Lines: srs.Lines},
+		node.KindSRS:       {Lister: ofSRS, Census: ofSRS, Kicker: ofSRS, Lines: srs.Lines},
 		node.KindNginx:     {Lines: nginx.Lines},
-		node.KindNginxRTMP: {Lister: ofNginxRTMP, Kicker: ofNginxRTMP, Lines: nginxrtmp.Lines},
+		node.KindNginxRTMP: {Lister: ofNginxRTMP, Census: ofNginxRTMP, Kicker: ofNginxRTMP, Lines: nginxrtmp.Lines},
 		node.KindNMS:       {Lister: ofNMS, Census: ofNMS, Kicker: ofNMS, Lines: nms.Lines},
 	}
 }

@@ -54,17 +54,24 @@ type Census struct {
 	// is missing is gone. A server that does not list its HLS players tells so by
 	// leaving Players unset.
 	Publishers, Players bool
+	// Process names the operating system's process that answered where ServerID
+	// does not, and Age is how long it has run: older connections are not its own.
+	// Empty and zero where unknown.
+	Process string
+	Age     time.Duration
 }
 
-// LiveClient is one connection on a node's list.
+// LiveClient is one connection on a node's list. A Scene or a Stream.Name that
+// is empty was not told.
 type LiveClient struct {
 	Client
 	Scene             Scene
-	ServerID          string // as in Event, where one node is several processes; else as the census
-	Serial            int64  // as in Event
-	Query             string // what the client put behind the stream name, where the list tells
-	Relay             bool   // the server's own pull or push, not a client
-	Uptime            time.Duration
+	ServerID          string        // as in Event, where one node is several processes; else as the census
+	Serial            int64         // as in Event
+	Query             string        // what the client put behind the stream name, where the list tells
+	QueryTold         bool          // the list tells it: an empty Query is none
+	Relay             bool          // the server's own pull or push, not a client
+	Uptime            time.Duration // of the connection; zero if unknown
 	BytesIn, BytesOut int64
 }
 

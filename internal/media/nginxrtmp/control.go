@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 const (
 	maxStat    = 4 << 20 // bytes; a client takes about 250
 	maxStreams = 10_000
+	maxClients = 50_000
+	maxUptime  = 10 * 365 * 24 * 3600 // seconds; who says more does not know
 )
 
 // Client reads the statistics page (rtmp_stat all) at a node's ControlURL. It
@@ -33,49 +36,50 @@ type Client struct {
 // BadGateway when the node does not answer, answers with something else, or
 // lists more than it could carry; a list is never cut short.
 func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, error) {
+	page, err := c.stat(ctx, n)
+	if err != nil {
+		return nil, unavailable(err)
+	}
 	var list []media.LiveStream
-	err := c.each(ctx, n, func(app string, s stream) {
+	page.each(func(app string, s stream) {
 		if s.Publishing != nil {
 			list = append(list, s.live(app))
 		}
 	})
-	if err != nil {
-		return nil, err
-	}
 	if len(list) > maxStreams {
 		return nil, unavailable(fmt.Errorf("more than %d streams", maxStreams))
 	}
 	return list, nil
 }
 
-// Clients lists the client ids of all publishers and players on the node, also
-// of players that wait for a publisher. It fails as Streams does.
-func (c Client) Clients(ctx context.Context, n media.Node) ([]string, error) {
-	var ids []string
-	err := c.each(ctx, n, func(_ string, s stream) {
-		for _, client := range s.Clients {
-			ids = append(ids, client.ID)
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	return ids, nil
-}
-
-func (c Client) each(ctx context.Context, n media.Node, visit func(app string, s stream)) error {
+// Census lists all publishers and players of the process that answers, also
+// players that wait for a publisher. The module has no other: who watches files
+// of HLS never asked. It fails as Streams does.
+func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) {
 	page, err := c.stat(ctx, n)
 	if err != nil {
-		return unavailable(err)
+		return media.Census{}, unavailable(err)
 	}
-	for _, server := range page.Servers {
+	census := media.Census{Publishers: true, Players: true, Process: page.PID, Age: time.Duration(min(max(page.Uptime, 0), maxUptime)) * time.Second}
+	page.each(func(app string, s stream) {
+		for _, client := range s.Clients {
+			census.Clients = append(census.Clients, client.live(app, s))
+		}
+	})
+	if len(census.Clients) > maxClients {
+		return media.Census{}, unavailable(fmt.Errorf("more than %d clients", maxClients))
+	}
+	return census, nil
+}
+
+func (p stat) each(visit func(app string, s stream)) {
+	for _, server := range p.Servers {
 		for _, app := range server.Applications {
 			for _, s := range app.Streams {
 				visit(app.Name, s)
 			}
 		}
 	}
-	return nil
 }
 
 func (c Client) stat(ctx context.Context, n media.Node) (stat, error) {
@@ -122,6 +126,8 @@ func unavailable(cause error) error {
 
 type stat struct {
 	XMLName xml.Name `xml:"rtmp"` // anything else is not the page
+	PID     string   `xml:"pid"`
+	Uptime  int64    `xml:"uptime"` // seconds, of the worker that answers
 	Servers []struct {
 		Applications []struct {
 			Name    string   `xml:"name"`
@@ -158,14 +164,37 @@ type stream struct {
 type client struct {
 	ID         string    `xml:"id"`
 	Address    string    `xml:"address"`
+	Millis     int64     `xml:"time"` // since it connected
 	FlashVer   string    `xml:"flashver"`
 	Publishing *struct{} `xml:"publishing"`
 }
 
-// isRelay tells the module's own pulls by their address, which is host, port and
-// path of the other server. The flash version alone anybody can claim.
+// isRelay tells the module's own pulls and pushes by their address, which is host,
+// port and path of the other server, or a socket of another worker. The flash
+// version alone anybody can claim.
 func (c client) isRelay() bool {
-	return c.FlashVer == relayFlashver && strings.Contains(c.Address, "/")
+	return c.FlashVer == relayFlashver && strings.Contains(c.Address, "/") || strings.HasPrefix(c.Address, "unix:")
+}
+
+// live names the client as its callbacks do. A name with blanks, which stand for
+// letters outside ASCII, is not the stream's.
+func (c client) live(app string, s stream) media.LiveClient {
+	serial, err := strconv.ParseInt(c.ID, 10, 64)
+	if err != nil {
+		serial = 0
+	}
+	live := media.LiveClient{Scene: media.Play, Serial: serial, Relay: c.isRelay(), Uptime: time.Duration(min(max(c.Millis, 0), maxUptime*1000)) * time.Millisecond,
+		Client: media.Client{ID: c.ID, Stream: media.Stream{Vhost: media.DefaultVhost, App: app, Name: s.Name}, Address: c.Address, Protocol: "rtmp"}}
+	if c.Publishing != nil {
+		live.Scene, live.BytesIn = media.Publish, s.BytesIn
+	}
+	if strings.Contains(s.Name, " ") {
+		live.Stream.Name = ""
+	}
+	if live.Relay { // the rest of the address is a secret of the other server
+		live.Address, _, _ = strings.Cut(c.Address, "?")
+	}
+	return live
 }
 
 func (s stream) live(app string) media.LiveStream {

@@ -14,7 +14,10 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
-var _ media.Lister = Client{}
+var (
+	_ media.Lister      = Client{}
+	_ media.CensusTaker = Client{}
+)
 
 // statPage serves one statistics page.
 func statPage(t *testing.T, body string) media.Node {
@@ -57,10 +60,6 @@ func TestStreamsTellsWhatThePageTells(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
 	}
-	ids, err := testClient().Clients(t.Context(), node)
-	if err != nil || !reflect.DeepEqual(ids, []string{"5", "1"}) {
-		t.Errorf("clients %v, %v", ids, err)
-	}
 }
 
 func TestBandwidthIsInKilobits(t *testing.T) {
@@ -79,9 +78,9 @@ func TestStreamThatOnlyHasPlayersIsNotListedButItsClientsAre(t *testing.T) {
 	if err != nil || len(got) != 0 {
 		t.Errorf("streams %v, %v", got, err)
 	}
-	ids, err := testClient().Clients(t.Context(), node)
-	if err != nil || !reflect.DeepEqual(ids, []string{"9"}) {
-		t.Errorf("clients %v, %v", ids, err)
+	census, err := testClient().Census(t.Context(), node)
+	if err != nil || len(census.Clients) != 1 || census.Clients[0].ID != "9" || census.Clients[0].Scene != media.Play {
+		t.Errorf("clients %v, %v", census, err)
 	}
 }
 
@@ -161,7 +160,7 @@ func TestBadAnswersAreBadGateway(t *testing.T) {
 			if got, err := testClient().Streams(t.Context(), node); errs.KindOf(err) != errs.BadGateway || got != nil {
 				t.Errorf("streams %v, %v", got, err)
 			}
-			if got, err := testClient().Clients(t.Context(), node); errs.As(err).Message != "media server unavailable" || got != nil {
+			if got, err := testClient().Census(t.Context(), node); errs.As(err).Message != "media server unavailable" || got.Clients != nil || got.Publishers {
 				t.Errorf("clients %v, %v", got, err)
 			}
 		})
@@ -181,5 +180,57 @@ func TestNodeThatCannotBeAskedIsBadGateway(t *testing.T) {
 	cancel()
 	if _, err := testClient().Streams(ctx, statPage(t, page(""))); errs.KindOf(err) != errs.BadGateway {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestCensusTellsWhatThePageTells(t *testing.T) {
+	t.Parallel()
+	got, err := testClient().Census(t.Context(), statPage(t, load(t, "20-stat-xml").Exchanges[0].Response.Body))
+	st := media.Stream{Vhost: media.DefaultVhost, App: "live", Name: "room1"}
+	want := media.Census{Publishers: true, Players: true, Process: "25112", Age: 27 * time.Second, Clients: []media.LiveClient{
+		{Client: media.Client{ID: "5", Stream: st, Address: "127.0.0.1", Protocol: "rtmp"}, Scene: media.Play, Serial: 5, Uptime: 1902 * time.Millisecond},
+		{Client: media.Client{ID: "1", Stream: st, Address: "127.0.0.1", Protocol: "rtmp"}, Scene: media.Publish, Serial: 1, Uptime: 5118 * time.Millisecond, BytesIn: 1136234},
+	}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v, %v\nwant %+v", got, err, want)
+	}
+}
+
+func TestCensusDoesNotBelieveEveryWord(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		client string
+		check  func(media.LiveClient) bool
+	}{
+		"the module's own pull":           {`<id>3</id><address>192.0.2.1:1935/live/x?token=t</address><flashver>ngx-local-relay</flashver>`, func(c media.LiveClient) bool { return c.Relay && c.Address == "192.0.2.1:1935/live/x" }},
+		"another worker":                  {`<id>3</id><address>unix:</address><flashver>LNX</flashver>`, func(c media.LiveClient) bool { return c.Relay }},
+		"who only calls itself a relay":   {`<id>3</id><address>192.0.2.9</address><flashver>ngx-local-relay</flashver>`, func(c media.LiveClient) bool { return !c.Relay }},
+		"a number that is none":           {`<id>x</id>`, func(c media.LiveClient) bool { return c.ID == "x" && c.Serial == 0 }},
+		"a connection older than the net": {`<id>3</id><time>9223372036854775807</time>`, func(c media.LiveClient) bool { return c.Uptime > 0 && c.Uptime <= maxUptime*time.Second }},
+		"a connection of the future":      {`<id>3</id><time>-5</time>`, func(c media.LiveClient) bool { return c.Uptime == 0 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := testClient().Census(t.Context(), statPage(t, page(`<stream><name>a</name><client>`+c.client+`</client></stream>`)))
+			if err != nil || len(got.Clients) != 1 || !c.check(got.Clients[0]) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestCensusDoesNotTellANameThatThePageCannotShow(t *testing.T) {
+	t.Parallel()
+	got, err := testClient().Census(t.Context(), statPage(t, page(`<stream><name>caf  </name><client><id>3</id><publishing/></client></stream>`)))
+	if err != nil || len(got.Clients) != 1 || got.Clients[0].Stream.Name != "" || got.Clients[0].Stream.App != "live" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestMoreClientsThanANodeCanHaveAreNoList(t *testing.T) {
+	t.Parallel()
+	node := statPage(t, page("<stream><name>a</name>"+strings.Repeat("<client><id>1</id></client>", maxClients+1)+"</stream>"))
+	if got, err := testClient().Census(t.Context(), node); errs.KindOf(err) != errs.BadGateway || got.Clients != nil {
+		t.Errorf("%d clients, %v", len(got.Clients), err)
 	}
 }
