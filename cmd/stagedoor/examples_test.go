@@ -126,6 +126,9 @@ var examples = map[string]example{
 		"&call=publish&name={stream}&type=live&token={token}"},
 	"nodeMediaServerCallback": {body: `{"id":"mwr2syiev5r5kqwc","ip":"192.0.2.10:47866","app":"live","name":"{stream}","query":{"token":"{token}"},` +
 		`"protocol":"rtmp","createtime":1795305941948,"endtime":0,"inbytes":3477,"outbytes":0,"filePath":"","action":"postPublish"}`},
+	"mediamtxCallback": {body: `{"ip":"192.0.2.10","user":"","password":"","token":"","action":"publish","path":"live/{stream}","protocol":"rtmp",` +
+		`"id":"442ced48-60fe-4a65-8410-a771b25eb076","query":"token={token}","userAgent":"x"}`},
+	"mediamtxEvent": {body: "event=unread&path=live/{stream}&type=hlsSession&id=88781d41-7615-4fed-8a97-8cb073773bb9"},
 
 	// our own
 	"logout":               {ends: true},

@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"internal/media/srs":       {"internal/media", "internal/pydantic", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/nginx":     {"internal/media", "internal/httpx", "gen/callback"},
 	"internal/media/nms":       {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
+	"internal/media/mediamtx":  {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/nginxrtmp": {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/httpx":           {"internal/errs"},
 	"internal/pg":              {"gen/db", "schema", "internal/errs", "internal/seal"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
@@ -21,11 +22,13 @@ import (
 func controls(client *http.Client) media.Controls {
 	ofSRS, ofNginxRTMP := srs.Client{HTTP: client}, nginxrtmp.Client{HTTP: client}
 	ofNMS := &nms.Client{HTTP: client}
+	ofMediaMTX := mediamtx.Client{HTTP: client, Now: time.Now}
 	return media.Controls{
 		node.KindSRS:       {Lister: ofSRS, Census: ofSRS, Kicker: ofSRS, Lines: srs.Lines},
 		node.KindNginx:     {Lines: nginx.Lines},
 		node.KindNginxRTMP: {Lister: ofNginxRTMP, Census: ofNginxRTMP, Kicker: ofNginxRTMP, Lines: nginxrtmp.Lines},
 		node.KindNMS:       {Lister: ofNMS, Census: ofNMS, Kicker: ofNMS, Lines: nms.Lines},
+		node.KindMediaMTX:  {Lister: ofMediaMTX, Census: ofMediaMTX, Kicker: ofMediaMTX, Puller: ofMediaMTX, Lines: mediamtx.Lines},
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
@@ -204,9 +205,10 @@ func (a *app) mount(rt *httpx.Router) {
 	program, _ := buildVersions()
 	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
-		Nginx:   nginx.Hooks{Ledger: a.ledger, Sessions: a.sessions, Now: time.Now, Log: a.log},
-		NMS:     nms.Hooks{Ledger: a.ledger, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: 2 * time.Second}}},
-		Refused: a.refuseCaller}.Register(rt)
+		Nginx:    nginx.Hooks{Ledger: a.ledger, Sessions: a.sessions, Now: time.Now, Log: a.log},
+		NMS:      nms.Hooks{Ledger: a.ledger, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: 2 * time.Second}}},
+		MediaMTX: mediamtx.NewHooks(a.ledger, a.log, time.Now),
+		Refused:  a.refuseCaller}.Register(rt)
 }
 
 // unlimited is what machines call that would take a refusal for an answer, or

@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
@@ -22,6 +23,7 @@ type (
 	nginxRTMPHooks = nginxrtmp.Hooks
 	nginxHooks     = nginx.Hooks
 	nmsHooks       = nms.Hooks
+	mediaMTXHooks  = *mediamtx.Hooks
 )
 
 // Server is all adapters behind one interface, which the spec describes.
@@ -30,6 +32,7 @@ type Server struct {
 	nginxRTMPHooks
 	nginxHooks
 	nmsHooks
+	mediaMTXHooks
 }
 
 var _ gen.ServerInterface = (*Server)(nil)
@@ -46,6 +49,7 @@ type Config struct {
 	NginxRTMP nginxrtmp.Hooks
 	Nginx     nginx.Hooks
 	NMS       nms.Hooks
+	MediaMTX  *mediamtx.Hooks
 	// Refused is told of every callback that comes from no known node.
 	Refused func(ctx context.Context, r *http.Request)
 }
@@ -53,7 +57,7 @@ type Config struct {
 // Register mounts the callbacks. Paths under /callback/ that do not exist are
 // answered by the dialect that documents the first three.
 func (c Config) Register(rt *httpx.Router) {
-	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx, c.NMS}, gen.StdHTTPServerOptions{
+	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx, c.NMS, c.MediaMTX}, gen.StdHTTPServerOptions{
 		BaseRouter:       rt,
 		Middlewares:      []gen.MiddlewareFunc{c.authenticate},
 		ErrorHandlerFunc: rt.Fail,

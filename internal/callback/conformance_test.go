@@ -26,6 +26,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
@@ -90,7 +91,8 @@ func (b *stage) serveCallbacks(t *testing.T) {
 	log := b.log.Logger()
 	rt := httpx.NewRouter()
 	callback.Config{Nodes: b.nodes, SRS: srs.Hooks{Ledger: b, Log: log}, NginxRTMP: nginxrtmp.Hooks{Ledger: b, Log: log},
-		NMS: nms.Hooks{Ledger: b, Log: log}}.Register(rt)
+		NMS:      nms.Hooks{Ledger: b, Log: log},
+		MediaMTX: mediamtx.NewHooks(b, log, b.clock.Now)}.Register(rt)
 	(&liveauth.Server{}).Register(rt) // answers for the paths that do not exist
 	srv := httptest.NewServer(httpx.Config{Log: log, Now: b.clock.Now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)

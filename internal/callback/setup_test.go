@@ -23,6 +23,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/liveauth"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediatest"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
@@ -74,7 +75,8 @@ func (b *bench) serve(t *testing.T, ledger media.Ledger, options ...option) {
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
 	rt := httpx.NewRouter()
 	callback.Config{Nodes: b.nodes, SRS: srs.Hooks{Ledger: ledger, Log: log}, NginxRTMP: nginxrtmp.Hooks{Ledger: ledger, Log: log},
-		NMS: nms.Hooks{Ledger: ledger, Log: log},
+		NMS:      nms.Hooks{Ledger: ledger, Log: log},
+		MediaMTX: mediamtx.NewHooks(ledger, log, time.Now),
 		Refused: func(_ context.Context, r *http.Request) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -175,6 +175,11 @@ func (w walk) callbacks(t *testing.T, room api.Room) {
 		"application/x-www-form-urlencoded", strings.NewReader(form)))
 	good[*api.NodeMediaServerCallbackResponse](t)(c.NodeMediaServerCallbackWithTextBodyWithResponse(ctx,
 		`{"id":"mwr2syiev5r5kqwc","ip":"`+ip+`:40000","app":"live","name":"`+room.ID+`","protocol":"rtmp","action":"donePlay"}`))
+	path, session := "live/"+room.ID, "88781d41-7615-4fed-8a97-8cb073773bb9"
+	good[*api.MediamtxCallbackResponse](t)(c.MediamtxCallbackWithResponse(ctx, api.MediamtxQuestion{Action: "read", Path: path, Protocol: "hls",
+		ID: session, IP: ip, Query: strings.TrimPrefix(event.Param, "?")}))
+	good[*api.MediamtxEventResponse](t)(c.MediamtxEventWithFormdataBodyWithResponse(ctx, api.MediamtxEvent{Event: "read", Path: path,
+		ID: session, Type: "hlsSession"}))
 }
 
 func (w walk) ends(t *testing.T, room api.Room) {

@@ -164,6 +164,8 @@ const (
 	WrongScene             Reason = "wrong_scene"   // a play credential at the publish door
 	WrongAddress           Reason = "wrong_address" // bound to another client address
 	NoRight                Reason = "no_right"
+	InvalidCredentials     Reason = "invalid_credentials" // no account has this name and password
+	TooManyAttempts        Reason = "too_many_attempts"   // wrong passwords from one address
 	AlreadyPublishing      Reason = "already_publishing"
 	InvalidStream          Reason = "invalid_stream" // a name that no URL of ours could carry
 	TemporarilyUnavailable Reason = "temporarily_unavailable"
