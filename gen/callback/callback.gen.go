@@ -98,6 +98,63 @@ func (e LiveStreamCallbackAction) Valid() bool {
 	}
 }
 
+// Defines values for MediamtxEventEvent.
+const (
+	MediamtxEventEventDisconnect  MediamtxEventEvent = "disconnect"
+	MediamtxEventEventRead        MediamtxEventEvent = "read"
+	MediamtxEventEventRecorded    MediamtxEventEvent = "recorded"
+	MediamtxEventEventUnavailable MediamtxEventEvent = "unavailable"
+	MediamtxEventEventUnread      MediamtxEventEvent = "unread"
+)
+
+// Valid indicates whether the value is a known member of the MediamtxEventEvent enum.
+func (e MediamtxEventEvent) Valid() bool {
+	switch e {
+	case MediamtxEventEventDisconnect:
+		return true
+	case MediamtxEventEventRead:
+		return true
+	case MediamtxEventEventRecorded:
+		return true
+	case MediamtxEventEventUnavailable:
+		return true
+	case MediamtxEventEventUnread:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MediamtxQuestionAction.
+const (
+	MediamtxQuestionActionAPI      MediamtxQuestionAction = "api"
+	MediamtxQuestionActionMetrics  MediamtxQuestionAction = "metrics"
+	MediamtxQuestionActionPlayback MediamtxQuestionAction = "playback"
+	MediamtxQuestionActionPprof    MediamtxQuestionAction = "pprof"
+	MediamtxQuestionActionPublish  MediamtxQuestionAction = "publish"
+	MediamtxQuestionActionRead     MediamtxQuestionAction = "read"
+)
+
+// Valid indicates whether the value is a known member of the MediamtxQuestionAction enum.
+func (e MediamtxQuestionAction) Valid() bool {
+	switch e {
+	case MediamtxQuestionActionAPI:
+		return true
+	case MediamtxQuestionActionMetrics:
+		return true
+	case MediamtxQuestionActionPlayback:
+		return true
+	case MediamtxQuestionActionPprof:
+		return true
+	case MediamtxQuestionActionPublish:
+		return true
+	case MediamtxQuestionActionRead:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NginxRTMPEventCall.
 const (
 	NginxRTMPEventCallConnect       NginxRTMPEventCall = "connect"
@@ -199,6 +256,7 @@ const (
 	RefusalReasonAlreadyPublishing       RefusalReason = "already_publishing"
 	RefusalReasonCallbackUnauthenticated RefusalReason = "callback_unauthenticated"
 	RefusalReasonCredentialConflict      RefusalReason = "credential_conflict"
+	RefusalReasonInvalidCredentials      RefusalReason = "invalid_credentials"
 	RefusalReasonInvalidStream           RefusalReason = "invalid_stream"
 	RefusalReasonKeyRevoked              RefusalReason = "key_revoked"
 	RefusalReasonNoCredential            RefusalReason = "no_credential"
@@ -212,6 +270,7 @@ const (
 	RefusalReasonTokenExpired            RefusalReason = "token_expired"
 	RefusalReasonTokenRevoked            RefusalReason = "token_revoked"
 	RefusalReasonTokenUnknown            RefusalReason = "token_unknown"
+	RefusalReasonTooManyAttempts         RefusalReason = "too_many_attempts"
 	RefusalReasonWrongAddress            RefusalReason = "wrong_address"
 	RefusalReasonWrongScene              RefusalReason = "wrong_scene"
 	RefusalReasonWrongStream             RefusalReason = "wrong_stream"
@@ -225,6 +284,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonCallbackUnauthenticated:
 		return true
 	case RefusalReasonCredentialConflict:
+		return true
+	case RefusalReasonInvalidCredentials:
 		return true
 	case RefusalReasonInvalidStream:
 		return true
@@ -251,6 +312,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonTokenRevoked:
 		return true
 	case RefusalReasonTokenUnknown:
+		return true
+	case RefusalReasonTooManyAttempts:
 		return true
 	case RefusalReasonWrongAddress:
 		return true
@@ -285,6 +348,8 @@ type CallbackRefusal struct {
 	// | `wrong_scene` | a play credential at the publish door |
 	// | `wrong_address` | the credential is bound to another client address |
 	// | `no_right` | the account of the credential lacks the right |
+	// | `invalid_credentials` | no account has this name and password |
+	// | `too_many_attempts` | too many wrong passwords from this client's address |
 	// | `already_publishing` | somebody else is publishing this stream |
 	// | `invalid_stream` | no stream can have this name |
 	// | `temporarily_unavailable` | the decision could not be stored (status 503) |
@@ -688,6 +753,103 @@ type LiveStreamCallback struct {
 // Example: on_publish
 type LiveStreamCallbackAction string
 
+// MediamtxEvent One event of MediaMTX, as the command that it runs posts it.
+type MediamtxEvent struct {
+	// Duration `recorded` only: seconds.
+	//
+	// Example: 4.023
+	Duration string `json:"duration,omitempty"`
+
+	// Event What happened.
+	//
+	// Example: unread
+	Event MediamtxEventEvent `json:"event"`
+
+	// File `recorded` only: the path of the file as it is configured.
+	//
+	// Example: ./recordings/live/room1/2026-11-21_23-58-40-584556.mp4
+	File string `json:"file,omitempty"`
+
+	// ID The id of the connection or session; empty for what the server fetches itself, and not for `recorded`.
+	//
+	// Example: 88781d41-7615-4fed-8a97-8cb073773bb9
+	ID string `json:"id,omitempty"`
+
+	// Path The path; not for `disconnect`.
+	//
+	// Example: live/room1
+	Path string `json:"path,omitempty"`
+
+	// Query `read` only: the query of the client, escaped as a whole.
+	//
+	// Example: token%3Dabc
+	Query string `json:"query,omitempty"`
+
+	// Type What kind of connection or session it is.
+	//
+	// Example: hlsSession
+	Type string `json:"type,omitempty"`
+}
+
+// MediamtxEventEvent What happened.
+//
+// Example: unread
+type MediamtxEventEvent string
+
+// MediamtxQuestion What MediaMTX asks. Versions before 1.15 do not tell `userAgent`.
+type MediamtxQuestion struct {
+	// Action What the client wants.
+	//
+	// Example: publish
+	Action MediamtxQuestionAction `json:"action"`
+
+	// ID The id of the connection or session, or null where there is none yet. The questions of one RTSP reader carry that of its connection first, then that of its session.
+	//
+	// Example: 442ced48-60fe-4a65-8410-a771b25eb076
+	ID string `json:"id,omitempty"`
+
+	// IP The address of the client.
+	//
+	// Example: 192.0.2.10
+	IP string `json:"ip,omitempty"`
+
+	// Password The password that the client gave.
+	Password string `json:"password,omitempty"`
+
+	// Path The path, for `publish`, `read` and `playback`.
+	//
+	// Example: live/room1
+	Path string `json:"path,omitempty"`
+
+	// Protocol The protocol of the client; empty for `playback` and for the server's own pages.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol,omitempty"`
+
+	// Query The query of the client as it stood.
+	//
+	// Example: token=abc
+	Query string `json:"query,omitempty"`
+
+	// Token A bearer token, or what else MediaMTX takes for one; a password is repeated here.
+	Token string `json:"token,omitempty"`
+
+	// User The name that the client gave.
+	//
+	// Example: alice
+	User string `json:"user,omitempty"`
+
+	// UserAgent What the client calls itself.
+	//
+	// Example: FMLE/3.0 (compatible; Lavf59.27.100)
+	UserAgent string `json:"userAgent,omitempty"`
+}
+
+// MediamtxQuestionAction What the client wants.
+//
+// Example: publish
+type MediamtxQuestionAction string
+
 // NginxRTMPEvent One call of nginx-rtmp. The query of the client follows these fields, undecoded.
 type NginxRTMPEvent struct {
 	// Addr The address of the client; for a relay the remote URL.
@@ -875,6 +1037,8 @@ type PushAction string
 // | `wrong_scene` | a play credential at the publish door |
 // | `wrong_address` | the credential is bound to another client address |
 // | `no_right` | the account of the credential lacks the right |
+// | `invalid_credentials` | no account has this name and password |
+// | `too_many_attempts` | too many wrong passwords from this client's address |
 // | `already_publishing` | somebody else is publishing this stream |
 // | `invalid_stream` | no stream can have this name |
 // | `temporarily_unavailable` | the decision could not be stored (status 503) |
@@ -966,6 +1130,12 @@ type NginxAuthRequestParams struct {
 // NodeMediaServerCallbackTextBody defines parameters for NodeMediaServerCallback.
 type NodeMediaServerCallbackTextBody = string
 
+// MediamtxCallbackJSONRequestBody defines body for MediamtxCallback for application/json ContentType.
+type MediamtxCallbackJSONRequestBody = MediamtxQuestion
+
+// MediamtxEventFormdataRequestBody defines body for MediamtxEvent for application/x-www-form-urlencoded ContentType.
+type MediamtxEventFormdataRequestBody = MediamtxEvent
+
 // NginxRTMPCallbackFormdataRequestBody defines body for NginxRTMPCallback for application/x-www-form-urlencoded ContentType.
 type NginxRTMPCallbackFormdataRequestBody = NginxRTMPEvent
 
@@ -1001,6 +1171,12 @@ type SRSOnUnpublishJSONRequestBody = LiveStreamCallback
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// MediamtxCallback May this client of MediaMTX do that?
+	// (POST /callback/mediamtx)
+	MediamtxCallback(w http.ResponseWriter, r *http.Request)
+	// MediamtxEvent What happened on MediaMTX
+	// (POST /callback/mediamtx/event)
+	MediamtxEvent(w http.ResponseWriter, r *http.Request)
 	// NginxAuthRequest May this player have what it asks an edge for?
 	// (GET /callback/nginx)
 	NginxAuthRequest(w http.ResponseWriter, r *http.Request, params NginxAuthRequestParams)
@@ -1044,6 +1220,34 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// MediamtxCallback operation middleware
+func (siw *ServerInterfaceWrapper) MediamtxCallback(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.MediamtxCallback(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// MediamtxEvent operation middleware
+func (siw *ServerInterfaceWrapper) MediamtxEvent(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.MediamtxEvent(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // NginxAuthRequest operation middleware
 func (siw *ServerInterfaceWrapper) NginxAuthRequest(w http.ResponseWriter, r *http.Request) {
@@ -1454,6 +1658,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/on_stop", wrapper.SRSOnStop)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/on_dvr", wrapper.SRSOnDVR)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/on_hls", wrapper.SRSOnHLS)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/mediamtx", wrapper.MediamtxCallback)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/mediamtx/event", wrapper.MediamtxEvent)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/nginx-rtmp", wrapper.NginxRTMPCallback)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/callback/nginx", wrapper.NginxAuthRequest)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/node-media-server", wrapper.NodeMediaServerCallback)

@@ -353,6 +353,63 @@ func (e LiveStreamInfoSourceType) Valid() bool {
 	}
 }
 
+// Defines values for MediamtxEventEvent.
+const (
+	MediamtxEventEventDisconnect  MediamtxEventEvent = "disconnect"
+	MediamtxEventEventRead        MediamtxEventEvent = "read"
+	MediamtxEventEventRecorded    MediamtxEventEvent = "recorded"
+	MediamtxEventEventUnavailable MediamtxEventEvent = "unavailable"
+	MediamtxEventEventUnread      MediamtxEventEvent = "unread"
+)
+
+// Valid indicates whether the value is a known member of the MediamtxEventEvent enum.
+func (e MediamtxEventEvent) Valid() bool {
+	switch e {
+	case MediamtxEventEventDisconnect:
+		return true
+	case MediamtxEventEventRead:
+		return true
+	case MediamtxEventEventRecorded:
+		return true
+	case MediamtxEventEventUnavailable:
+		return true
+	case MediamtxEventEventUnread:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MediamtxQuestionAction.
+const (
+	MediamtxQuestionActionAPI      MediamtxQuestionAction = "api"
+	MediamtxQuestionActionMetrics  MediamtxQuestionAction = "metrics"
+	MediamtxQuestionActionPlayback MediamtxQuestionAction = "playback"
+	MediamtxQuestionActionPprof    MediamtxQuestionAction = "pprof"
+	MediamtxQuestionActionPublish  MediamtxQuestionAction = "publish"
+	MediamtxQuestionActionRead     MediamtxQuestionAction = "read"
+)
+
+// Valid indicates whether the value is a known member of the MediamtxQuestionAction enum.
+func (e MediamtxQuestionAction) Valid() bool {
+	switch e {
+	case MediamtxQuestionActionAPI:
+		return true
+	case MediamtxQuestionActionMetrics:
+		return true
+	case MediamtxQuestionActionPlayback:
+		return true
+	case MediamtxQuestionActionPprof:
+		return true
+	case MediamtxQuestionActionPublish:
+		return true
+	case MediamtxQuestionActionRead:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewNodeKind.
 const (
 	NewNodeKindAliyun          NewNodeKind = "aliyun"
@@ -706,6 +763,7 @@ const (
 	RefusalReasonAlreadyPublishing       RefusalReason = "already_publishing"
 	RefusalReasonCallbackUnauthenticated RefusalReason = "callback_unauthenticated"
 	RefusalReasonCredentialConflict      RefusalReason = "credential_conflict"
+	RefusalReasonInvalidCredentials      RefusalReason = "invalid_credentials"
 	RefusalReasonInvalidStream           RefusalReason = "invalid_stream"
 	RefusalReasonKeyRevoked              RefusalReason = "key_revoked"
 	RefusalReasonNoCredential            RefusalReason = "no_credential"
@@ -719,6 +777,7 @@ const (
 	RefusalReasonTokenExpired            RefusalReason = "token_expired"
 	RefusalReasonTokenRevoked            RefusalReason = "token_revoked"
 	RefusalReasonTokenUnknown            RefusalReason = "token_unknown"
+	RefusalReasonTooManyAttempts         RefusalReason = "too_many_attempts"
 	RefusalReasonWrongAddress            RefusalReason = "wrong_address"
 	RefusalReasonWrongScene              RefusalReason = "wrong_scene"
 	RefusalReasonWrongStream             RefusalReason = "wrong_stream"
@@ -732,6 +791,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonCallbackUnauthenticated:
 		return true
 	case RefusalReasonCredentialConflict:
+		return true
+	case RefusalReasonInvalidCredentials:
 		return true
 	case RefusalReasonInvalidStream:
 		return true
@@ -758,6 +819,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonTokenRevoked:
 		return true
 	case RefusalReasonTokenUnknown:
+		return true
+	case RefusalReasonTooManyAttempts:
 		return true
 	case RefusalReasonWrongAddress:
 		return true
@@ -1650,6 +1713,8 @@ type CallbackRefusal struct {
 	// | `wrong_scene` | a play credential at the publish door |
 	// | `wrong_address` | the credential is bound to another client address |
 	// | `no_right` | the account of the credential lacks the right |
+	// | `invalid_credentials` | no account has this name and password |
+	// | `too_many_attempts` | too many wrong passwords from this client's address |
 	// | `already_publishing` | somebody else is publishing this stream |
 	// | `invalid_stream` | no stream can have this name |
 	// | `temporarily_unavailable` | the decision could not be stored (status 503) |
@@ -3380,6 +3445,103 @@ type LoginToken struct {
 	LoginTokenAgain string `json:"login_token"`
 }
 
+// MediamtxEvent One event of MediaMTX, as the command that it runs posts it.
+type MediamtxEvent struct {
+	// Duration `recorded` only: seconds.
+	//
+	// Example: 4.023
+	Duration string `json:"duration,omitempty"`
+
+	// Event What happened.
+	//
+	// Example: unread
+	Event MediamtxEventEvent `json:"event"`
+
+	// File `recorded` only: the path of the file as it is configured.
+	//
+	// Example: ./recordings/live/room1/2026-11-21_23-58-40-584556.mp4
+	File string `json:"file,omitempty"`
+
+	// ID The id of the connection or session; empty for what the server fetches itself, and not for `recorded`.
+	//
+	// Example: 88781d41-7615-4fed-8a97-8cb073773bb9
+	ID string `json:"id,omitempty"`
+
+	// Path The path; not for `disconnect`.
+	//
+	// Example: live/room1
+	Path string `json:"path,omitempty"`
+
+	// Query `read` only: the query of the client, escaped as a whole.
+	//
+	// Example: token%3Dabc
+	Query string `json:"query,omitempty"`
+
+	// Type What kind of connection or session it is.
+	//
+	// Example: hlsSession
+	Type string `json:"type,omitempty"`
+}
+
+// MediamtxEventEvent What happened.
+//
+// Example: unread
+type MediamtxEventEvent string
+
+// MediamtxQuestion What MediaMTX asks. Versions before 1.15 do not tell `userAgent`.
+type MediamtxQuestion struct {
+	// Action What the client wants.
+	//
+	// Example: publish
+	Action MediamtxQuestionAction `json:"action"`
+
+	// ID The id of the connection or session, or null where there is none yet. The questions of one RTSP reader carry that of its connection first, then that of its session.
+	//
+	// Example: 442ced48-60fe-4a65-8410-a771b25eb076
+	ID string `json:"id,omitempty"`
+
+	// IP The address of the client.
+	//
+	// Example: 192.0.2.10
+	IP string `json:"ip,omitempty"`
+
+	// Password The password that the client gave.
+	Password string `json:"password,omitempty"`
+
+	// Path The path, for `publish`, `read` and `playback`.
+	//
+	// Example: live/room1
+	Path string `json:"path,omitempty"`
+
+	// Protocol The protocol of the client; empty for `playback` and for the server's own pages.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol,omitempty"`
+
+	// Query The query of the client as it stood.
+	//
+	// Example: token=abc
+	Query string `json:"query,omitempty"`
+
+	// Token A bearer token, or what else MediaMTX takes for one; a password is repeated here.
+	Token string `json:"token,omitempty"`
+
+	// User The name that the client gave.
+	//
+	// Example: alice
+	User string `json:"user,omitempty"`
+
+	// UserAgent What the client calls itself.
+	//
+	// Example: FMLE/3.0 (compatible; Lavf59.27.100)
+	UserAgent string `json:"userAgent,omitempty"`
+}
+
+// MediamtxQuestionAction What the client wants.
+//
+// Example: publish
+type MediamtxQuestionAction string
+
 // Meeting The members of a co-streaming room.
 type Meeting struct {
 	// Code Always 200.
@@ -4154,6 +4316,8 @@ type RTCTokenRequest struct {
 // | `wrong_scene` | a play credential at the publish door |
 // | `wrong_address` | the credential is bound to another client address |
 // | `no_right` | the account of the credential lacks the right |
+// | `invalid_credentials` | no account has this name and password |
+// | `too_many_attempts` | too many wrong passwords from this client's address |
 // | `already_publishing` | somebody else is publishing this stream |
 // | `invalid_stream` | no stream can have this name |
 // | `temporarily_unavailable` | the decision could not be stored (status 503) |
@@ -5610,6 +5774,12 @@ type LoginForAccessTokenFormdataRequestBody = PasswordGrant
 
 // LoginForAccessTokenMultipartRequestBody defines body for LoginForAccessToken for multipart/form-data ContentType.
 type LoginForAccessTokenMultipartRequestBody = PasswordGrant
+
+// MediamtxCallbackJSONRequestBody defines body for MediamtxCallback for application/json ContentType.
+type MediamtxCallbackJSONRequestBody = MediamtxQuestion
+
+// MediamtxEventFormdataRequestBody defines body for MediamtxEvent for application/x-www-form-urlencoded ContentType.
+type MediamtxEventFormdataRequestBody = MediamtxEvent
 
 // NginxRTMPCallbackFormdataRequestBody defines body for NginxRTMPCallback for application/x-www-form-urlencoded ContentType.
 type NginxRTMPCallbackFormdataRequestBody = NginxRTMPEvent
@@ -7220,6 +7390,68 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 	LoginForAccessTokenWithFormdataBody(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MediamtxCallbackWithBody May this client of MediaMTX do that?
+	//
+	// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+	// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+	// which may be a live token, an access token or a whole signed query; then `user` and `password`
+	// are tried as those of an account with the right to push or pull the path. The stream is the
+	// path, the application everything before its last slash.
+	//
+	// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+	// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+	//
+	// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+	// `pprof` are always refused: exclude them with `authHTTPExclude`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+	MediamtxCallbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MediamtxCallback May this client of MediaMTX do that?
+	//
+	// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+	// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+	// which may be a live token, an access token or a whole signed query; then `user` and `password`
+	// are tried as those of an account with the right to push or pull the path. The stream is the
+	// path, the application everything before its last slash.
+	//
+	// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+	// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+	//
+	// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+	// `pprof` are always refused: exclude them with `authHTTPExclude`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+	MediamtxCallback(ctx context.Context, body MediamtxCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MediamtxEventWithBody What happened on MediaMTX
+	//
+	// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+	// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+	// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+	// Nobody looks at the answer.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+	MediamtxEventWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// MediamtxEventWithFormdataBody What happened on MediaMTX
+	//
+	// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+	// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+	// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+	// Nobody looks at the answer.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type.
+	//
+	// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+	MediamtxEventWithFormdataBody(ctx context.Context, body MediamtxEventFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// NginxAuthRequest May this player have what it asks an edge for?
 	//
@@ -9555,6 +9787,108 @@ func (c *Client) LoginForAccessTokenWithBody(ctx context.Context, contentType st
 // Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 func (c *Client) LoginForAccessTokenWithFormdataBody(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLoginForAccessTokenRequestWithFormdataBody(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MediamtxCallbackWithBody May this client of MediaMTX do that?
+//
+// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+// which may be a live token, an access token or a whole signed query; then `user` and `password`
+// are tried as those of an account with the right to push or pull the path. The stream is the
+// path, the application everything before its last slash.
+//
+// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+//
+// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+// `pprof` are always refused: exclude them with `authHTTPExclude`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+func (c *Client) MediamtxCallbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMediamtxCallbackRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MediamtxCallback May this client of MediaMTX do that?
+//
+// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+// which may be a live token, an access token or a whole signed query; then `user` and `password`
+// are tried as those of an account with the right to push or pull the path. The stream is the
+// path, the application everything before its last slash.
+//
+// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+//
+// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+// `pprof` are always refused: exclude them with `authHTTPExclude`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+func (c *Client) MediamtxCallback(ctx context.Context, body MediamtxCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMediamtxCallbackRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MediamtxEventWithBody What happened on MediaMTX
+//
+// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+// Nobody looks at the answer.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+func (c *Client) MediamtxEventWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMediamtxEventRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// MediamtxEventWithFormdataBody What happened on MediaMTX
+//
+// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+// Nobody looks at the answer.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type.
+//
+// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+func (c *Client) MediamtxEventWithFormdataBody(ctx context.Context, body MediamtxEventFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMediamtxEventRequestWithFormdataBody(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13369,6 +13703,86 @@ func NewLoginForAccessTokenRequestWithBody(server string, contentType string, bo
 	return req, nil
 }
 
+// NewMediamtxCallbackRequest calls the generic MediamtxCallback builder with application/json body
+func NewMediamtxCallbackRequest(server string, body MediamtxCallbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewMediamtxCallbackRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewMediamtxCallbackRequestWithBody constructs an http.Request for the MediamtxCallback method, with any body, and a specified content type
+func NewMediamtxCallbackRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/mediamtx")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewMediamtxEventRequestWithFormdataBody calls the generic MediamtxEvent builder with application/x-www-form-urlencoded body
+func NewMediamtxEventRequestWithFormdataBody(server string, body MediamtxEventFormdataRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	bodyStr, err := runtime.MarshalForm(body, nil)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = strings.NewReader(bodyStr.Encode())
+	return NewMediamtxEventRequestWithBody(server, "application/x-www-form-urlencoded", bodyReader)
+}
+
+// NewMediamtxEventRequestWithBody constructs an http.Request for the MediamtxEvent method, with any body, and a specified content type
+func NewMediamtxEventRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/mediamtx/event")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewNginxAuthRequestRequest constructs an http.Request for the NginxAuthRequest method
 func NewNginxAuthRequestRequest(server string, params *NginxAuthRequestParams) (*http.Request, error) {
 	var err error
@@ -15408,6 +15822,68 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 	LoginForAccessTokenWithFormdataBodyWithResponse(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*LoginForAccessTokenResponse, error)
+
+	// MediamtxCallbackWithBodyWithResponse May this client of MediaMTX do that?
+	//
+	// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+	// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+	// which may be a live token, an access token or a whole signed query; then `user` and `password`
+	// are tried as those of an account with the right to push or pull the path. The stream is the
+	// path, the application everything before its last slash.
+	//
+	// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+	// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+	//
+	// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+	// `pprof` are always refused: exclude them with `authHTTPExclude`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+	MediamtxCallbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MediamtxCallbackResponse, error)
+
+	// MediamtxCallbackWithResponse May this client of MediaMTX do that?
+	//
+	// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+	// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+	// which may be a live token, an access token or a whole signed query; then `user` and `password`
+	// are tried as those of an account with the right to push or pull the path. The stream is the
+	// path, the application everything before its last slash.
+	//
+	// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+	// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+	//
+	// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+	// `pprof` are always refused: exclude them with `authHTTPExclude`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+	MediamtxCallbackWithResponse(ctx context.Context, body MediamtxCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*MediamtxCallbackResponse, error)
+
+	// MediamtxEventWithBodyWithResponse What happened on MediaMTX
+	//
+	// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+	// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+	// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+	// Nobody looks at the answer.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+	MediamtxEventWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MediamtxEventResponse, error)
+
+	// MediamtxEventWithFormdataBodyWithResponse What happened on MediaMTX
+	//
+	// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+	// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+	// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+	// Nobody looks at the answer.
+	//
+	// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+	MediamtxEventWithFormdataBodyWithResponse(ctx context.Context, body MediamtxEventFormdataRequestBody, reqEditors ...RequestEditorFn) (*MediamtxEventResponse, error)
 
 	// NginxAuthRequestWithResponse May this player have what it asks an edge for?
 	//
@@ -21743,6 +22219,172 @@ func (r LoginForAccessTokenResponse) ContentType() string {
 	return ""
 }
 
+// MediamtxCallbackResponse401Headers the declared response headers of an HTTP 401 response for MediamtxCallback
+type MediamtxCallbackResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// MediamtxCallbackResponse503Headers the declared response headers of an HTTP 503 response for MediamtxCallback
+type MediamtxCallbackResponse503Headers struct {
+	RetryAfter int32
+}
+
+type MediamtxCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *CallbackRefusal
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CallbackRefused
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *DetailTooLarge
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ValidationFailed
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CallbackUnavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *MediamtxCallbackResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *MediamtxCallbackResponse503Headers
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r MediamtxCallbackResponse) GetJSON401() *CallbackRefusal {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r MediamtxCallbackResponse) GetJSON403() *CallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r MediamtxCallbackResponse) GetJSON413() *DetailTooLarge {
+	return r.JSON413
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r MediamtxCallbackResponse) GetJSON422() *ValidationFailed {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r MediamtxCallbackResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r MediamtxCallbackResponse) GetJSON503() *CallbackUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r MediamtxCallbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MediamtxCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MediamtxCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MediamtxCallbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// MediamtxEventResponse503Headers the declared response headers of an HTTP 503 response for MediamtxEvent
+type MediamtxEventResponse503Headers struct {
+	RetryAfter int32
+}
+
+type MediamtxEventResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CallbackRefused
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *DetailTooLarge
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ValidationFailed
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CallbackUnavailable
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *MediamtxEventResponse503Headers
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r MediamtxEventResponse) GetJSON403() *CallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r MediamtxEventResponse) GetJSON413() *DetailTooLarge {
+	return r.JSON413
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r MediamtxEventResponse) GetJSON422() *ValidationFailed {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r MediamtxEventResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r MediamtxEventResponse) GetJSON503() *CallbackUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r MediamtxEventResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r MediamtxEventResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MediamtxEventResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MediamtxEventResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // NginxAuthRequestResponse200Headers the declared response headers of an HTTP 200 response for NginxAuthRequest
 type NginxAuthRequestResponse200Headers struct {
 	SetCookie         string
@@ -25138,6 +25780,92 @@ func (c *ClientWithResponses) LoginForAccessTokenWithFormdataBodyWithResponse(ct
 		return nil, err
 	}
 	return ParseLoginForAccessTokenResponse(rsp)
+}
+
+// MediamtxCallbackWithBodyWithResponse May this client of MediaMTX do that?
+//
+// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+// which may be a live token, an access token or a whole signed query; then `user` and `password`
+// are tried as those of an account with the right to push or pull the path. The stream is the
+// path, the application everything before its last slash.
+//
+// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+//
+// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+// `pprof` are always refused: exclude them with `authHTTPExclude`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+func (c *ClientWithResponses) MediamtxCallbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MediamtxCallbackResponse, error) {
+	rsp, err := c.MediamtxCallbackWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMediamtxCallbackResponse(rsp)
+}
+
+// MediamtxCallbackWithResponse May this client of MediaMTX do that?
+//
+// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
+// `authMethod: http`. Credentials are looked for in `query`, in `token` and in `password`, each of
+// which may be a live token, an access token or a whole signed query; then `user` and `password`
+// are tried as those of an account with the right to push or pull the path. The stream is the
+// path, the application everything before its last slash.
+//
+// A client that has shown nothing yet is refused with 401, which makes an RTSP client show what it
+// has; any other refusal is 403. MediaMTX allows on 200 and refuses on everything else.
+//
+// For the action `api` the node's own control-API name and password are asked for. `metrics` and
+// `pprof` are always refused: exclude them with `authHTTPExclude`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/mediamtx (the `MediamtxCallback` operationId).
+func (c *ClientWithResponses) MediamtxCallbackWithResponse(ctx context.Context, body MediamtxCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*MediamtxCallbackResponse, error) {
+	rsp, err := c.MediamtxCallback(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMediamtxCallbackResponse(rsp)
+}
+
+// MediamtxEventWithBodyWithResponse What happened on MediaMTX
+//
+// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+// Nobody looks at the answer.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+func (c *ClientWithResponses) MediamtxEventWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*MediamtxEventResponse, error) {
+	rsp, err := c.MediamtxEventWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMediamtxEventResponse(rsp)
+}
+
+// MediamtxEventWithFormdataBodyWithResponse What happened on MediaMTX
+//
+// MediaMTX tells what happens by running commands; the lines that `stagedoor node` prints run
+// `curl`, which posts here. `read` begins the session of a player that was let in before, `unread`,
+// `unavailable` and `disconnect` end one, `recorded` adds a file to the recordings of the stream.
+// Nobody looks at the answer.
+//
+// Takes a body of the `application/x-www-form-urlencoded` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/mediamtx/event (the `MediamtxEvent` operationId).
+func (c *ClientWithResponses) MediamtxEventWithFormdataBodyWithResponse(ctx context.Context, body MediamtxEventFormdataRequestBody, reqEditors ...RequestEditorFn) (*MediamtxEventResponse, error) {
+	rsp, err := c.MediamtxEventWithFormdataBody(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMediamtxEventResponse(rsp)
 }
 
 // NginxAuthRequestWithResponse May this player have what it asks an edge for?
@@ -31493,6 +32221,163 @@ func ParseLoginForAccessTokenResponse(rsp *http.Response) (*LoginForAccessTokenR
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers LoginForAccessTokenResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseMediamtxCallbackResponse parses an HTTP response from a MediamtxCallbackWithResponse call
+func ParseMediamtxCallbackResponse(rsp *http.Response) (*MediamtxCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MediamtxCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest CallbackRefusal
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest DetailTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CallbackUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers MediamtxCallbackResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers MediamtxCallbackResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseMediamtxEventResponse parses an HTTP response from a MediamtxEventWithResponse call
+func ParseMediamtxEventResponse(rsp *http.Response) (*MediamtxEventResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MediamtxEventResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest DetailTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CallbackUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 503:
+		var headers MediamtxEventResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
