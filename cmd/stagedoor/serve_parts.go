@@ -35,24 +35,24 @@ func newLogger(cfg *config.Settings, w io.Writer) *slog.Logger {
 // greet is the short block of the first start. The password appears here and
 // nowhere else.
 func greet(w io.Writer, cfg *config.Settings, addr net.Addr, password string) {
-	shown := password
-	if shown == "" {
-		shown = "(the one you set)"
+	shown, typed := password+"      (shown once)", "'password="+password+"'"
+	if password == "" {
+		shown, typed = "the one you set", `"password=$STAGEDOOR_ADMIN_PASSWORD"`
 	}
 	setup := media.Setup{Base: callbackBase(cfg, addr), Node: node.Local, App: cfg.App}
 	fmt.Fprintf(w, `
 Stagedoor is at %[1]s
   administrator  %[2]s
-  password       %[3]s      (shown once)
+  password       %[3]s
 
 Try it:
-  curl -d username=%[2]s --data-urlencode 'password=%[3]s' %[1]s/auth/token
+  curl -d username=%[2]s --data-urlencode %[6]s %[1]s/auth/token
 
 A media server on this machine works at once. nginx-rtmp, in the application:
 %[4]s
 SRS, in the vhost:
 %[5]s
-`, cfg.PublicURL, cfg.AdminUsername, shown, indent(nginxrtmp.Application(setup)), indent(srs.Vhost(setup)))
+`, cfg.PublicURL, cfg.AdminUsername, shown, indent(nginxrtmp.Application(setup)), indent(srs.Vhost(setup)), typed)
 }
 
 // choosePort puts the port that the system chose, where it was left to choose,
