@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 )
 
@@ -14,7 +15,7 @@ type signCmd struct {
 }
 
 // Run prints the URLs that publish and play a stream, signed under the rules
-// that apply to it now.
+// that apply to it now. The last one is for edges of nginx that ask here.
 func (c signCmd) Run(e *env) error {
 	return withApp(e, func(a *app) error {
 		app, ttl := c.App, c.TTL
@@ -36,6 +37,9 @@ func (c signCmd) Run(e *env) error {
 		if e.json {
 			return e.print(v, "", nil)
 		}
+		if edge := nginx.Prefixed(l.Pull.HLS); edge != "" {
+			rows = append(rows, []string{"play", edge})
+		}
 		for _, r := range rows {
 			fmt.Fprintf(e.stdout, "%-8s %s\n", r[0], r[1])
 		}
@@ -48,5 +52,9 @@ func pushMap(u *room.PushURLs) map[string]string {
 }
 
 func pullMap(u room.PullURLs) map[string]string {
-	return map[string]string{"rtmp": u.RTMP, "flv": u.FLV, "hls": u.HLS}
+	urls := map[string]string{"rtmp": u.RTMP, "flv": u.FLV, "hls": u.HLS}
+	if edge := nginx.Prefixed(u.HLS); edge != "" {
+		urls["hls_prefixed"] = edge
+	}
+	return urls
 }
