@@ -349,3 +349,40 @@ func TestADatabaseThatIsAwayIsSaidPlainly(t *testing.T) {
 		t.Errorf("code %d\n%s", got.code, got.stderr)
 	}
 }
+
+func TestStreamTokensAreHandedOutAndRevoked(t *testing.T) {
+	t.Parallel()
+	i := install(t, "--pull-domain", "pull.example.com")
+	r := decoded[ruleJSON](t, i, "", "rule", "create", "--scene", "play", "--application", "vod", "--scheme", "mediamtx_jwt")
+	if len(r.Keys) != 0 || r.Strength != "strong" {
+		t.Errorf("created: %+v", r)
+	}
+	got := decoded[struct{ Play map[string]string }](t, i, "", "sign", "film", "--application", "vod")
+	if !strings.HasPrefix(got.Play["rtmp"], "rtmp://pull.example.com/vod/film?token=eyJ") || len(got.Play["rtmp"]) > 512 {
+		t.Errorf("%d bytes: %s", len(got.Play["rtmp"]), got.Play["rtmp"])
+	}
+	byURL := decoded[struct{ JTI string }](t, i, "", "token", "revoke", got.Play["rtmp"])
+	if len(byURL.JTI) != 22 {
+		t.Errorf("revoked %q", byURL.JTI)
+	}
+	if again := decoded[struct{ JTI string }](t, i, "", "token", "revoke", byURL.JTI); again != byURL {
+		t.Errorf("revoked %q", again.JTI)
+	}
+	i.fails(t, exitUsage, "jti", "", "token", "revoke", "rtmp://pull.example.com/vod/film?token=eyJhIjoxfQ.e30.AAAA")
+	i.fails(t, exitUsage, "takes no key", "0123456789\n", "rule", "create", "--scene", "publish", "--application", "vod", "--scheme", "mediamtx_jwt", "--key-stdin")
+}
+
+func TestSchemesAreListedWithTheirStrength(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	list := decoded[[]schemeJSON](t, i, "", "rule", "schemes")
+	if len(list) != len(urlsign.Names()) || list[0].Name != "stagedoor" || list[0].Strength != "strong" {
+		t.Errorf("schemes %+v", list)
+	}
+	text := i.ok(t, "", "rule", "schemes")
+	for _, want := range []string{"nms_sign", "compatibility", "unconfirmed", "path_prefix"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+}

@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"internal/im":         {"internal/errs"},
 	"internal/im/aliyun":  {"internal/im", "internal/aliyun"},
 	"internal/im/builtin": {"internal/im", "internal/urlsign"},
-	"internal/account":    {"internal/lastuse", "gen/db", "internal/pg", "internal/seal", "internal/errs"},
+	"internal/account":    {"internal/lastuse", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/urlsign"},
 	"internal/outbound":   {"internal/errs"},
 	"internal/route":      {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound"},
 	"internal/node":       {"internal/lastuse", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media"},

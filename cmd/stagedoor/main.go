@@ -47,6 +47,7 @@ type cli struct {
 	Ban       banCmd       `cmd:"" help:"Forbid streams for a while."`
 	Node      nodeCmd      `cmd:"" help:"Manage media servers."`
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
+	Token     tokenCmd     `cmd:"" help:"Manage stream tokens, which rules of mediamtx_jwt hand out."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -51,6 +51,8 @@ type Config struct {
 	Owners streamOwners
 	// Accounts say who holds an access token. Nil: none is known.
 	Accounts accounts
+	// StreamTokens signs and verifies stream tokens. Nil: none are made or taken.
+	StreamTokens streamTokens
 	// App is the application of streams that name none.
 	App string
 	// PublishHost and PlayHost stand in for the host name of a client whose
@@ -85,6 +87,9 @@ const (
 func New(c Config) *Service {
 	if c.Accounts == nil {
 		c.Accounts = nobody{}
+	}
+	if c.StreamTokens == nil {
+		c.StreamTokens = noTokens{}
 	}
 	misses, err := lru.New[tokenHash, time.Time](missesKept)
 	if err != nil {

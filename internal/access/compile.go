@@ -31,6 +31,7 @@ type rule struct {
 type keyGroup struct {
 	scheme urlsign.Scheme
 	keys   []urlsign.Key
+	tokens streamTokens // has the keys instead, where they are the service's own
 	// revoked keys only tell a revoked URL from a forged one.
 	revoked []urlsign.Key
 }
@@ -44,7 +45,7 @@ type keyRef struct {
 // ranks says which status of several schemes is told: the one that knows most
 // about the request.
 var ranks = [...]int{urlsign.Absent: 0, urlsign.Repeated: 1, urlsign.Malformed: 2, urlsign.Mismatch: 3,
-	urlsign.WrongScene: 4, urlsign.WrongAddress: 5, urlsign.Expired: 6, urlsign.Valid: 7}
+	urlsign.WrongStream: 4, urlsign.WrongScene: 5, urlsign.WrongAddress: 6, urlsign.Expired: 7, urlsign.Valid: 8}
 
 // verify tries the keys of every scheme; none of them is spared by a match. The
 // group is that of the scheme whose answer it is, nil where no scheme found its
@@ -52,7 +53,7 @@ var ranks = [...]int{urlsign.Absent: 0, urlsign.Repeated: 1, urlsign.Malformed: 
 func (r *rule) verify(query string, t urlsign.Target, o urlsign.VerifyOptions) (best urlsign.Result, of *keyGroup) {
 	for i := range r.groups {
 		g := &r.groups[i]
-		if res := g.scheme.Verify(query, t, g.keys, o); ranks[res.Status] > ranks[best.Status] {
+		if res := g.scheme.Verify(query, t, g.verifying(), o); ranks[res.Status] > ranks[best.Status] {
 			best, of = res, g
 		}
 	}
@@ -97,6 +98,9 @@ func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) 
 	}
 	if ownErr != nil {
 		s.unknownScheme(r, row.Scheme, ownErr)
+	}
+	if ownErr == nil && urlsign.KeysOf(own.scheme) == urlsign.ServiceKeys {
+		return r, s.serviceKeys(r, own)
 	}
 	c := compiler{rule: r, kinds: make([]kind, 0, 1)}
 	for _, k := range activeFirst(keys) {

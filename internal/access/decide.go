@@ -18,6 +18,7 @@ type CredentialKind string
 const (
 	ByLiveToken   CredentialKind = "live_token"
 	ByAccessToken CredentialKind = "access_token"
+	ByStreamToken CredentialKind = "stream_token"
 	BySignature   CredentialKind = "signature"
 	ByPolicy      CredentialKind = "policy"
 	// Unproven is of a client that runs and is on record although nobody knows by
@@ -30,7 +31,7 @@ const (
 // brought, as far as that is known.
 type Credential struct {
 	Kind    CredentialKind
-	ID      string // live token id, jti of an access token, or "rule id/key id"
+	ID      string // live token id, jti of an access or stream token, or "rule id/key id"
 	Subject string // username, where the credential belongs to an account
 }
 
@@ -90,6 +91,9 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool, ask holderO
 	bySignature := s.bySignature(now, scene, e, rule, recheck)
 	if bySignature.Allow {
 		return bySignature.under(rule)
+	}
+	if byToken.Reason == media.TokenUnknown && bySignature.Reason != "" && rule.byStreamTokens() {
+		return bySignature // the same token, which this rule knows more about
 	}
 	for _, d := range []Decision{byToken, bySignature} {
 		if d.Reason != "" {
@@ -238,6 +242,7 @@ var statusReasons = map[urlsign.Status]media.Reason{
 	urlsign.WrongScene:   media.WrongScene,
 	urlsign.WrongAddress: media.WrongAddress,
 	urlsign.Repeated:     media.CredentialConflict,
+	urlsign.WrongStream:  media.WrongStream,
 }
 
 // bySignature looks for a signature under the rule in the request.
@@ -249,6 +254,9 @@ func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r
 	t := target(scene, e)
 	t.Host = s.signedHost(r, scene, e.Host)
 	res, _ := r.verify(e.Query, t, opts)
+	if r.byStreamTokens() {
+		return s.byStreamToken(e, r, res, t, opts)
+	}
 	d := Decision{Reason: statusReasons[res.Status]}
 	switch {
 	case res.Status == urlsign.Absent:

@@ -63,6 +63,8 @@ func validSecret(scheme, secret string) error {
 // remembers: a request that no key has signed is tried with all of them.
 const maxKeys = 100
 
+var errServiceKeys = errs.New(errs.Conflict, "service_keys", "this rule signs with the key pairs of /.well-known/jwks.json and has no keys of its own")
+
 var errTooManyKeys = errs.New(errs.Conflict, "too_many_keys", "a rule has at most 100 keys that are not revoked")
 
 // AddKey adds a key to a rule, in state next, or active at once when activate
@@ -100,6 +102,9 @@ func (s *Service) roomForKey(ctx context.Context, tx pgx.Tx, ruleID int64, secre
 	}
 	if err != nil {
 		return err
+	}
+	if urlsign.KeysOf(rule.Scheme) == urlsign.ServiceKeys {
+		return errServiceKeys
 	}
 	if err := validSecret(rule.Scheme, secret); err != nil {
 		return err

@@ -80,7 +80,23 @@ func (n *NewRule) validate() error {
 	if err := validScheme(n.Scheme, n.Options, n.Scene); err != nil {
 		return err
 	}
+	if urlsign.KeysOf(n.Scheme) == urlsign.ServiceKeys {
+		return n.validateTokens()
+	}
 	return validSecret(n.Scheme, n.Secret)
+}
+
+// validateTokens refuses what a rule of stream tokens cannot have: they are
+// signed with the service's own keys, and whoever verifies them offline adds
+// nothing to the time in them.
+func (n *NewRule) validateTokens() error {
+	switch {
+	case n.Secret != "":
+		return errs.InvalidField("secret", n.Scheme+" signs with the key pairs of /.well-known/jwks.json and takes no key")
+	case n.Validity != 0:
+		return errs.InvalidField("validity", "nothing is added to the time in a token")
+	}
+	return nil
 }
 
 func (p place) validate() error {
@@ -162,6 +178,9 @@ func (s *Service) CreateRule(ctx context.Context, n NewRule) (Rule, error) {
 			return err
 		}
 		id = row.ID
+		if urlsign.KeysOf(n.Scheme) == urlsign.ServiceKeys {
+			return nil
+		}
 		_, err = s.insertKey(ctx, tx, id, newKey{secret: n.Secret, state: KeyActive}, now)
 		return err
 	})

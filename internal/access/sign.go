@@ -31,7 +31,15 @@ func (s *Service) SignURL(l media.Link, expires time.Time) string {
 func (s *Service) SignWith(l media.Link, expires time.Time, verbatim bool) Signed {
 	host, path := l.RuleHost(), l.Path()
 	r, ok := s.ruleToSign(l.Scene, host, l.Stream)
-	if !ok || !r.enabled || r.signKey == nil {
+	if !ok || !r.enabled {
+		return Signed{URL: l.Base + path}
+	}
+	key, ok := r.signingKey()
+	if !ok {
+		return Signed{URL: l.Base + path}
+	}
+	o := urlsign.SignOptions{}
+	if r.byStreamTokens() && !s.name(&o) {
 		return Signed{URL: l.Base + path}
 	}
 	if !verbatim {
@@ -39,12 +47,13 @@ func (s *Service) SignWith(l media.Link, expires time.Time, verbatim bool) Signe
 	}
 	t := urlsign.Target{Scene: signScene(l.Scene), App: l.Stream.App, Stream: l.Stream.Name, Path: path, Origin: l.Base,
 		Host: s.signedHost(r, l.Scene, host)}
+	o.Expires = expires
 	room := append(make([]byte, 0, 256), l.Base...)
-	signed := urlsign.AppendURL(room, r.signScheme, t, *r.signKey, urlsign.SignOptions{Expires: expires})
+	signed := urlsign.AppendURL(room, r.signScheme, t, key, o)
 	if len(signed) == len(room) { // a name that this scheme cannot sign
 		signed = append(signed, path...)
 	}
-	return Signed{URL: string(signed), Scheme: r.signScheme.Name(), Strength: r.signScheme.Strength(), RuleID: r.id, KeyID: r.signKey.ID,
+	return Signed{URL: string(signed), Scheme: r.signScheme.Name(), Strength: r.signScheme.Strength(), RuleID: r.id, KeyID: key.ID,
 		Validity: r.validity}
 }
 

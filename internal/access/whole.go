@@ -55,6 +55,9 @@ func (in *WholeRule) validate() error {
 		if err := validScheme(k.Scheme, k.Options, in.Scene); err != nil {
 			return err
 		}
+		if urlsign.KeysOf(k.Scheme) == urlsign.ServiceKeys {
+			return errServiceKeys
+		}
 		if err := validSecret(k.Scheme, k.Secret); err != nil {
 			return err
 		}

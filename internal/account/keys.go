@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 const (
@@ -32,6 +34,7 @@ type keySet struct {
 	signing signingKey
 	public  map[string]*ecdsa.PublicKey // by kid
 	jwks    JWKSet
+	urls    []urlsign.Key // the one that signs first
 }
 
 type signingKey struct {
@@ -57,6 +60,11 @@ type JWK struct {
 
 // JWKS returns the keys that verify our access tokens, oldest first.
 func (s *Service) JWKS() JWKSet { return s.keys.Load().jwks }
+
+// URLKeys returns the keys of stream tokens, which are those of JWKS: the first
+// one signs, all verify. A stream token names no audience, so it never passes
+// for an access token.
+func (s *Service) URLKeys() []urlsign.Key { return s.keys.Load().urls }
 
 // ensureKey loads the key set, creating the first key where there is none.
 func (s *Service) ensureKey(ctx context.Context) error {
@@ -137,9 +145,13 @@ func (s *Service) loadKeysLocked(ctx context.Context, q pg.DB) error {
 		}
 		set.public[rows[i].Kid] = &private.PublicKey
 		set.jwks.Keys = append(set.jwks.Keys, jwk)
-		if &rows[i] == signs {
-			set.signing = signingKey{kid: rows[i].Kid, private: private}
+		key := urlsign.Key{ID: rows[i].Kid, Private: private}
+		if &rows[i] != signs {
+			set.urls = append(set.urls, urlsign.Key{ID: key.ID, Public: &private.PublicKey})
+			continue
 		}
+		set.signing = signingKey{kid: rows[i].Kid, private: private}
+		set.urls = slices.Insert(set.urls, 0, key)
 	}
 	s.keys.Store(set)
 	return nil

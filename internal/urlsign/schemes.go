@@ -7,6 +7,7 @@ type entry struct {
 	build   func(Options) (Scheme, error)
 	options []string
 	only    Scene
+	keys    KeyKind
 	usual   Options // what New needs at the least
 }
 
@@ -15,6 +16,7 @@ type entry struct {
 // a part is inferred.
 var entries = [...]entry{
 	{name: "stagedoor", build: fixed(&stagedoor{})},
+	{name: "mediamtx_jwt", build: newMediaMTX, keys: ServiceKeys},
 	{name: "huawei_d", build: newHuaweiD},
 	{name: "nginx_secure_link_md5", build: newSecureLinkMD5, options: []string{"expression", "signature_param", "time_param", "path_prefix"}},
 	{name: "nginx_secure_link_secret", build: newSecureLinkSecret, options: []string{"path_prefix"}, usual: Options{PathPrefix: "/p"}},
@@ -34,6 +36,23 @@ var entries = [...]entry{
 		options: []string{"fields", "signature_param", "time_param", "time_base"}, usual: Options{Fields: []string{"key", "volcTime", "AppName", "StreamName"}}},
 	{name: "tencent_css_sha256", build: func(Options) (Scheme, error) { return newTencentCSS("tencent_css_sha256") }, only: Play},
 	{name: "volcengine_a", build: newVolcengineA, options: []string{"signature_param", "time_base"}, only: Play},
+}
+
+// KeyKind says what the keys of a scheme are.
+type KeyKind uint8
+
+// The kinds of keys.
+const (
+	SecretKeys  KeyKind = iota // a secret that signer and verifier share
+	ServiceKeys                // the key pairs that the service publishes as a JWKS
+)
+
+// KeysOf says what the keys of the scheme of that name are.
+func KeysOf(name string) KeyKind {
+	if e, ok := entryOf(name); ok {
+		return e.keys
+	}
+	return SecretKeys
 }
 
 // Description is what there is to know before choosing a scheme.

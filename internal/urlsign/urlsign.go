@@ -16,6 +16,7 @@
 package urlsign
 
 import (
+	"crypto"
 	"net/netip"
 	"time"
 )
@@ -29,10 +30,14 @@ const (
 	Play
 )
 
-// Key is one signing key. A key with an empty Secret neither signs nor verifies.
+// Key is one signing key. A key with an empty Secret neither signs nor verifies,
+// except under the schemes of public keys: there Private signs and verifies, and
+// Public verifies.
 type Key struct {
-	ID     string
-	Secret []byte
+	ID      string
+	Secret  []byte
+	Private crypto.Signer
+	Public  crypto.PublicKey
 }
 
 // Target is what a signature opens, or what a client asks to have opened.
@@ -70,6 +75,9 @@ type SignOptions struct {
 	// AppScope opens the whole application. Schemes without such a scope sign
 	// the one stream.
 	AppScope bool
+	// NotBefore and TokenID go into tokens; zero leaves them out.
+	NotBefore time.Time
+	TokenID   string
 }
 
 // VerifyOptions are what the verifier brings along.
@@ -85,7 +93,7 @@ type VerifyOptions struct {
 // Status is what became of a signature.
 type Status uint8
 
-// The statuses. WrongScene, WrongAddress and Expired are said only of a
+// The statuses. WrongScene, WrongStream, WrongAddress and Expired are said only of a
 // signature that is genuine; where several hold, the first of them is said.
 const (
 	Absent       Status = iota // the query has no parameter of this scheme
@@ -96,9 +104,10 @@ const (
 	WrongScene                 // genuine, but for the other scene
 	WrongAddress               // genuine, but bound to another client address
 	Repeated                   // the parameter is there twice with different values
+	WrongStream                // genuine, but for another stream
 )
 
-var statusNames = [...]string{"absent", "valid", "malformed", "mismatch", "expired", "wrong_scene", "wrong_address", "repeated"}
+var statusNames = [...]string{"absent", "valid", "malformed", "mismatch", "expired", "wrong_scene", "wrong_address", "repeated", "wrong_stream"}
 
 // String returns the status in snake_case.
 func (s Status) String() string {
@@ -115,6 +124,8 @@ type Result struct {
 	// last second in which the signature is valid, Validity included.
 	KeyID   string
 	Expires time.Time
+	// TokenID is the id of a genuine token (jti), by which it can be revoked.
+	TokenID string
 }
 
 // Scheme signs and verifies the URLs of one vendor or of ours. Schemes hold no

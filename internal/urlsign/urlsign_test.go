@@ -85,7 +85,7 @@ func wantStatus(tb testing.TB, got Result, want Status) {
 	if got.Status != want {
 		tb.Errorf("status %s, want %s", got.Status, want)
 	}
-	genuine := got.Status == Valid || got.Status == Expired || got.Status == WrongScene || got.Status == WrongAddress
+	genuine := got.Status == Valid || got.Status == WrongStream || got.Status == Expired || got.Status == WrongScene || got.Status == WrongAddress
 	// A genuine signature may have no end.
 	if (got.KeyID != "") != genuine || !genuine && !got.Expires.IsZero() {
 		tb.Errorf("status %s with key %q and expiry %v", got.Status, got.KeyID, got.Expires)
@@ -111,7 +111,7 @@ func TestNamesListTheDefaultFirstAndLookupFindsEach(t *testing.T) {
 	if names := Names(); names[0] != "stagedoor" || len(names) != len(slices.Compact(slices.Sorted(slices.Values(names)))) {
 		t.Errorf("names %v", names)
 	}
-	strengths := map[string]string{"stagedoor": "strong", "huawei_d": "strong", "volcengine_a": "unconfirmed", "tencent_css_sha256": "unconfirmed"}
+	strengths := map[string]string{"stagedoor": "strong", "huawei_d": "strong", "mediamtx_jwt": "strong", "volcengine_a": "unconfirmed", "tencent_css_sha256": "unconfirmed"}
 	for _, name := range Names() {
 		s := lookup(t, name)
 		if s.Name() != name || s.Strength() != cmp.Or(strengths[name], "compatibility") {
@@ -128,7 +128,7 @@ func TestNamesListTheDefaultFirstAndLookupFindsEach(t *testing.T) {
 func TestStatusNamesAreDistinct(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for s := Absent; s <= Repeated; s++ {
+	for s := Absent; s <= WrongStream; s++ {
 		if name := s.String(); name == "" || name == "unknown" || seen[name] {
 			t.Errorf("status %d is called %q", s, name)
 		}
