@@ -357,16 +357,16 @@ func TestStreamTokensAreHandedOutAndRevoked(t *testing.T) {
 	if len(r.Keys) != 0 || r.Strength != "strong" {
 		t.Errorf("created: %+v", r)
 	}
-	got := decoded[struct{ Play map[string]string }](t, i, "", "sign", "film", "--application", "vod")
+	got := decoded[struct{ Push, Play map[string]string }](t, i, "", "sign", "film", "--application", "vod")
 	if !strings.HasPrefix(got.Play["rtmp"], "rtmp://pull.example.com/vod/film?token=eyJ") || len(got.Play["rtmp"]) > 512 {
 		t.Errorf("%d bytes: %s", len(got.Play["rtmp"]), got.Play["rtmp"])
 	}
-	byURL := decoded[struct{ JTI string }](t, i, "", "token", "revoke", got.Play["rtmp"])
-	if len(byURL.JTI) != 22 {
-		t.Errorf("revoked %q", byURL.JTI)
+	byURL := decoded[revokedJSON](t, i, "", "token", "revoke", got.Play["rtmp"])
+	if len(byURL.ID) != 22 {
+		t.Errorf("revoked %q", byURL.ID)
 	}
-	if again := decoded[struct{ JTI string }](t, i, "", "token", "revoke", byURL.JTI); again != byURL {
-		t.Errorf("revoked %q", again.JTI)
+	if again := decoded[revokedJSON](t, i, "", "token", "revoke", byURL.ID); again.ID != byURL.ID {
+		t.Errorf("revoked %q", again.ID)
 	}
 	i.fails(t, exitUsage, "jti", "", "token", "revoke", "rtmp://pull.example.com/vod/film?token=eyJhIjoxfQ.e30.AAAA")
 	i.fails(t, exitUsage, "takes no key", "0123456789\n", "rule", "create", "--scene", "publish", "--application", "vod", "--scheme", "mediamtx_jwt", "--key-stdin")

@@ -19,6 +19,12 @@ type tokenRevokeCmd struct {
 	Token string `arg:"" help:"The token, a URL with it, or its id (jti)."`
 }
 
+type revokedJSON struct {
+	ID    string    `json:"jti"`
+	Until time.Time `json:"until"`
+	Cut   int       `json:"cut_off"`
+}
+
 // idKept is how long a token is refused of which only the id is known.
 const idKept = 366 * 24 * time.Hour
 
@@ -36,12 +42,7 @@ func (c tokenRevokeCmd) Run(e *env) error {
 		if err != nil {
 			return fmt.Errorf("the token is revoked, but not everybody is cut off: %w", err)
 		}
-		v := struct {
-			ID    string    `json:"jti"`
-			Until time.Time `json:"until"`
-			Cut   int       `json:"cut_off"`
-		}{id, until, n}
-		return e.print(v, "JTI UNTIL CUT-OFF", [][]string{{id, until.UTC().Format(time.RFC3339), fmt.Sprint(n)}})
+		return e.print(revokedJSON{id, until, n}, "JTI UNTIL CUT-OFF", [][]string{{id, until.UTC().Format(time.RFC3339), fmt.Sprint(n)}})
 	})
 }
 
