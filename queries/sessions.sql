@@ -138,6 +138,28 @@ FROM publishers a
 WHERE a.started_at <= @began::timestamptz
 ORDER BY a.id DESC LIMIT 1;
 
+-- Whether a publisher that names the moment of its start is over.
+-- name: SessionEndedAfter :one
+SELECT EXISTS (
+    SELECT 1 FROM sessions
+    WHERE ended_at > @at::timestamptz AND node = @node AND server_id = @server_id AND client_id = @client_id
+      AND scene = 'publish' AND vhost = @vhost AND app = @app AND stream = @stream);
+
+-- What a server had before one of its processes began, publishers first.
+-- name: SessionsEndServer :many
+UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = 'server_restarted'
+WHERE id IN (
+    SELECT o.id FROM sessions o
+    WHERE o.ended_at IS NULL AND o.node = @node AND o.server_id = @server_id AND o.started_at < @before::timestamptz
+    ORDER BY o.scene DESC
+    LIMIT @row_limit) AND ended_at IS NULL
+RETURNING scene, vhost, app, stream;
+
+-- name: SessionsEndAudience :exec
+UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = 'stream_gone'
+WHERE ended_at IS NULL AND started_at <= @ended_at AND scene = 'play' AND app = @app AND stream = @stream AND vhost = @vhost
+  AND node = @node AND server_id = @server_id AND protocol = @protocol;
+
 -- name: SessionsPublishing :many
 SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND app = @app AND stream = @stream;
 

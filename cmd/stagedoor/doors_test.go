@@ -62,6 +62,8 @@ func (d door) admits(who string) bool { return slices.Contains(admits[d.access],
 // refusal is the status for a visitor who may not enter.
 func (d door) refusal(who string) int {
 	switch {
+	case d.example.refused != 0:
+		return d.example.refused
 	case who == nobody && !d.anonymous && d.access != "node" && d.access != "signed":
 		return http.StatusUnauthorized
 	case d.example.hidden && who != nobody:
@@ -145,7 +147,7 @@ func securityOf(doc *openapi3.T, op *openapi3.Operation) (schemes []string, anon
 // For the others any scheme that names an account does.
 var schemesOf = map[string][]string{
 	"open":   {},
-	"node":   {"callbackSecret"},
+	"node":   {"callbackSecret", "omeSignature", "pushCallbackSignature"},
 	"signed": {"pushCallbackSignature"},
 }
 

@@ -21,7 +21,9 @@ type example struct {
 	hidden bool
 	// status is that of an admitted request, where it is not one of success.
 	status int
-	ends   bool // the call ends the login that it is made with
+	// refused is that of whoever is not admitted, where it is not the usual one.
+	refused int
+	ends    bool // the call ends the login that it is made with
 }
 
 const (
@@ -122,6 +124,12 @@ var examples = map[string]example{
 	"srsOnHls": {body: hookStream + `"action":"on_hls","duration":2.5,"cwd":"/srv","file":"./show-0.ts","url":"live/show-0.ts",` +
 		`"m3u8":"./show.m3u8","m3u8_url":"live/show.m3u8","seq_no":0}`},
 	"nginxAuthRequest": {header: map[string]string{"X-Original-URI": "/live/{stream}.flv?token={token}"}},
+	"zlmediakitCallback": {refused: http.StatusOK, body: `{"mediaServerId":"z1","hook_index":4,"id":"2-15","ip":"192.0.2.10","vhost":"__defaultVhost__","app":"live",` +
+		`"stream":"{stream}","schema":"rtmp","protocol":"rtmp","params":"token={token}"}`},
+	"ovenmediaengineCallback": {body: `{"client":{"address":"192.0.2.10","port":4711},"request":{"direction":"incoming","protocol":"RTMP","status":"opening",` +
+		`"url":"rtmp://media.example.com/live/{stream}?token={token}","time":"{iso_now}"}}`},
+	"aliyunCallback":          {query: pushReport},
+	"aliyunRecordingCallback": {body: `{"domain":"pull.example.com","app":"live","stream":"{stream}","uri":"a.m3u8","duration":1,"start_time":{now},"stop_time":{now}}`},
 	"nginxRtmpCallback": {body: "app=live&flashver=x&swfurl=&tcurl=rtmp://media.example.com/live&pageurl=&addr=192.0.2.10&clientid=5" +
 		"&call=publish&name={stream}&type=live&token={token}"},
 	"nodeMediaServerCallback": {body: `{"id":"mwr2syiev5r5kqwc","ip":"192.0.2.10:47866","app":"live","name":"{stream}","query":{"token":"{token}"},` +
@@ -176,6 +184,10 @@ func (p *props) make(name string) {
 	switch name {
 	case "now":
 		p.known[name] = strconv.FormatInt(time.Now().Unix(), 10)
+	case "iso_now":
+		p.known[name] = time.Now().Format(time.RFC3339)
+	case "event":
+		p.known[name] = "on_publish"
 	case "server":
 		p.known[name] = p.url
 	case "fresh":

@@ -9,11 +9,14 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/aliyun"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
+	"github.com/stagedoor-live/stagedoor/internal/media/ome"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
+	"github.com/stagedoor-live/stagedoor/internal/media/zlm"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 )
 
@@ -29,6 +32,9 @@ func controls(client *http.Client) media.Controls {
 		node.KindNginxRTMP: {Lister: ofNginxRTMP, Census: ofNginxRTMP, Kicker: ofNginxRTMP, Lines: nginxrtmp.Lines},
 		node.KindNMS:       {Lister: ofNMS, Census: ofNMS, Kicker: ofNMS, Lines: nms.Lines},
 		node.KindMediaMTX:  {Lister: ofMediaMTX, Census: ofMediaMTX, Kicker: ofMediaMTX, Puller: ofMediaMTX, Lines: mediamtx.Lines},
+		node.KindZLM:       {Lines: zlm.Lines},
+		node.KindOME:       {Lines: ome.Lines},
+		node.KindAliyun:    {Lines: aliyun.Lines},
 	}
 }
 

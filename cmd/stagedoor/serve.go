@@ -25,11 +25,14 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/aliyun"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
+	"github.com/stagedoor-live/stagedoor/internal/media/ome"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
+	"github.com/stagedoor-live/stagedoor/internal/media/zlm"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -208,7 +211,10 @@ func (a *app) mount(rt *httpx.Router) {
 		Nginx:    nginx.Hooks{Ledger: a.ledger, Sessions: a.sessions, Now: time.Now, Log: a.log},
 		NMS:      nms.Hooks{Ledger: a.ledger, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: 2 * time.Second}}},
 		MediaMTX: mediamtx.NewHooks(a.ledger, a.log, time.Now),
-		Refused:  a.refuseCaller}.Register(rt)
+		ZLM:      zlm.Hooks{Ledger: a.ledger, Log: a.log, Now: time.Now},
+		OME:      ome.Hooks{Ledger: a.ledger, Log: a.log, Now: time.Now, Lifetime: a.cfg.ViewerLifetime},
+		Aliyun:   aliyun.Hooks{Ledger: a.ledger, Log: a.log, Now: time.Now}, Now: time.Now,
+		Refused: a.refuseCaller}.Register(rt)
 }
 
 // unlimited is what machines call that would take a refusal for an answer, or

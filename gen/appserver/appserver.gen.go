@@ -19,6 +19,7 @@ import (
 const (
 	BearerAuthScopes               bearerAuthContextKey               = "bearerAuth.Scopes"
 	CallbackSecretScopes           callbackSecretContextKey           = "callbackSecret.Scopes"
+	OmeSignatureScopes             omeSignatureContextKey             = "omeSignature.Scopes"
 	PushCallbackSignatureScopes    pushCallbackSignatureContextKey    = "pushCallbackSignature.Scopes"
 	QueryTokenScopes               queryTokenContextKey               = "queryToken.Scopes"
 	RenewableAuthScopes            renewableAuthContextKey            = "renewableAuth.Scopes"
@@ -137,6 +138,69 @@ func (e VODInfoStatus) Valid() bool {
 	case VODInfoStatusAvailable:
 		return true
 	case VODInfoStatusMissing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ZlmediakitEventName.
+const (
+	ZlmediakitEventNameOnFlowReport       ZlmediakitEventName = "on_flow_report"
+	ZlmediakitEventNameOnHTTPAccess       ZlmediakitEventName = "on_http_access"
+	ZlmediakitEventNameOnPlay             ZlmediakitEventName = "on_play"
+	ZlmediakitEventNameOnPublish          ZlmediakitEventName = "on_publish"
+	ZlmediakitEventNameOnRTPServerTimeout ZlmediakitEventName = "on_rtp_server_timeout"
+	ZlmediakitEventNameOnRecordMp4        ZlmediakitEventName = "on_record_mp4"
+	ZlmediakitEventNameOnRecordTS         ZlmediakitEventName = "on_record_ts"
+	ZlmediakitEventNameOnRtspAuth         ZlmediakitEventName = "on_rtsp_auth"
+	ZlmediakitEventNameOnRtspRealm        ZlmediakitEventName = "on_rtsp_realm"
+	ZlmediakitEventNameOnSendRTPStopped   ZlmediakitEventName = "on_send_rtp_stopped"
+	ZlmediakitEventNameOnServerExited     ZlmediakitEventName = "on_server_exited"
+	ZlmediakitEventNameOnServerKeepalive  ZlmediakitEventName = "on_server_keepalive"
+	ZlmediakitEventNameOnServerStarted    ZlmediakitEventName = "on_server_started"
+	ZlmediakitEventNameOnShellLogin       ZlmediakitEventName = "on_shell_login"
+	ZlmediakitEventNameOnStreamChanged    ZlmediakitEventName = "on_stream_changed"
+	ZlmediakitEventNameOnStreamNoneReader ZlmediakitEventName = "on_stream_none_reader"
+	ZlmediakitEventNameOnStreamNotFound   ZlmediakitEventName = "on_stream_not_found"
+)
+
+// Valid indicates whether the value is a known member of the ZlmediakitEventName enum.
+func (e ZlmediakitEventName) Valid() bool {
+	switch e {
+	case ZlmediakitEventNameOnFlowReport:
+		return true
+	case ZlmediakitEventNameOnHTTPAccess:
+		return true
+	case ZlmediakitEventNameOnPlay:
+		return true
+	case ZlmediakitEventNameOnPublish:
+		return true
+	case ZlmediakitEventNameOnRTPServerTimeout:
+		return true
+	case ZlmediakitEventNameOnRecordMp4:
+		return true
+	case ZlmediakitEventNameOnRecordTS:
+		return true
+	case ZlmediakitEventNameOnRtspAuth:
+		return true
+	case ZlmediakitEventNameOnRtspRealm:
+		return true
+	case ZlmediakitEventNameOnSendRTPStopped:
+		return true
+	case ZlmediakitEventNameOnServerExited:
+		return true
+	case ZlmediakitEventNameOnServerKeepalive:
+		return true
+	case ZlmediakitEventNameOnServerStarted:
+		return true
+	case ZlmediakitEventNameOnShellLogin:
+		return true
+	case ZlmediakitEventNameOnStreamChanged:
+		return true
+	case ZlmediakitEventNameOnStreamNoneReader:
+		return true
+	case ZlmediakitEventNameOnStreamNotFound:
 		return true
 	default:
 		return false
@@ -1125,6 +1189,11 @@ type VODItem struct {
 	Width int32 `json:"width"`
 }
 
+// ZlmediakitEventName A hook of ZLMediaKit.
+//
+// Example: on_publish
+type ZlmediakitEventName string
+
 // IpchubName defines model for IpchubName.
 type IpchubName = string
 
@@ -1181,6 +1250,9 @@ type bearerAuthContextKey string
 
 // callbackSecretContextKey is the context key for callbackSecret security scheme
 type callbackSecretContextKey string
+
+// omeSignatureContextKey is the context key for omeSignature security scheme
+type omeSignatureContextKey string
 
 // pushCallbackSignatureContextKey is the context key for pushCallbackSignature security scheme
 type pushCallbackSignatureContextKey string

@@ -233,6 +233,42 @@ func (e NodeMediaServerEventAction) Valid() bool {
 	}
 }
 
+// Defines values for OvenmediaengineEventRequestDirection.
+const (
+	OvenmediaengineEventRequestDirectionIncoming OvenmediaengineEventRequestDirection = "incoming"
+	OvenmediaengineEventRequestDirectionOutgoing OvenmediaengineEventRequestDirection = "outgoing"
+)
+
+// Valid indicates whether the value is a known member of the OvenmediaengineEventRequestDirection enum.
+func (e OvenmediaengineEventRequestDirection) Valid() bool {
+	switch e {
+	case OvenmediaengineEventRequestDirectionIncoming:
+		return true
+	case OvenmediaengineEventRequestDirectionOutgoing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OvenmediaengineEventRequestStatus.
+const (
+	OvenmediaengineEventRequestStatusClosing OvenmediaengineEventRequestStatus = "closing"
+	OvenmediaengineEventRequestStatusOpening OvenmediaengineEventRequestStatus = "opening"
+)
+
+// Valid indicates whether the value is a known member of the OvenmediaengineEventRequestStatus enum.
+func (e OvenmediaengineEventRequestStatus) Valid() bool {
+	switch e {
+	case OvenmediaengineEventRequestStatusClosing:
+		return true
+	case OvenmediaengineEventRequestStatusOpening:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PushAction.
 const (
 	PushActionPublish     PushAction = "publish"
@@ -324,6 +360,112 @@ func (e RefusalReason) Valid() bool {
 	default:
 		return false
 	}
+}
+
+// Defines values for ZlmediakitEventName.
+const (
+	ZlmediakitEventNameOnFlowReport       ZlmediakitEventName = "on_flow_report"
+	ZlmediakitEventNameOnHTTPAccess       ZlmediakitEventName = "on_http_access"
+	ZlmediakitEventNameOnPlay             ZlmediakitEventName = "on_play"
+	ZlmediakitEventNameOnPublish          ZlmediakitEventName = "on_publish"
+	ZlmediakitEventNameOnRTPServerTimeout ZlmediakitEventName = "on_rtp_server_timeout"
+	ZlmediakitEventNameOnRecordMp4        ZlmediakitEventName = "on_record_mp4"
+	ZlmediakitEventNameOnRecordTS         ZlmediakitEventName = "on_record_ts"
+	ZlmediakitEventNameOnRtspAuth         ZlmediakitEventName = "on_rtsp_auth"
+	ZlmediakitEventNameOnRtspRealm        ZlmediakitEventName = "on_rtsp_realm"
+	ZlmediakitEventNameOnSendRTPStopped   ZlmediakitEventName = "on_send_rtp_stopped"
+	ZlmediakitEventNameOnServerExited     ZlmediakitEventName = "on_server_exited"
+	ZlmediakitEventNameOnServerKeepalive  ZlmediakitEventName = "on_server_keepalive"
+	ZlmediakitEventNameOnServerStarted    ZlmediakitEventName = "on_server_started"
+	ZlmediakitEventNameOnShellLogin       ZlmediakitEventName = "on_shell_login"
+	ZlmediakitEventNameOnStreamChanged    ZlmediakitEventName = "on_stream_changed"
+	ZlmediakitEventNameOnStreamNoneReader ZlmediakitEventName = "on_stream_none_reader"
+	ZlmediakitEventNameOnStreamNotFound   ZlmediakitEventName = "on_stream_not_found"
+)
+
+// Valid indicates whether the value is a known member of the ZlmediakitEventName enum.
+func (e ZlmediakitEventName) Valid() bool {
+	switch e {
+	case ZlmediakitEventNameOnFlowReport:
+		return true
+	case ZlmediakitEventNameOnHTTPAccess:
+		return true
+	case ZlmediakitEventNameOnPlay:
+		return true
+	case ZlmediakitEventNameOnPublish:
+		return true
+	case ZlmediakitEventNameOnRTPServerTimeout:
+		return true
+	case ZlmediakitEventNameOnRecordMp4:
+		return true
+	case ZlmediakitEventNameOnRecordTS:
+		return true
+	case ZlmediakitEventNameOnRtspAuth:
+		return true
+	case ZlmediakitEventNameOnRtspRealm:
+		return true
+	case ZlmediakitEventNameOnSendRTPStopped:
+		return true
+	case ZlmediakitEventNameOnServerExited:
+		return true
+	case ZlmediakitEventNameOnServerKeepalive:
+		return true
+	case ZlmediakitEventNameOnServerStarted:
+		return true
+	case ZlmediakitEventNameOnShellLogin:
+		return true
+	case ZlmediakitEventNameOnStreamChanged:
+		return true
+	case ZlmediakitEventNameOnStreamNoneReader:
+		return true
+	case ZlmediakitEventNameOnStreamNotFound:
+		return true
+	default:
+		return false
+	}
+}
+
+// AliyunRecording A file that was stored, or a change of the recorder's state.
+type AliyunRecording struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Domain The playback domain.
+	//
+	// Example: pull.example.com
+	Domain string `json:"domain,omitempty"`
+
+	// Duration How long it is, in seconds.
+	//
+	// Example: 69.4
+	Duration float64 `json:"duration,omitempty"`
+
+	// Event A change of state; absent when a file was stored.
+	//
+	// Example: record_started
+	Event string `json:"event,omitempty"`
+
+	// StartTime When it begins, in seconds since 1970.
+	//
+	// Example: 1700000000
+	StartTime int64 `json:"start_time,omitempty"`
+
+	// StopTime When it ends, in seconds since 1970.
+	//
+	// Example: 1700000069
+	StopTime int64 `json:"stop_time,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"stream"`
+
+	// URI The name of the file in its bucket.
+	//
+	// Example: record/live/room1/0_2030-05-17-12-00-00.m3u8
+	URI string `json:"uri,omitempty"`
 }
 
 // CallbackRefusal Why the callback is refused.
@@ -488,6 +630,14 @@ type DetailError struct {
 	//
 	// Example: Not authenticated
 	Detail string `json:"detail"`
+}
+
+// Done It was done.
+type Done struct {
+	// Code Always 200.
+	//
+	// Example: 200
+	Code int32 `json:"code"`
 }
 
 // DVRCallback A recording is complete.
@@ -1012,6 +1162,113 @@ type NodeMediaServerEvent struct {
 // Example: postPublish
 type NodeMediaServerEventAction string
 
+// OvenmediaengineAnswer The answer to an opening, or an empty object for a closing.
+type OvenmediaengineAnswer struct {
+	// Allowed Whether the client is let in.
+	Allowed bool `json:"allowed,omitempty"`
+
+	// Lifetime After how many milliseconds a client that was let in is cut off; 0 for never.
+	//
+	// Example: 600000
+	Lifetime int64 `json:"lifetime,omitempty"`
+
+	// Reason Why a callback is refused.
+	//
+	// | Code | Meaning |
+	// |---|---|
+	// | `callback_unauthenticated` | the callback does not come from a configured node |
+	// | `stream_forbidden` | the stream is forbidden for a while, whatever the credential |
+	// | `room_ended` | the room of this stream has ended |
+	// | `no_credential` | the client brought no credential and one is needed |
+	// | `token_unknown` | no such live token |
+	// | `token_expired` | the token has expired |
+	// | `token_revoked` | the token was revoked |
+	// | `credential_conflict` | one parameter has several different values |
+	// | `signature_malformed` | the signature cannot be read |
+	// | `signature_mismatch` | the signature is wrong |
+	// | `signature_expired` | the signature is right but too old |
+	// | `key_revoked` | the signature is right but its key was revoked |
+	// | `wrong_stream` | the credential is for another stream |
+	// | `wrong_scene` | a play credential at the publish door |
+	// | `wrong_address` | the credential is bound to another client address |
+	// | `no_right` | the account of the credential lacks the right |
+	// | `invalid_credentials` | no account has this name and password |
+	// | `too_many_attempts` | too many wrong passwords from this client's address |
+	// | `already_publishing` | somebody else is publishing this stream |
+	// | `invalid_stream` | no stream can have this name |
+	// | `temporarily_unavailable` | the decision could not be stored (status 503) |
+	//
+	// Example: signature_mismatch
+	Reason RefusalReason `json:"reason,omitempty"`
+}
+
+// OvenmediaengineEvent One admission request.
+type OvenmediaengineEvent struct {
+	// Client Who asks.
+	Client struct {
+		// Address The address of the connection.
+		//
+		// Example: 192.0.2.10
+		Address string `json:"address"`
+
+		// Port Its port.
+		//
+		// Example: 29291
+		Port int32 `json:"port"`
+
+		// RealIP What the request says of the address behind proxies. It is not believed.
+		//
+		// Example: 192.0.2.10
+		RealIP string `json:"real_ip,omitempty"`
+
+		// UserAgent The program.
+		//
+		// Example: OvenPlayer
+		UserAgent string `json:"user_agent,omitempty"`
+	} `json:"client"`
+
+	// Request What for.
+	Request struct {
+		// Direction Whether it publishes or plays.
+		//
+		// Example: outgoing
+		Direction OvenmediaengineEventRequestDirection `json:"direction"`
+
+		// NewURL Where it was sent instead.
+		NewURL string `json:"new_url,omitempty"`
+
+		// Protocol By which protocol.
+		//
+		// Example: webrtc
+		Protocol string `json:"protocol,omitempty"`
+
+		// Status Whether it asks to come in, or has left.
+		//
+		// Example: opening
+		Status OvenmediaengineEventRequestStatus `json:"status"`
+
+		// Time The time of the request, as RFC 3339 writes it.
+		//
+		// Example: 2030-05-17T12:00:00.000+00:00
+		Time string `json:"time"`
+
+		// URL The URL that the client asked for.
+		//
+		// Example: ws://media.example.com:3333/live/room1/webrtc?token=abc
+		URL string `json:"url"`
+	} `json:"request"`
+}
+
+// OvenmediaengineEventRequestDirection Whether it publishes or plays.
+//
+// Example: outgoing
+type OvenmediaengineEventRequestDirection string
+
+// OvenmediaengineEventRequestStatus Whether it asks to come in, or has left.
+//
+// Example: opening
+type OvenmediaengineEventRequestStatus string
+
 // PushAction What a CDN reports of a pushed stream.
 //
 // Example: publish
@@ -1073,6 +1330,140 @@ type ValidationError struct {
 	Type string `json:"type"`
 }
 
+// ZlmediakitAnswer What ZLMediaKit obeys.
+type ZlmediakitAnswer struct {
+	// Close Whether the player is sent away, or the stream without players ended. It is not.
+	//
+	// Example: false
+	Close bool `json:"close,omitempty"`
+
+	// Code 0 for yes. Otherwise the status that says the same in HTTP.
+	//
+	// Example: 0
+	Code int32 `json:"code"`
+
+	// Msg Why not. An RTMP client is told it.
+	//
+	// Example: token_expired
+	Msg string `json:"msg,omitempty"`
+
+	// Realm Empty, so that RTSP clients are not asked for a password.
+	//
+	// Example:
+	Realm string `json:"realm,omitempty"`
+}
+
+// ZlmediakitEvent One event. Which fields it has depends on the event; those that no decision or record needs are not read.
+type ZlmediakitEvent struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"app,omitempty"`
+
+	// Duration `on_flow_report`: seconds of the whole session.
+	//
+	// Example: 10
+	Duration int64 `json:"duration,omitempty"`
+
+	// FilePath `on_record_mp4`: where the file is.
+	//
+	// Example: /srv/record/live/room1/2030-05-17/12-00-00-0.mp4
+	FilePath string `json:"file_path,omitempty"`
+
+	// HookIndex Counts the hooks of one process; a repeated hook has a number of its own.
+	//
+	// Example: 4
+	HookIndex int64 `json:"hook_index,omitempty"`
+
+	// ID The connection of the client.
+	//
+	// Example: 2-15
+	ID string `json:"id,omitempty"`
+
+	// IP The address of the client.
+	//
+	// Example: 192.0.2.10
+	IP string `json:"ip,omitempty"`
+
+	// MediaServerID The name of the server, as configured.
+	//
+	// Example: zlm-1
+	MediaServerID string `json:"mediaServerId,omitempty"`
+
+	// OriginType `on_publish`: where the stream comes from, as a number.
+	//
+	// Example: 1
+	OriginType int32 `json:"originType,omitempty"`
+
+	// OriginTypeStr `on_publish`: the same in a word.
+	//
+	// Example: rtmp_push
+	OriginTypeStr string `json:"originTypeStr,omitempty"`
+
+	// Params What the client put behind the stream name.
+	//
+	// Example: token=abc
+	Params string `json:"params,omitempty"`
+
+	// Player `on_flow_report`: whether the client played.
+	//
+	// Example: false
+	Player bool `json:"player,omitempty"`
+
+	// Port The port of the client.
+	//
+	// Example: 41632
+	Port int32 `json:"port,omitempty"`
+
+	// Protocol The protocol of the client. Older versions do not tell.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol,omitempty"`
+
+	// Regist `on_stream_changed`: whether the stream is there now in this schema.
+	//
+	// Example: true
+	Regist bool `json:"regist,omitempty"`
+
+	// Schema The format that the stream is kept in.
+	//
+	// Example: rtmp
+	Schema string `json:"schema,omitempty"`
+
+	// StartTime `on_record_mp4`: when the file begins, in seconds since 1970.
+	//
+	// Example: 1700000000
+	StartTime int64 `json:"start_time,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"stream,omitempty"`
+
+	// TimeLen `on_record_mp4`: how long it is, in seconds.
+	//
+	// Example: 60
+	TimeLen float64 `json:"time_len,omitempty"`
+
+	// TotalBytes `on_flow_report`: bytes of the whole session.
+	//
+	// Example: 313404
+	TotalBytes int64 `json:"totalBytes,omitempty"`
+
+	// Vhost The vhost.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost,omitempty"`
+}
+
+// ZlmediakitEventName A hook of ZLMediaKit.
+//
+// Example: on_publish
+type ZlmediakitEventName string
+
+// AliyunTimestamp defines model for AliyunTimestamp.
+type AliyunTimestamp = string
+
 // IpchubName defines model for IpchubName.
 type IpchubName = string
 
@@ -1091,6 +1482,9 @@ type CallbackRefused = CallbackRefusal
 // CallbackUnavailable Why the callback is refused.
 type CallbackUnavailable = CallbackRefusal
 
+// CallbackUnknown The error envelope of the live_auth dialect.
+type CallbackUnknown = DetailError
+
 // DetailInternalError The error envelope of the live_auth dialect.
 type DetailInternalError = DetailError
 
@@ -1102,6 +1496,45 @@ type SRSAccepted = SRSAcceptance
 
 // ValidationFailed The answer to invalid input.
 type ValidationFailed = HTTPValidationError
+
+// ZlmediakitAnswered What ZLMediaKit obeys.
+type ZlmediakitAnswered = ZlmediakitAnswer
+
+// AliyunCallbackParams defines parameters for AliyunCallback.
+type AliyunCallbackParams struct {
+	// Action What happened.
+	Action PushAction `form:"action" json:"action"`
+
+	// App The ingest domain.
+	App string `form:"app" json:"app"`
+
+	// Appname The application.
+	Appname string `form:"appname" json:"appname"`
+
+	// ID The stream.
+	ID string `form:"id" json:"id"`
+
+	// Time When that happened, in seconds since 1970.
+	Time int64 `form:"time" json:"time"`
+
+	// IP The address of the publisher.
+	IP string `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// Usrargs What the publisher put behind the stream name.
+	Usrargs string `form:"usrargs,omitempty" json:"usrargs,omitempty"`
+
+	// Node The address of the CDN's machine.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// ALILIVETIMESTAMP When the call was signed, in seconds since 1970. Five minutes earlier or later is too far off.
+	ALILIVETIMESTAMP AliyunTimestamp `json:"ALI-LIVE-TIMESTAMP,omitempty"`
+}
+
+// AliyunRecordingCallbackParams defines parameters for AliyunRecordingCallback.
+type AliyunRecordingCallbackParams struct {
+	// ALILIVETIMESTAMP When the call was signed, in seconds since 1970. Five minutes earlier or later is too far off.
+	ALILIVETIMESTAMP AliyunTimestamp `json:"ALI-LIVE-TIMESTAMP,omitempty"`
+}
 
 // NginxAuthRequestParams defines parameters for NginxAuthRequest.
 type NginxAuthRequestParams struct {
@@ -1129,6 +1562,15 @@ type NginxAuthRequestParams struct {
 
 // NodeMediaServerCallbackTextBody defines parameters for NodeMediaServerCallback.
 type NodeMediaServerCallbackTextBody = string
+
+// OvenmediaengineCallbackParams defines parameters for OvenmediaengineCallback.
+type OvenmediaengineCallbackParams struct {
+	// Node The name of the node whose secret makes the signature.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+}
+
+// AliyunRecordingCallbackJSONRequestBody defines body for AliyunRecordingCallback for application/json ContentType.
+type AliyunRecordingCallbackJSONRequestBody = AliyunRecording
 
 // MediamtxCallbackJSONRequestBody defines body for MediamtxCallback for application/json ContentType.
 type MediamtxCallbackJSONRequestBody = MediamtxQuestion
@@ -1169,8 +1611,20 @@ type SRSOnStopJSONRequestBody = LiveStreamCallback
 // SRSOnUnpublishJSONRequestBody defines body for SRSOnUnpublish for application/json ContentType.
 type SRSOnUnpublishJSONRequestBody = LiveStreamCallback
 
+// OvenmediaengineCallbackJSONRequestBody defines body for OvenmediaengineCallback for application/json ContentType.
+type OvenmediaengineCallbackJSONRequestBody = OvenmediaengineEvent
+
+// ZlmediakitCallbackJSONRequestBody defines body for ZlmediakitCallback for application/json ContentType.
+type ZlmediakitCallbackJSONRequestBody = ZlmediakitEvent
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// AliyunCallback The live status callback of Alibaba Cloud
+	// (GET /callback/aliyun)
+	AliyunCallback(w http.ResponseWriter, r *http.Request, params AliyunCallbackParams)
+	// AliyunRecordingCallback The recording callback of Alibaba Cloud
+	// (POST /callback/aliyun)
+	AliyunRecordingCallback(w http.ResponseWriter, r *http.Request, params AliyunRecordingCallbackParams)
 	// MediamtxCallback May this client of MediaMTX do that?
 	// (POST /callback/mediamtx)
 	MediamtxCallback(w http.ResponseWriter, r *http.Request)
@@ -1210,6 +1664,12 @@ type ServerInterface interface {
 	// SRSOnUnpublish A publisher left
 	// (POST /callback/on_unpublish)
 	SRSOnUnpublish(w http.ResponseWriter, r *http.Request)
+	// OvenmediaengineCallback The admission webhook of OvenMediaEngine
+	// (POST /callback/ovenmediaengine)
+	OvenmediaengineCallback(w http.ResponseWriter, r *http.Request, params OvenmediaengineCallbackParams)
+	// ZlmediakitCallback Everything that ZLMediaKit reports
+	// (POST /callback/zlmediakit/{event})
+	ZlmediakitCallback(w http.ResponseWriter, r *http.Request, event ZlmediakitEventName)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1220,6 +1680,192 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// AliyunCallback operation middleware
+func (siw *ServerInterfaceWrapper) AliyunCallback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AliyunCallbackParams
+
+	// ------------- Required query parameter "action" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "action", r.URL.Query(), &params.Action, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "action"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "action", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "appname" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "appname", r.URL.Query(), &params.Appname, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "appname"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "appname", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "id", r.URL.Query(), &params.ID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "time" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "time", r.URL.Query(), &params.Time, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "time"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "time", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "ip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "ip", r.URL.Query(), &params.IP, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "ip"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ip", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "usrargs" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "usrargs", r.URL.Query(), &params.Usrargs, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "usrargs"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "usrargs", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "node"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "ALI-LIVE-TIMESTAMP" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("ALI-LIVE-TIMESTAMP")]; found {
+		var ALILIVETIMESTAMP AliyunTimestamp
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "ALI-LIVE-TIMESTAMP", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "ALI-LIVE-TIMESTAMP", valueList[0], &ALILIVETIMESTAMP, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ALI-LIVE-TIMESTAMP", Err: err})
+			return
+		}
+
+		params.ALILIVETIMESTAMP = ALILIVETIMESTAMP
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AliyunCallback(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AliyunRecordingCallback operation middleware
+func (siw *ServerInterfaceWrapper) AliyunRecordingCallback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AliyunRecordingCallbackParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "ALI-LIVE-TIMESTAMP" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("ALI-LIVE-TIMESTAMP")]; found {
+		var ALILIVETIMESTAMP AliyunTimestamp
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "ALI-LIVE-TIMESTAMP", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "ALI-LIVE-TIMESTAMP", valueList[0], &ALILIVETIMESTAMP, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ALI-LIVE-TIMESTAMP", Err: err})
+			return
+		}
+
+		params.ALILIVETIMESTAMP = ALILIVETIMESTAMP
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AliyunRecordingCallback(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // MediamtxCallback operation middleware
 func (siw *ServerInterfaceWrapper) MediamtxCallback(w http.ResponseWriter, r *http.Request) {
@@ -1530,6 +2176,65 @@ func (siw *ServerInterfaceWrapper) SRSOnUnpublish(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// OvenmediaengineCallback operation middleware
+func (siw *ServerInterfaceWrapper) OvenmediaengineCallback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OvenmediaengineCallbackParams
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "node"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.OvenmediaengineCallback(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ZlmediakitCallback operation middleware
+func (siw *ServerInterfaceWrapper) ZlmediakitCallback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "event" -------------
+	var event ZlmediakitEventName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "event", r.PathValue("event"), &event, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "event", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ZlmediakitCallback(w, r, event)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -1663,6 +2368,10 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/nginx-rtmp", wrapper.NginxRTMPCallback)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/callback/nginx", wrapper.NginxAuthRequest)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/node-media-server", wrapper.NodeMediaServerCallback)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/zlmediakit/{event}", wrapper.ZlmediakitCallback)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/ovenmediaengine", wrapper.OvenmediaengineCallback)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/callback/aliyun", wrapper.AliyunCallback)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/callback/aliyun", wrapper.AliyunRecordingCallback)
 
 	return m
 }

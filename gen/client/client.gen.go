@@ -689,6 +689,42 @@ func (e NodeUpdateKind) Valid() bool {
 	}
 }
 
+// Defines values for OvenmediaengineEventRequestDirection.
+const (
+	OvenmediaengineEventRequestDirectionIncoming OvenmediaengineEventRequestDirection = "incoming"
+	OvenmediaengineEventRequestDirectionOutgoing OvenmediaengineEventRequestDirection = "outgoing"
+)
+
+// Valid indicates whether the value is a known member of the OvenmediaengineEventRequestDirection enum.
+func (e OvenmediaengineEventRequestDirection) Valid() bool {
+	switch e {
+	case OvenmediaengineEventRequestDirectionIncoming:
+		return true
+	case OvenmediaengineEventRequestDirectionOutgoing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OvenmediaengineEventRequestStatus.
+const (
+	OvenmediaengineEventRequestStatusClosing OvenmediaengineEventRequestStatus = "closing"
+	OvenmediaengineEventRequestStatusOpening OvenmediaengineEventRequestStatus = "opening"
+)
+
+// Valid indicates whether the value is a known member of the OvenmediaengineEventRequestStatus enum.
+func (e OvenmediaengineEventRequestStatus) Valid() bool {
+	switch e {
+	case OvenmediaengineEventRequestStatusClosing:
+		return true
+	case OvenmediaengineEventRequestStatusOpening:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlayURLCDN.
 const (
 	PlayURLCDNFcdn PlayURLCDN = "fcdn"
@@ -1013,6 +1049,69 @@ func (e VolcengineErrorCode) Valid() bool {
 	case VolcengineErrorCodeServiceUnavailableTemp:
 		return true
 	case VolcengineErrorCodeSignatureDoesNotMatch:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ZlmediakitEventName.
+const (
+	ZlmediakitEventNameOnFlowReport       ZlmediakitEventName = "on_flow_report"
+	ZlmediakitEventNameOnHTTPAccess       ZlmediakitEventName = "on_http_access"
+	ZlmediakitEventNameOnPlay             ZlmediakitEventName = "on_play"
+	ZlmediakitEventNameOnPublish          ZlmediakitEventName = "on_publish"
+	ZlmediakitEventNameOnRTPServerTimeout ZlmediakitEventName = "on_rtp_server_timeout"
+	ZlmediakitEventNameOnRecordMp4        ZlmediakitEventName = "on_record_mp4"
+	ZlmediakitEventNameOnRecordTS         ZlmediakitEventName = "on_record_ts"
+	ZlmediakitEventNameOnRtspAuth         ZlmediakitEventName = "on_rtsp_auth"
+	ZlmediakitEventNameOnRtspRealm        ZlmediakitEventName = "on_rtsp_realm"
+	ZlmediakitEventNameOnSendRTPStopped   ZlmediakitEventName = "on_send_rtp_stopped"
+	ZlmediakitEventNameOnServerExited     ZlmediakitEventName = "on_server_exited"
+	ZlmediakitEventNameOnServerKeepalive  ZlmediakitEventName = "on_server_keepalive"
+	ZlmediakitEventNameOnServerStarted    ZlmediakitEventName = "on_server_started"
+	ZlmediakitEventNameOnShellLogin       ZlmediakitEventName = "on_shell_login"
+	ZlmediakitEventNameOnStreamChanged    ZlmediakitEventName = "on_stream_changed"
+	ZlmediakitEventNameOnStreamNoneReader ZlmediakitEventName = "on_stream_none_reader"
+	ZlmediakitEventNameOnStreamNotFound   ZlmediakitEventName = "on_stream_not_found"
+)
+
+// Valid indicates whether the value is a known member of the ZlmediakitEventName enum.
+func (e ZlmediakitEventName) Valid() bool {
+	switch e {
+	case ZlmediakitEventNameOnFlowReport:
+		return true
+	case ZlmediakitEventNameOnHTTPAccess:
+		return true
+	case ZlmediakitEventNameOnPlay:
+		return true
+	case ZlmediakitEventNameOnPublish:
+		return true
+	case ZlmediakitEventNameOnRTPServerTimeout:
+		return true
+	case ZlmediakitEventNameOnRecordMp4:
+		return true
+	case ZlmediakitEventNameOnRecordTS:
+		return true
+	case ZlmediakitEventNameOnRtspAuth:
+		return true
+	case ZlmediakitEventNameOnRtspRealm:
+		return true
+	case ZlmediakitEventNameOnSendRTPStopped:
+		return true
+	case ZlmediakitEventNameOnServerExited:
+		return true
+	case ZlmediakitEventNameOnServerKeepalive:
+		return true
+	case ZlmediakitEventNameOnServerStarted:
+		return true
+	case ZlmediakitEventNameOnShellLogin:
+		return true
+	case ZlmediakitEventNameOnStreamChanged:
+		return true
+	case ZlmediakitEventNameOnStreamNoneReader:
+		return true
+	case ZlmediakitEventNameOnStreamNotFound:
 		return true
 	default:
 		return false
@@ -1532,6 +1631,49 @@ type AliyunOldIM struct {
 	//
 	// Example: b2F1dGhfY2xvdWRfa2V5OnJlZnJlc2g
 	RefreshToken string `json:"refresh_token"`
+}
+
+// AliyunRecording A file that was stored, or a change of the recorder's state.
+type AliyunRecording struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Domain The playback domain.
+	//
+	// Example: pull.example.com
+	Domain string `json:"domain,omitempty"`
+
+	// Duration How long it is, in seconds.
+	//
+	// Example: 69.4
+	Duration float64 `json:"duration,omitempty"`
+
+	// Event A change of state; absent when a file was stored.
+	//
+	// Example: record_started
+	Event string `json:"event,omitempty"`
+
+	// StartTime When it begins, in seconds since 1970.
+	//
+	// Example: 1700000000
+	StartTime int64 `json:"start_time,omitempty"`
+
+	// StopTime When it ends, in seconds since 1970.
+	//
+	// Example: 1700000069
+	StopTime int64 `json:"stop_time,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"stream"`
+
+	// URI The name of the file in its bucket.
+	//
+	// Example: record/live/room1/0_2030-05-17-12-00-00.m3u8
+	URI string `json:"uri,omitempty"`
 }
 
 // AppError The error envelope of the AppServer dialect.
@@ -4135,6 +4277,113 @@ type NodeUpdate struct {
 // Example: nginx-rtmp
 type NodeUpdateKind string
 
+// OvenmediaengineAnswer The answer to an opening, or an empty object for a closing.
+type OvenmediaengineAnswer struct {
+	// Allowed Whether the client is let in.
+	Allowed bool `json:"allowed,omitempty"`
+
+	// Lifetime After how many milliseconds a client that was let in is cut off; 0 for never.
+	//
+	// Example: 600000
+	Lifetime int64 `json:"lifetime,omitempty"`
+
+	// Reason Why a callback is refused.
+	//
+	// | Code | Meaning |
+	// |---|---|
+	// | `callback_unauthenticated` | the callback does not come from a configured node |
+	// | `stream_forbidden` | the stream is forbidden for a while, whatever the credential |
+	// | `room_ended` | the room of this stream has ended |
+	// | `no_credential` | the client brought no credential and one is needed |
+	// | `token_unknown` | no such live token |
+	// | `token_expired` | the token has expired |
+	// | `token_revoked` | the token was revoked |
+	// | `credential_conflict` | one parameter has several different values |
+	// | `signature_malformed` | the signature cannot be read |
+	// | `signature_mismatch` | the signature is wrong |
+	// | `signature_expired` | the signature is right but too old |
+	// | `key_revoked` | the signature is right but its key was revoked |
+	// | `wrong_stream` | the credential is for another stream |
+	// | `wrong_scene` | a play credential at the publish door |
+	// | `wrong_address` | the credential is bound to another client address |
+	// | `no_right` | the account of the credential lacks the right |
+	// | `invalid_credentials` | no account has this name and password |
+	// | `too_many_attempts` | too many wrong passwords from this client's address |
+	// | `already_publishing` | somebody else is publishing this stream |
+	// | `invalid_stream` | no stream can have this name |
+	// | `temporarily_unavailable` | the decision could not be stored (status 503) |
+	//
+	// Example: signature_mismatch
+	Reason RefusalReason `json:"reason,omitempty"`
+}
+
+// OvenmediaengineEvent One admission request.
+type OvenmediaengineEvent struct {
+	// Client Who asks.
+	Client struct {
+		// Address The address of the connection.
+		//
+		// Example: 192.0.2.10
+		Address string `json:"address"`
+
+		// Port Its port.
+		//
+		// Example: 29291
+		Port int32 `json:"port"`
+
+		// RealIP What the request says of the address behind proxies. It is not believed.
+		//
+		// Example: 192.0.2.10
+		RealIP string `json:"real_ip,omitempty"`
+
+		// UserAgent The program.
+		//
+		// Example: OvenPlayer
+		UserAgent string `json:"user_agent,omitempty"`
+	} `json:"client"`
+
+	// Request What for.
+	Request struct {
+		// Direction Whether it publishes or plays.
+		//
+		// Example: outgoing
+		Direction OvenmediaengineEventRequestDirection `json:"direction"`
+
+		// NewURL Where it was sent instead.
+		NewURL string `json:"new_url,omitempty"`
+
+		// Protocol By which protocol.
+		//
+		// Example: webrtc
+		Protocol string `json:"protocol,omitempty"`
+
+		// Status Whether it asks to come in, or has left.
+		//
+		// Example: opening
+		Status OvenmediaengineEventRequestStatus `json:"status"`
+
+		// Time The time of the request, as RFC 3339 writes it.
+		//
+		// Example: 2030-05-17T12:00:00.000+00:00
+		Time string `json:"time"`
+
+		// URL The URL that the client asked for.
+		//
+		// Example: ws://media.example.com:3333/live/room1/webrtc?token=abc
+		URL string `json:"url"`
+	} `json:"request"`
+}
+
+// OvenmediaengineEventRequestDirection Whether it publishes or plays.
+//
+// Example: outgoing
+type OvenmediaengineEventRequestDirection string
+
+// OvenmediaengineEventRequestStatus Whether it asks to come in, or has left.
+//
+// Example: opening
+type OvenmediaengineEventRequestStatus string
+
 // PasswordGrant The form of an OAuth 2.0 password login.
 type PasswordGrant struct {
 	// ClientID Accepted and not used.
@@ -5183,6 +5432,140 @@ type VolcengineQueryAnswer_Result struct {
 	union json.RawMessage
 }
 
+// ZlmediakitAnswer What ZLMediaKit obeys.
+type ZlmediakitAnswer struct {
+	// Close Whether the player is sent away, or the stream without players ended. It is not.
+	//
+	// Example: false
+	Close bool `json:"close,omitempty"`
+
+	// Code 0 for yes. Otherwise the status that says the same in HTTP.
+	//
+	// Example: 0
+	Code int32 `json:"code"`
+
+	// Msg Why not. An RTMP client is told it.
+	//
+	// Example: token_expired
+	Msg string `json:"msg,omitempty"`
+
+	// Realm Empty, so that RTSP clients are not asked for a password.
+	//
+	// Example:
+	Realm string `json:"realm,omitempty"`
+}
+
+// ZlmediakitEvent One event. Which fields it has depends on the event; those that no decision or record needs are not read.
+type ZlmediakitEvent struct {
+	// App The application.
+	//
+	// Example: live
+	App string `json:"app,omitempty"`
+
+	// Duration `on_flow_report`: seconds of the whole session.
+	//
+	// Example: 10
+	Duration int64 `json:"duration,omitempty"`
+
+	// FilePath `on_record_mp4`: where the file is.
+	//
+	// Example: /srv/record/live/room1/2030-05-17/12-00-00-0.mp4
+	FilePath string `json:"file_path,omitempty"`
+
+	// HookIndex Counts the hooks of one process; a repeated hook has a number of its own.
+	//
+	// Example: 4
+	HookIndex int64 `json:"hook_index,omitempty"`
+
+	// ID The connection of the client.
+	//
+	// Example: 2-15
+	ID string `json:"id,omitempty"`
+
+	// IP The address of the client.
+	//
+	// Example: 192.0.2.10
+	IP string `json:"ip,omitempty"`
+
+	// MediaServerID The name of the server, as configured.
+	//
+	// Example: zlm-1
+	MediaServerID string `json:"mediaServerId,omitempty"`
+
+	// OriginType `on_publish`: where the stream comes from, as a number.
+	//
+	// Example: 1
+	OriginType int32 `json:"originType,omitempty"`
+
+	// OriginTypeStr `on_publish`: the same in a word.
+	//
+	// Example: rtmp_push
+	OriginTypeStr string `json:"originTypeStr,omitempty"`
+
+	// Params What the client put behind the stream name.
+	//
+	// Example: token=abc
+	Params string `json:"params,omitempty"`
+
+	// Player `on_flow_report`: whether the client played.
+	//
+	// Example: false
+	Player bool `json:"player,omitempty"`
+
+	// Port The port of the client.
+	//
+	// Example: 41632
+	Port int32 `json:"port,omitempty"`
+
+	// Protocol The protocol of the client. Older versions do not tell.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol,omitempty"`
+
+	// Regist `on_stream_changed`: whether the stream is there now in this schema.
+	//
+	// Example: true
+	Regist bool `json:"regist,omitempty"`
+
+	// Schema The format that the stream is kept in.
+	//
+	// Example: rtmp
+	Schema string `json:"schema,omitempty"`
+
+	// StartTime `on_record_mp4`: when the file begins, in seconds since 1970.
+	//
+	// Example: 1700000000
+	StartTime int64 `json:"start_time,omitempty"`
+
+	// Stream The stream.
+	//
+	// Example: room1
+	Stream string `json:"stream,omitempty"`
+
+	// TimeLen `on_record_mp4`: how long it is, in seconds.
+	//
+	// Example: 60
+	TimeLen float64 `json:"time_len,omitempty"`
+
+	// TotalBytes `on_flow_report`: bytes of the whole session.
+	//
+	// Example: 313404
+	TotalBytes int64 `json:"totalBytes,omitempty"`
+
+	// Vhost The vhost.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost,omitempty"`
+}
+
+// ZlmediakitEventName A hook of ZLMediaKit.
+//
+// Example: on_publish
+type ZlmediakitEventName string
+
+// AliyunTimestamp defines model for AliyunTimestamp.
+type AliyunTimestamp = string
+
 // IpchubConsumers defines model for IpchubConsumers.
 type IpchubConsumers string
 
@@ -5260,6 +5643,9 @@ type CallbackRefused = CallbackRefusal
 
 // CallbackUnavailable Why the callback is refused.
 type CallbackUnavailable = CallbackRefusal
+
+// CallbackUnknown The error envelope of the live_auth dialect.
+type CallbackUnknown = DetailError
 
 // Conflict The error envelope of our own operations.
 type Conflict = Error
@@ -5343,6 +5729,9 @@ type VolcengineUnauthorized = VolcengineFailure
 
 // VolcengineUnavailable A refusal.
 type VolcengineUnavailable = VolcengineFailure
+
+// ZlmediakitAnswered What ZLMediaKit obeys.
+type ZlmediakitAnswered = ZlmediakitAnswer
 
 // QueryVolcengineParams defines parameters for QueryVolcengine.
 type QueryVolcengineParams struct {
@@ -5635,6 +6024,42 @@ type IpchubSaveUserParams struct {
 // IpchubSaveUserParamsUpdatePassword defines parameters for IpchubSaveUser.
 type IpchubSaveUserParamsUpdatePassword string
 
+// AliyunCallbackParams defines parameters for AliyunCallback.
+type AliyunCallbackParams struct {
+	// Action What happened.
+	Action PushAction `form:"action" json:"action"`
+
+	// App The ingest domain.
+	App string `form:"app" json:"app"`
+
+	// Appname The application.
+	Appname string `form:"appname" json:"appname"`
+
+	// ID The stream.
+	ID string `form:"id" json:"id"`
+
+	// Time When that happened, in seconds since 1970.
+	Time int64 `form:"time" json:"time"`
+
+	// IP The address of the publisher.
+	IP string `form:"ip,omitempty" json:"ip,omitempty"`
+
+	// Usrargs What the publisher put behind the stream name.
+	Usrargs string `form:"usrargs,omitempty" json:"usrargs,omitempty"`
+
+	// Node The address of the CDN's machine.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// ALILIVETIMESTAMP When the call was signed, in seconds since 1970. Five minutes earlier or later is too far off.
+	ALILIVETIMESTAMP AliyunTimestamp `json:"ALI-LIVE-TIMESTAMP,omitempty"`
+}
+
+// AliyunRecordingCallbackParams defines parameters for AliyunRecordingCallback.
+type AliyunRecordingCallbackParams struct {
+	// ALILIVETIMESTAMP When the call was signed, in seconds since 1970. Five minutes earlier or later is too far off.
+	ALILIVETIMESTAMP AliyunTimestamp `json:"ALI-LIVE-TIMESTAMP,omitempty"`
+}
+
 // NginxAuthRequestParams defines parameters for NginxAuthRequest.
 type NginxAuthRequestParams struct {
 	// App The application of all streams of this edge, where paths do not name it. In the callback URL.
@@ -5661,6 +6086,12 @@ type NginxAuthRequestParams struct {
 
 // NodeMediaServerCallbackTextBody defines parameters for NodeMediaServerCallback.
 type NodeMediaServerCallbackTextBody = string
+
+// OvenmediaengineCallbackParams defines parameters for OvenmediaengineCallback.
+type OvenmediaengineCallbackParams struct {
+	// Node The name of the node whose secret makes the signature.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+}
 
 // CreateLiveTokenParams defines parameters for CreateLiveToken.
 type CreateLiveTokenParams struct {
@@ -5775,6 +6206,9 @@ type LoginForAccessTokenFormdataRequestBody = PasswordGrant
 // LoginForAccessTokenMultipartRequestBody defines body for LoginForAccessToken for multipart/form-data ContentType.
 type LoginForAccessTokenMultipartRequestBody = PasswordGrant
 
+// AliyunRecordingCallbackJSONRequestBody defines body for AliyunRecordingCallback for application/json ContentType.
+type AliyunRecordingCallbackJSONRequestBody = AliyunRecording
+
 // MediamtxCallbackJSONRequestBody defines body for MediamtxCallback for application/json ContentType.
 type MediamtxCallbackJSONRequestBody = MediamtxQuestion
 
@@ -5813,6 +6247,12 @@ type SRSOnStopJSONRequestBody = LiveStreamCallback
 
 // SRSOnUnpublishJSONRequestBody defines body for SRSOnUnpublish for application/json ContentType.
 type SRSOnUnpublishJSONRequestBody = LiveStreamCallback
+
+// OvenmediaengineCallbackJSONRequestBody defines body for OvenmediaengineCallback for application/json ContentType.
+type OvenmediaengineCallbackJSONRequestBody = OvenmediaengineEvent
+
+// ZlmediakitCallbackJSONRequestBody defines body for ZlmediakitCallback for application/json ContentType.
+type ZlmediakitCallbackJSONRequestBody = ZlmediakitEvent
 
 // AppLoginJSONRequestBody defines body for AppLogin for application/json ContentType.
 type AppLoginJSONRequestBody = LoginRequest
@@ -7391,6 +7831,43 @@ type ClientInterface interface {
 	// Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 	LoginForAccessTokenWithFormdataBody(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// AliyunCallback The live status callback of Alibaba Cloud
+	//
+	// Tells that a stream is being published to an ingest domain, or no longer. It is a fact and not a
+	// question, and comes up to five times in any order: what happened last by `time` counts. The
+	// stream is shown as one of the node; the application is `appname`, since `app` is the domain.
+	//
+	// Authentication is that of the ingest domain: its key is the secret of the node, and the
+	// signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
+	// domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
+	//
+	// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+	//
+	// Corresponds with GET /callback/aliyun (the `AliyunCallback` operationId).
+	AliyunCallback(ctx context.Context, params *AliyunCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AliyunRecordingCallbackWithBody The recording callback of Alibaba Cloud
+	//
+	// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+	// The file belongs to whoever published the stream when it began. The signature is made with the
+	// host of the callback URL instead of the ingest domain.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+	AliyunRecordingCallbackWithBody(ctx context.Context, params *AliyunRecordingCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AliyunRecordingCallback The recording callback of Alibaba Cloud
+	//
+	// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+	// The file belongs to whoever published the stream when it began. The signature is made with the
+	// host of the callback URL instead of the ingest domain.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+	AliyunRecordingCallback(ctx context.Context, params *AliyunRecordingCallbackParams, body AliyunRecordingCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// MediamtxCallbackWithBody May this client of MediaMTX do that?
 	//
 	// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
@@ -7735,6 +8212,80 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /callback/on_unpublish (the `SRSOnUnpublish` operationId).
 	SRSOnUnpublish(ctx context.Context, body SRSOnUnpublishJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OvenmediaengineCallbackWithBody The admission webhook of OvenMediaEngine
+	//
+	// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+	// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+	// names no connections: those with the same address, port, stream and direction are one, and
+	// repeated openings of it are one session.
+	//
+	// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+	// no URL. The signature covers the whole body, and `request.time` must be of the last five
+	// minutes or the next. A server on the same machine may call without both.
+	//
+	// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+	// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+	OvenmediaengineCallbackWithBody(ctx context.Context, params *OvenmediaengineCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// OvenmediaengineCallback The admission webhook of OvenMediaEngine
+	//
+	// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+	// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+	// names no connections: those with the same address, port, stream and direction are one, and
+	// repeated openings of it are one session.
+	//
+	// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+	// no URL. The signature covers the whole body, and `request.time` must be of the last five
+	// minutes or the next. A server on the same machine may call without both.
+	//
+	// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+	// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+	OvenmediaengineCallback(ctx context.Context, params *OvenmediaengineCallbackParams, body OvenmediaengineCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ZlmediakitCallbackWithBody Everything that ZLMediaKit reports
+	//
+	// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+	// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+	// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+	// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+	// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+	//
+	// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+	// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+	// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+	// Repetitions are harmless.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+	ZlmediakitCallbackWithBody(ctx context.Context, event ZlmediakitEventName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ZlmediakitCallback Everything that ZLMediaKit reports
+	//
+	// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+	// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+	// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+	// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+	// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+	//
+	// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+	// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+	// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+	// Repetitions are harmless.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+	ZlmediakitCallback(ctx context.Context, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Healthz Is the process alive?
 	//
@@ -9797,6 +10348,73 @@ func (c *Client) LoginForAccessTokenWithFormdataBody(ctx context.Context, body L
 	return c.Client.Do(req)
 }
 
+// AliyunCallback The live status callback of Alibaba Cloud
+//
+// Tells that a stream is being published to an ingest domain, or no longer. It is a fact and not a
+// question, and comes up to five times in any order: what happened last by `time` counts. The
+// stream is shown as one of the node; the application is `appname`, since `app` is the domain.
+//
+// Authentication is that of the ingest domain: its key is the secret of the node, and the
+// signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
+// domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
+//
+// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+//
+// Corresponds with GET /callback/aliyun (the `AliyunCallback` operationId).
+func (c *Client) AliyunCallback(ctx context.Context, params *AliyunCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAliyunCallbackRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AliyunRecordingCallbackWithBody The recording callback of Alibaba Cloud
+//
+// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+// The file belongs to whoever published the stream when it began. The signature is made with the
+// host of the callback URL instead of the ingest domain.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+func (c *Client) AliyunRecordingCallbackWithBody(ctx context.Context, params *AliyunRecordingCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAliyunRecordingCallbackRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AliyunRecordingCallback The recording callback of Alibaba Cloud
+//
+// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+// The file belongs to whoever published the stream when it began. The signature is made with the
+// host of the callback URL instead of the ingest domain.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+func (c *Client) AliyunRecordingCallback(ctx context.Context, params *AliyunRecordingCallbackParams, body AliyunRecordingCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAliyunRecordingCallbackRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // MediamtxCallbackWithBody May this client of MediaMTX do that?
 //
 // What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
@@ -10392,6 +11010,120 @@ func (c *Client) SRSOnUnpublishWithBody(ctx context.Context, contentType string,
 // Corresponds with POST /callback/on_unpublish (the `SRSOnUnpublish` operationId).
 func (c *Client) SRSOnUnpublish(ctx context.Context, body SRSOnUnpublishJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSRSOnUnpublishRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OvenmediaengineCallbackWithBody The admission webhook of OvenMediaEngine
+//
+// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+// names no connections: those with the same address, port, stream and direction are one, and
+// repeated openings of it are one session.
+//
+// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+// no URL. The signature covers the whole body, and `request.time` must be of the last five
+// minutes or the next. A server on the same machine may call without both.
+//
+// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+func (c *Client) OvenmediaengineCallbackWithBody(ctx context.Context, params *OvenmediaengineCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOvenmediaengineCallbackRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// OvenmediaengineCallback The admission webhook of OvenMediaEngine
+//
+// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+// names no connections: those with the same address, port, stream and direction are one, and
+// repeated openings of it are one session.
+//
+// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+// no URL. The signature covers the whole body, and `request.time` must be of the last five
+// minutes or the next. A server on the same machine may call without both.
+//
+// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+func (c *Client) OvenmediaengineCallback(ctx context.Context, params *OvenmediaengineCallbackParams, body OvenmediaengineCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewOvenmediaengineCallbackRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ZlmediakitCallbackWithBody Everything that ZLMediaKit reports
+//
+// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+//
+// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+// Repetitions are harmless.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+func (c *Client) ZlmediakitCallbackWithBody(ctx context.Context, event ZlmediakitEventName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewZlmediakitCallbackRequestWithBody(c.Server, event, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ZlmediakitCallback Everything that ZLMediaKit reports
+//
+// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+//
+// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+// Repetitions are harmless.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+func (c *Client) ZlmediakitCallback(ctx context.Context, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewZlmediakitCallbackRequest(c.Server, event, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13703,6 +14435,178 @@ func NewLoginForAccessTokenRequestWithBody(server string, contentType string, bo
 	return req, nil
 }
 
+// NewAliyunCallbackRequest constructs an http.Request for the AliyunCallback method
+func NewAliyunCallbackRequest(server string, params *AliyunCallbackParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/aliyun")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "action", params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "appname", params.Appname, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "id", params.ID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "time", params.Time, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "ip", params.IP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "usrargs", params.Usrargs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "ALI-LIVE-TIMESTAMP", params.ALILIVETIMESTAMP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ALI-LIVE-TIMESTAMP", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewAliyunRecordingCallbackRequest calls the generic AliyunRecordingCallback builder with application/json body
+func NewAliyunRecordingCallbackRequest(server string, params *AliyunRecordingCallbackParams, body AliyunRecordingCallbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAliyunRecordingCallbackRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewAliyunRecordingCallbackRequestWithBody constructs an http.Request for the AliyunRecordingCallback method, with any body, and a specified content type
+func NewAliyunRecordingCallbackRequestWithBody(server string, params *AliyunRecordingCallbackParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/aliyun")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "ALI-LIVE-TIMESTAMP", params.ALILIVETIMESTAMP, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("ALI-LIVE-TIMESTAMP", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewMediamtxCallbackRequest calls the generic MediamtxCallback builder with application/json body
 func NewMediamtxCallbackRequest(server string, body MediamtxCallbackJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -14281,6 +15185,116 @@ func NewSRSOnUnpublishRequestWithBody(server string, contentType string, body io
 	}
 
 	operationPath := fmt.Sprintf("/callback/on_unpublish")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewOvenmediaengineCallbackRequest calls the generic OvenmediaengineCallback builder with application/json body
+func NewOvenmediaengineCallbackRequest(server string, params *OvenmediaengineCallbackParams, body OvenmediaengineCallbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewOvenmediaengineCallbackRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewOvenmediaengineCallbackRequestWithBody constructs an http.Request for the OvenmediaengineCallback method, with any body, and a specified content type
+func NewOvenmediaengineCallbackRequestWithBody(server string, params *OvenmediaengineCallbackParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/ovenmediaengine")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewZlmediakitCallbackRequest calls the generic ZlmediakitCallback builder with application/json body
+func NewZlmediakitCallbackRequest(server string, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewZlmediakitCallbackRequestWithBody(server, event, "application/json", bodyReader)
+}
+
+// NewZlmediakitCallbackRequestWithBody constructs an http.Request for the ZlmediakitCallback method, with any body, and a specified content type
+func NewZlmediakitCallbackRequestWithBody(server string, event ZlmediakitEventName, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "event", event, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/callback/zlmediakit/%s", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -15823,6 +16837,45 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /auth/token (the `LoginForAccessToken` operationId).
 	LoginForAccessTokenWithFormdataBodyWithResponse(ctx context.Context, body LoginForAccessTokenFormdataRequestBody, reqEditors ...RequestEditorFn) (*LoginForAccessTokenResponse, error)
 
+	// AliyunCallbackWithResponse The live status callback of Alibaba Cloud
+	//
+	// Tells that a stream is being published to an ingest domain, or no longer. It is a fact and not a
+	// question, and comes up to five times in any order: what happened last by `time` counts. The
+	// stream is shown as one of the node; the application is `appname`, since `app` is the domain.
+	//
+	// Authentication is that of the ingest domain: its key is the secret of the node, and the
+	// signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
+	// domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
+	//
+	// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /callback/aliyun (the `AliyunCallback` operationId).
+	AliyunCallbackWithResponse(ctx context.Context, params *AliyunCallbackParams, reqEditors ...RequestEditorFn) (*AliyunCallbackResponse, error)
+
+	// AliyunRecordingCallbackWithBodyWithResponse The recording callback of Alibaba Cloud
+	//
+	// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+	// The file belongs to whoever published the stream when it began. The signature is made with the
+	// host of the callback URL instead of the ingest domain.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+	AliyunRecordingCallbackWithBodyWithResponse(ctx context.Context, params *AliyunRecordingCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AliyunRecordingCallbackResponse, error)
+
+	// AliyunRecordingCallbackWithResponse The recording callback of Alibaba Cloud
+	//
+	// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+	// The file belongs to whoever published the stream when it began. The signature is made with the
+	// host of the callback URL instead of the ingest domain.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+	AliyunRecordingCallbackWithResponse(ctx context.Context, params *AliyunRecordingCallbackParams, body AliyunRecordingCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*AliyunRecordingCallbackResponse, error)
+
 	// MediamtxCallbackWithBodyWithResponse May this client of MediaMTX do that?
 	//
 	// What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
@@ -16169,6 +17222,80 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /callback/on_unpublish (the `SRSOnUnpublish` operationId).
 	SRSOnUnpublishWithResponse(ctx context.Context, body SRSOnUnpublishJSONRequestBody, reqEditors ...RequestEditorFn) (*SRSOnUnpublishResponse, error)
+
+	// OvenmediaengineCallbackWithBodyWithResponse The admission webhook of OvenMediaEngine
+	//
+	// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+	// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+	// names no connections: those with the same address, port, stream and direction are one, and
+	// repeated openings of it are one session.
+	//
+	// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+	// no URL. The signature covers the whole body, and `request.time` must be of the last five
+	// minutes or the next. A server on the same machine may call without both.
+	//
+	// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+	// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+	OvenmediaengineCallbackWithBodyWithResponse(ctx context.Context, params *OvenmediaengineCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OvenmediaengineCallbackResponse, error)
+
+	// OvenmediaengineCallbackWithResponse The admission webhook of OvenMediaEngine
+	//
+	// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+	// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+	// names no connections: those with the same address, port, stream and direction are one, and
+	// repeated openings of it are one session.
+	//
+	// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+	// no URL. The signature covers the whole body, and `request.time` must be of the last five
+	// minutes or the next. A server on the same machine may call without both.
+	//
+	// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+	// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+	OvenmediaengineCallbackWithResponse(ctx context.Context, params *OvenmediaengineCallbackParams, body OvenmediaengineCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*OvenmediaengineCallbackResponse, error)
+
+	// ZlmediakitCallbackWithBodyWithResponse Everything that ZLMediaKit reports
+	//
+	// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+	// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+	// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+	// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+	// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+	//
+	// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+	// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+	// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+	// Repetitions are harmless.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+	ZlmediakitCallbackWithBodyWithResponse(ctx context.Context, event ZlmediakitEventName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ZlmediakitCallbackResponse, error)
+
+	// ZlmediakitCallbackWithResponse Everything that ZLMediaKit reports
+	//
+	// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+	// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+	// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+	// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+	// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+	//
+	// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+	// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+	// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+	// Repetitions are harmless.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+	ZlmediakitCallbackWithResponse(ctx context.Context, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*ZlmediakitCallbackResponse, error)
 
 	// HealthzWithResponse Is the process alive?
 	//
@@ -22219,6 +23346,165 @@ func (r LoginForAccessTokenResponse) ContentType() string {
 	return ""
 }
 
+// AliyunCallbackResponse503Headers the declared response headers of an HTTP 503 response for AliyunCallback
+type AliyunCallbackResponse503Headers struct {
+	RetryAfter int32
+}
+
+type AliyunCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CallbackRefused
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ValidationFailed
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CallbackUnavailable
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AliyunCallbackResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AliyunCallbackResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r AliyunCallbackResponse) GetJSON403() *CallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r AliyunCallbackResponse) GetJSON422() *ValidationFailed {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r AliyunCallbackResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r AliyunCallbackResponse) GetJSON503() *CallbackUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AliyunCallbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AliyunCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AliyunCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AliyunCallbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AliyunRecordingCallbackResponse503Headers the declared response headers of an HTTP 503 response for AliyunRecordingCallback
+type AliyunRecordingCallbackResponse503Headers struct {
+	RetryAfter int32
+}
+
+type AliyunRecordingCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Done
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CallbackRefused
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *DetailTooLarge
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ValidationFailed
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *CallbackUnavailable
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AliyunRecordingCallbackResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AliyunRecordingCallbackResponse) GetJSON200() *Done {
+	return r.JSON200
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r AliyunRecordingCallbackResponse) GetJSON403() *CallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r AliyunRecordingCallbackResponse) GetJSON413() *DetailTooLarge {
+	return r.JSON413
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r AliyunRecordingCallbackResponse) GetJSON422() *ValidationFailed {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r AliyunRecordingCallbackResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r AliyunRecordingCallbackResponse) GetJSON503() *CallbackUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AliyunRecordingCallbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AliyunRecordingCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AliyunRecordingCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AliyunRecordingCallbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // MediamtxCallbackResponse401Headers the declared response headers of an HTTP 401 response for MediamtxCallback
 type MediamtxCallbackResponse401Headers struct {
 	WWWAuthenticate string
@@ -23272,6 +24558,130 @@ func (r SRSOnUnpublishResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r SRSOnUnpublishResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type OvenmediaengineCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OvenmediaengineAnswer
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *CallbackRefused
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *DetailTooLarge
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *ValidationFailed
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r OvenmediaengineCallbackResponse) GetJSON200() *OvenmediaengineAnswer {
+	return r.JSON200
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r OvenmediaengineCallbackResponse) GetJSON403() *CallbackRefused {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r OvenmediaengineCallbackResponse) GetJSON413() *DetailTooLarge {
+	return r.JSON413
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r OvenmediaengineCallbackResponse) GetJSON422() *ValidationFailed {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r OvenmediaengineCallbackResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r OvenmediaengineCallbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r OvenmediaengineCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r OvenmediaengineCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r OvenmediaengineCallbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+type ZlmediakitCallbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ZlmediakitAnswered
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *CallbackUnknown
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *DetailInternalError
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ZlmediakitCallbackResponse) GetJSON200() *ZlmediakitAnswered {
+	return r.JSON200
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ZlmediakitCallbackResponse) GetJSON404() *CallbackUnknown {
+	return r.JSON404
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ZlmediakitCallbackResponse) GetJSON500() *DetailInternalError {
+	return r.JSON500
+}
+
+// GetBody returns the raw response body bytes
+func (r ZlmediakitCallbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ZlmediakitCallbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ZlmediakitCallbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ZlmediakitCallbackResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -25782,6 +27192,63 @@ func (c *ClientWithResponses) LoginForAccessTokenWithFormdataBodyWithResponse(ct
 	return ParseLoginForAccessTokenResponse(rsp)
 }
 
+// AliyunCallbackWithResponse The live status callback of Alibaba Cloud
+//
+// Tells that a stream is being published to an ingest domain, or no longer. It is a fact and not a
+// question, and comes up to five times in any order: what happened last by `time` counts. The
+// stream is shown as one of the node; the application is `appname`, since `app` is the domain.
+//
+// Authentication is that of the ingest domain: its key is the secret of the node, and the
+// signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
+// domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
+//
+// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /callback/aliyun (the `AliyunCallback` operationId).
+func (c *ClientWithResponses) AliyunCallbackWithResponse(ctx context.Context, params *AliyunCallbackParams, reqEditors ...RequestEditorFn) (*AliyunCallbackResponse, error) {
+	rsp, err := c.AliyunCallback(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAliyunCallbackResponse(rsp)
+}
+
+// AliyunRecordingCallbackWithBodyWithResponse The recording callback of Alibaba Cloud
+//
+// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+// The file belongs to whoever published the stream when it began. The signature is made with the
+// host of the callback URL instead of the ingest domain.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+func (c *ClientWithResponses) AliyunRecordingCallbackWithBodyWithResponse(ctx context.Context, params *AliyunRecordingCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AliyunRecordingCallbackResponse, error) {
+	rsp, err := c.AliyunRecordingCallbackWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAliyunRecordingCallbackResponse(rsp)
+}
+
+// AliyunRecordingCallbackWithResponse The recording callback of Alibaba Cloud
+//
+// Tells that a file has been stored, and of changes of the recorder's state, which are ignored.
+// The file belongs to whoever published the stream when it began. The signature is made with the
+// host of the callback URL instead of the ingest domain.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/aliyun (the `AliyunRecordingCallback` operationId).
+func (c *ClientWithResponses) AliyunRecordingCallbackWithResponse(ctx context.Context, params *AliyunRecordingCallbackParams, body AliyunRecordingCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*AliyunRecordingCallbackResponse, error) {
+	rsp, err := c.AliyunRecordingCallback(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAliyunRecordingCallbackResponse(rsp)
+}
+
 // MediamtxCallbackWithBodyWithResponse May this client of MediaMTX do that?
 //
 // What `authHTTPAddress` of MediaMTX asks before anybody publishes, reads or plays back, with
@@ -26283,6 +27750,104 @@ func (c *ClientWithResponses) SRSOnUnpublishWithResponse(ctx context.Context, bo
 		return nil, err
 	}
 	return ParseSRSOnUnpublishResponse(rsp)
+}
+
+// OvenmediaengineCallbackWithBodyWithResponse The admission webhook of OvenMediaEngine
+//
+// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+// names no connections: those with the same address, port, stream and direction are one, and
+// repeated openings of it are one session.
+//
+// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+// no URL. The signature covers the whole body, and `request.time` must be of the last five
+// minutes or the next. A server on the same machine may call without both.
+//
+// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+func (c *ClientWithResponses) OvenmediaengineCallbackWithBodyWithResponse(ctx context.Context, params *OvenmediaengineCallbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*OvenmediaengineCallbackResponse, error) {
+	rsp, err := c.OvenmediaengineCallbackWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOvenmediaengineCallbackResponse(rsp)
+}
+
+// OvenmediaengineCallbackWithResponse The admission webhook of OvenMediaEngine
+//
+// Asks whether a client may publish (`incoming`) or play (`outgoing`), and tells when it has left
+// (`closing`). Application, stream and credentials are taken from `request.url`. OvenMediaEngine
+// names no connections: those with the same address, port, stream and direction are one, and
+// repeated openings of it are one session.
+//
+// Put `?node=NAME` behind the URL and the secret of the node into `SecretKey`; it then stands in
+// no URL. The signature covers the whole body, and `request.time` must be of the last five
+// minutes or the next. A server on the same machine may call without both.
+//
+// A player is given a lifetime (`STAGEDOOR_VIEWER_LIFETIME`), since OvenMediaEngine cannot be told
+// to cut one off: it has to ask again then, and is refused if its credential was revoked.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/ovenmediaengine (the `OvenmediaengineCallback` operationId).
+func (c *ClientWithResponses) OvenmediaengineCallbackWithResponse(ctx context.Context, params *OvenmediaengineCallbackParams, body OvenmediaengineCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*OvenmediaengineCallbackResponse, error) {
+	rsp, err := c.OvenmediaengineCallback(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseOvenmediaengineCallbackResponse(rsp)
+}
+
+// ZlmediakitCallbackWithBodyWithResponse Everything that ZLMediaKit reports
+//
+// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+//
+// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+// Repetitions are harmless.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+func (c *ClientWithResponses) ZlmediakitCallbackWithBodyWithResponse(ctx context.Context, event ZlmediakitEventName, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ZlmediakitCallbackResponse, error) {
+	rsp, err := c.ZlmediakitCallbackWithBody(ctx, event, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseZlmediakitCallbackResponse(rsp)
+}
+
+// ZlmediakitCallbackWithResponse Everything that ZLMediaKit reports
+//
+// ZLMediaKit has a URL for each event; `stagedoor node config` prints them. `on_publish` and
+// `on_play` are decided; `on_flow_report` is the only word that a client is gone, and needs
+// `flowThreshold=0` to be said of short sessions too; `on_server_started` ends whatever the
+// server had before. `on_rtsp_realm` is answered with no realm, so that credentials are looked
+// for in the URL; `on_rtsp_auth`, `on_http_access` and `on_shell_login` are always refused.
+//
+// The status is 200 whatever the answer, as ZLMediaKit reads `code` and takes any other status
+// for a reason to ask again three seconds later, while its client waits. A refusal, that of a
+// caller who is not authenticated included, is a `code` other than 0 with the reason in `msg`.
+// Repetitions are harmless.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
+func (c *ClientWithResponses) ZlmediakitCallbackWithResponse(ctx context.Context, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*ZlmediakitCallbackResponse, error) {
+	rsp, err := c.ZlmediakitCallback(ctx, event, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseZlmediakitCallbackResponse(rsp)
 }
 
 // HealthzWithResponse Is the process alive?
@@ -32234,6 +33799,147 @@ func ParseLoginForAccessTokenResponse(rsp *http.Response) (*LoginForAccessTokenR
 	return response, nil
 }
 
+// ParseAliyunCallbackResponse parses an HTTP response from a AliyunCallbackWithResponse call
+func ParseAliyunCallbackResponse(rsp *http.Response) (*AliyunCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AliyunCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CallbackUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 503:
+		var headers AliyunCallbackResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAliyunRecordingCallbackResponse parses an HTTP response from a AliyunRecordingCallbackWithResponse call
+func ParseAliyunRecordingCallbackResponse(rsp *http.Response) (*AliyunRecordingCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AliyunRecordingCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Done
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest DetailTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest CallbackUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 503:
+		var headers AliyunRecordingCallbackResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseMediamtxCallbackResponse parses an HTTP response from a MediamtxCallbackWithResponse call
 func ParseMediamtxCallbackResponse(rsp *http.Response) (*MediamtxCallbackResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -33222,6 +34928,100 @@ func ParseSRSOnUnpublishResponse(rsp *http.Response) (*SRSOnUnpublishResponse, e
 			headers.RetryAfter = value
 		}
 		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseOvenmediaengineCallbackResponse parses an HTTP response from a OvenmediaengineCallbackWithResponse call
+func ParseOvenmediaengineCallbackResponse(rsp *http.Response) (*OvenmediaengineCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &OvenmediaengineCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OvenmediaengineAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest CallbackRefused
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest DetailTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest ValidationFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	}
+
+	return response, nil
+}
+
+// ParseZlmediakitCallbackResponse parses an HTTP response from a ZlmediakitCallbackWithResponse call
+func ParseZlmediakitCallbackResponse(rsp *http.Response) (*ZlmediakitCallbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ZlmediakitCallbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ZlmediakitAnswered
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest CallbackUnknown
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest DetailInternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
 	}
 
 	return response, nil

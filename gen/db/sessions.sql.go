@@ -247,6 +247,39 @@ func (q *Queries) SessionEnded(ctx context.Context, db DBTX, arg SessionEndedPar
 	return i, err
 }
 
+const sessionEndedAfter = `-- name: SessionEndedAfter :one
+SELECT EXISTS (
+    SELECT 1 FROM sessions
+    WHERE ended_at > $1::timestamptz AND node = $2 AND server_id = $3 AND client_id = $4
+      AND scene = 'publish' AND vhost = $5 AND app = $6 AND stream = $7)
+`
+
+type SessionEndedAfterParams struct {
+	At       time.Time
+	Node     string
+	ServerID string
+	ClientID string
+	Vhost    string
+	App      string
+	Stream   string
+}
+
+// Whether a publisher that names the moment of its start is over.
+func (q *Queries) SessionEndedAfter(ctx context.Context, db DBTX, arg SessionEndedAfterParams) (bool, error) {
+	row := db.QueryRow(ctx, sessionEndedAfter,
+		arg.At,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+	)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const sessionForget = `-- name: SessionForget :execrows
 DELETE FROM sessions
 WHERE ended_at IS NULL AND started_at = $1::timestamptz
@@ -908,6 +941,35 @@ func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsCo
 	return items, nil
 }
 
+const sessionsEndAudience = `-- name: SessionsEndAudience :exec
+UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'stream_gone'
+WHERE ended_at IS NULL AND started_at <= $1 AND scene = 'play' AND app = $2 AND stream = $3 AND vhost = $4
+  AND node = $5 AND server_id = $6 AND protocol = $7
+`
+
+type SessionsEndAudienceParams struct {
+	EndedAt  time.Time
+	App      string
+	Stream   string
+	Vhost    string
+	Node     string
+	ServerID string
+	Protocol string
+}
+
+func (q *Queries) SessionsEndAudience(ctx context.Context, db DBTX, arg SessionsEndAudienceParams) error {
+	_, err := db.Exec(ctx, sessionsEndAudience,
+		arg.EndedAt,
+		arg.App,
+		arg.Stream,
+		arg.Vhost,
+		arg.Node,
+		arg.ServerID,
+		arg.Protocol,
+	)
+	return err
+}
+
 const sessionsEndByID = `-- name: SessionsEndByID :many
 UPDATE sessions SET ended_at = greatest($1::timestamptz, started_at), end_reason = $2
 WHERE id = ANY($3::bigint[]) AND ended_at IS NULL
@@ -1121,6 +1183,63 @@ func (q *Queries) SessionsEndProcess(ctx context.Context, db DBTX, arg SessionsE
 	items := []SessionsEndProcessRow{}
 	for rows.Next() {
 		var i SessionsEndProcessRow
+		if err := rows.Scan(
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsEndServer = `-- name: SessionsEndServer :many
+UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'server_restarted'
+WHERE id IN (
+    SELECT o.id FROM sessions o
+    WHERE o.ended_at IS NULL AND o.node = $2 AND o.server_id = $3 AND o.started_at < $4::timestamptz
+    ORDER BY o.scene DESC
+    LIMIT $5) AND ended_at IS NULL
+RETURNING scene, vhost, app, stream
+`
+
+type SessionsEndServerParams struct {
+	EndedAt  time.Time
+	Node     string
+	ServerID string
+	Before   time.Time
+	RowLimit int32
+}
+
+type SessionsEndServerRow struct {
+	Scene  string
+	Vhost  string
+	App    string
+	Stream string
+}
+
+// What a server had before one of its processes began, publishers first.
+func (q *Queries) SessionsEndServer(ctx context.Context, db DBTX, arg SessionsEndServerParams) ([]SessionsEndServerRow, error) {
+	rows, err := db.Query(ctx, sessionsEndServer,
+		arg.EndedAt,
+		arg.Node,
+		arg.ServerID,
+		arg.Before,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SessionsEndServerRow{}
+	for rows.Next() {
+		var i SessionsEndServerRow
 		if err := rows.Scan(
 			&i.Scene,
 			&i.Vhost,

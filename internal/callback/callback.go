@@ -6,16 +6,19 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/callback"
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/aliyun"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
+	"github.com/stagedoor-live/stagedoor/internal/media/ome"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
+	"github.com/stagedoor-live/stagedoor/internal/media/zlm"
 )
 
 type (
@@ -24,6 +27,9 @@ type (
 	nginxHooks     = nginx.Hooks
 	nmsHooks       = nms.Hooks
 	mediaMTXHooks  = *mediamtx.Hooks
+	zlmHooks       = zlm.Hooks
+	omeHooks       = ome.Hooks
+	aliyunHooks    = aliyun.Hooks
 )
 
 // Server is all adapters behind one interface, which the spec describes.
@@ -33,6 +39,9 @@ type Server struct {
 	nginxHooks
 	nmsHooks
 	mediaMTXHooks
+	zlmHooks
+	omeHooks
+	aliyunHooks
 }
 
 var _ gen.ServerInterface = (*Server)(nil)
@@ -40,6 +49,7 @@ var _ gen.ServerInterface = (*Server)(nil)
 // nodes recognises media servers.
 type nodes interface {
 	Authenticate(secret string, source netip.Addr, direct bool) (media.Node, error)
+	AuthenticateSigned(kind, name string, source netip.Addr, verify func(key []byte) bool) (media.Node, error)
 }
 
 // Config lists what the callbacks depend on.
@@ -50,6 +60,10 @@ type Config struct {
 	Nginx     nginx.Hooks
 	NMS       nms.Hooks
 	MediaMTX  *mediamtx.Hooks
+	ZLM       zlm.Hooks
+	OME       ome.Hooks
+	Aliyun    aliyun.Hooks
+	Now       func() time.Time
 	// Refused is told of every callback that comes from no known node.
 	Refused func(ctx context.Context, r *http.Request)
 }
@@ -57,36 +71,9 @@ type Config struct {
 // Register mounts the callbacks. Paths under /callback/ that do not exist are
 // answered by the dialect that documents the first three.
 func (c Config) Register(rt *httpx.Router) {
-	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx, c.NMS, c.MediaMTX}, gen.StdHTTPServerOptions{
+	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx, c.NMS, c.MediaMTX, c.ZLM, c.OME, c.Aliyun}, gen.StdHTTPServerOptions{
 		BaseRouter:       rt,
 		Middlewares:      []gen.MiddlewareFunc{c.authenticate},
 		ErrorHandlerFunc: rt.Fail,
 	})
-}
-
-// authenticate finds the node that calls. A media server cannot do anything
-// about a refusal but refuse its client, so the answer is the same for every
-// server: 403, which all of them read as no.
-func (c Config) authenticate(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := r.Context()
-		n, err := c.Nodes.Authenticate(r.URL.Query().Get("secret"), httpx.ClientAddr(ctx), httpx.Direct(ctx))
-		if err != nil {
-			httpx.SetFailure(ctx, errs.As(err).Reason, nil)
-			if c.Refused != nil {
-				c.Refused(ctx, r)
-			}
-			refuse(w)
-			return
-		}
-		httpx.SetPrincipal(ctx, "node:"+n.Name)
-		next.ServeHTTP(w, r.WithContext(media.WithNode(ctx, n)))
-	})
-}
-
-func refuse(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Connection", "close") // an HTTP/1.0 caller waits for it
-	w.WriteHeader(http.StatusForbidden)
-	_, _ = w.Write([]byte(`{"detail":"` + string(media.Unauthenticated) + `"}`))
 }

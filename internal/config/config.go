@@ -35,6 +35,8 @@ type Config struct {
 
 	DefaultPolicy   string        `name:"default-policy" env:"STAGEDOOR_DEFAULT_POLICY" default:"deny" help:"What happens to a publish or play without a rule or credential: deny or open."`
 	CallbackTimeout time.Duration `name:"callback-timeout" env:"STAGEDOOR_CALLBACK_TIMEOUT" default:"5s" help:"How long a callback may wait for the database before it is refused."`
+	ViewerLifetime  time.Duration `name:"viewer-lifetime" env:"STAGEDOOR_VIEWER_LIFETIME" default:"10m" help:"How long a player may stay without asking again, on media servers that cannot cut one off (OvenMediaEngine)."`
+	CDNLease        time.Duration `name:"cdn-lease" env:"STAGEDOOR_CDN_LEASE" default:"24h" help:"After how long a stream that a CDN reported counts as ended although nobody said so."`
 	RefusalsKeep    time.Duration `name:"refusals-keep" env:"STAGEDOOR_REFUSALS_KEEP" default:"72h" help:"How long refusals can be looked up by request id, stream or client."`
 
 	RTCAppID  string `name:"rtc-app-id" env:"STAGEDOOR_RTC_APP_ID" placeholder:"ID" help:"Application id of the RTC provider. Empty: generated once and kept in the database, as are the next four."`

@@ -229,6 +229,8 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"TOKEN_TTL", func(c *Config) { c.TokenTTL = -time.Hour }},
 		{"APP_TOKEN_TTL", func(c *Config) { c.AppTokenTTL = 0 }},
 		{"CALLBACK_TIMEOUT", func(c *Config) { c.CallbackTimeout = 0 }},
+		{"VIEWER_LIFETIME", func(c *Config) { c.ViewerLifetime = time.Second }},
+		{"CDN_LEASE", func(c *Config) { c.CDNLease = 0 }},
 		{"REFUSALS_KEEP", func(c *Config) { c.RefusalsKeep = time.Second }},
 		{"SHUTDOWN_TIMEOUT", func(c *Config) { c.ShutdownTimeout = 0 }},
 	}

@@ -311,6 +311,8 @@ func (r *resolver) times(s *Settings) {
 		{"TOKEN_TTL", s.TokenTTL, time.Second},
 		{"APP_TOKEN_TTL", s.AppTokenTTL, time.Second},
 		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond},
+		{"VIEWER_LIFETIME", s.ViewerLifetime, 10 * time.Second},
+		{"CDN_LEASE", s.CDNLease, time.Minute},
 		{"REFUSALS_KEEP", s.RefusalsKeep, time.Minute},
 		{"SHUTDOWN_TIMEOUT", s.ShutdownTimeout, time.Millisecond},
 	} {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	api "github.com/stagedoor-live/stagedoor/gen/client"
 )
@@ -31,6 +32,7 @@ func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	w.links(t, room)
 	w.machines(t)
 	w.callbacks(t, room)
+	w.otherServers(t, room)
 	w.ends(t, room)
 	if missed := s.spec.Uncovered(); len(missed) > 0 {
 		t.Errorf("never called: %s", strings.Join(missed, ", "))
@@ -180,6 +182,23 @@ func (w walk) callbacks(t *testing.T, room api.Room) {
 		ID: session, IP: ip, Query: strings.TrimPrefix(event.Param, "?")}))
 	good[*api.MediamtxEventResponse](t)(c.MediamtxEventWithFormdataBodyWithResponse(ctx, api.MediamtxEvent{Event: "read", Path: path,
 		ID: session, Type: "hlsSession"}))
+}
+
+// otherServers are those that report in a way of their own.
+func (w walk) otherServers(t *testing.T, room api.Room) {
+	ctx, c := t.Context(), w.anonymous(t)
+	_, query, _ := strings.Cut(room.PullURLInfo.RTMPURL, "?")
+	good[*api.ZlmediakitCallbackResponse](t)(c.ZlmediakitCallbackWithResponse(ctx, "on_play", api.ZlmediakitEvent{MediaServerID: "z", ID: "1-2",
+		IP: "192.0.2.10", Vhost: "__defaultVhost__", App: "live", Stream: room.ID, Schema: "rtmp", Params: query}))
+	event := api.OvenmediaengineEvent{}
+	event.Client.Address, event.Client.Port = "192.0.2.10", 4711
+	event.Request.Direction, event.Request.Status, event.Request.Protocol = "outgoing", "opening", "WebRTC"
+	event.Request.URL, event.Request.Time = "ws://127.0.0.1:3333/live/"+room.ID+"/master?"+query, time.Now().Format(time.RFC3339)
+	good[*api.OvenmediaengineCallbackResponse](t)(c.OvenmediaengineCallbackWithResponse(ctx, &api.OvenmediaengineCallbackParams{}, event))
+	good[*api.AliyunCallbackResponse](t)(c.AliyunCallbackWithResponse(ctx, &api.AliyunCallbackParams{Action: "publish", App: "push.example.com",
+		Appname: "live", ID: "elsewhere", Time: time.Now().Unix()}))
+	good[*api.AliyunRecordingCallbackResponse](t)(c.AliyunRecordingCallbackWithResponse(ctx, &api.AliyunRecordingCallbackParams{},
+		api.AliyunRecording{App: "live", Stream: "elsewhere", URI: "a.m3u8", Duration: 1}))
 }
 
 func (w walk) ends(t *testing.T, room api.Room) {

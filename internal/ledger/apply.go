@@ -51,11 +51,16 @@ func (l *Ledger) applyOne(ctx context.Context, tx pgx.Tx, o *op) error {
 	case media.Publishing:
 		return l.openPublisher(ctx, tx, o)
 	case media.Unpublished, media.Stopped:
+		if o.e.ClientID == "" && o.e.Action == media.Stopped {
+			return l.endAudience(ctx, tx, o)
+		}
 		return l.endSession(ctx, tx, o)
 	case media.Disconnected:
 		return l.endClient(ctx, tx, o)
 	case media.Recorded:
 		return l.addRecording(ctx, tx, o)
+	case media.Restarted:
+		return l.endServer(ctx, tx, o)
 	}
 	return nil
 }
@@ -81,7 +86,7 @@ func (l *Ledger) openPlayers(ctx context.Context, tx pgx.Tx, ops []*op) error {
 // several processes differ a little; but an end that is written late must not
 // hit what started after it.
 func (o *op) before() time.Time {
-	if o.late {
+	if o.late || isDated(o.e) {
 		return o.now
 	}
 	return o.now.Add(remembered)
@@ -142,7 +147,7 @@ func (l *Ledger) endClient(ctx context.Context, tx pgx.Tx, o *op) error {
 func (l *Ledger) bury(ctx context.Context, tx pgx.Tx, o *op, scene media.Scene, st media.Stream) error {
 	e := o.e
 	return l.q.SessionBury(ctx, tx, db.SessionBuryParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Serial: e.Serial,
-		Scene: string(scene), Vhost: st.Vhost, App: st.App, Stream: st.Name, EndedAt: o.now, Since: o.now.Add(-remembered)})
+		Scene: string(scene), Vhost: st.Vhost, App: st.App, Stream: st.Name, EndedAt: o.now, Since: o.since()})
 }
 
 // forget removes the session that a refused start opened. The start may still

@@ -110,7 +110,7 @@ func (l *Ledger) handle(ctx context.Context, e media.Event) (v media.Verdict, br
 	if e.Relay {
 		return media.Verdict{Allow: true, Reason: media.ServerRelay}, brought, nil
 	}
-	now := l.Now()
+	now := moment(e, l.Now())
 	if e.Tentative {
 		d := l.Access.Decide(ctx, now, e)
 		if d.Reason == media.TemporarilyUnavailable {
@@ -126,7 +126,7 @@ func (l *Ledger) handle(ctx context.Context, e media.Event) (v media.Verdict, br
 	case media.Updated:
 		d := l.recheck(ctx, e, now)
 		return media.Verdict{Allow: d.Allow || d.Reason == media.TemporarilyUnavailable, Reason: d.Reason}, d.Credential, nil
-	case media.Unpublished, media.Stopped, media.Disconnected, media.Recorded:
+	case media.Unpublished, media.Stopped, media.Disconnected, media.Recorded, media.Restarted:
 		v, err = l.record(ctx, &op{e: e, now: now})
 		return v, brought, err
 	}

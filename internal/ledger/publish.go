@@ -25,8 +25,8 @@ func (l *Ledger) openPublisher(ctx context.Context, tx pgx.Tx, o *op) error {
 		return err
 	}
 	o.verdict.Reason = o.d.Reason
-	over, err := l.q.SessionCompletePublish(ctx, tx, completing(o))
-	if err != nil || over > 0 { // its end came first
+	over, err := l.overAlready(ctx, tx, o)
+	if err != nil || over { // its end came first
 		return err
 	}
 	opened, err := l.openOrExplain(ctx, tx, o)
@@ -52,11 +52,11 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 			continue
 		case err != nil:
 			return false, err
-		case sameClient(holder, o.e):
+		case sameClient(holder, o.e) && !followsItself(holder, o):
 			o.verdict.Reason = media.Duplicate
 			return false, nil
 		}
-		reason := l.whyGone(holder, o.e)
+		reason := l.whyGone(holder, o)
 		if reason == "" {
 			o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, holder
 			return false, nil
@@ -70,8 +70,11 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 
 // whyGone returns why the publisher on record must be gone, as the start of the
 // next one tells, or "" where it need not be.
-func (l *Ledger) whyGone(holder db.Session, e media.Event) string {
+func (l *Ledger) whyGone(holder db.Session, o *op) string {
+	e := o.e
 	switch {
+	case followsItself(holder, o):
+		return "superseded"
 	case l.restarted(holder, e):
 		return ServerRestarted
 	case e.Resumes && holder.Node == e.Node:

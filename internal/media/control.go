@@ -44,6 +44,16 @@ func (s Setup) URL(path string) string {
 	return s.Base + path + "?secret=" + url.QueryEscape(s.Secret)
 }
 
+// SignedURL returns where a callback goes whose server signs it: a path of ours
+// with the name of the node. The secret is the key of the signature and stands
+// in no URL.
+func (s Setup) SignedURL(path string) string {
+	if s.Secret == "" {
+		return s.Base + path
+	}
+	return s.Base + path + "?node=" + url.QueryEscape(s.Node)
+}
+
 // Census is all connections of a node at one moment, as the node tells it.
 type Census struct {
 	// ServerID is the identity of the server process, as in Event; empty where

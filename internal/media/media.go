@@ -32,6 +32,7 @@ const (
 	Disconnected Action = "close"     // the whole connection is gone
 	Updated      Action = "update"    // a running session is alive; a refusal ends it
 	Recorded     Action = "record"    // a recording file is complete
+	Restarted    Action = "restart"   // a server process began or ended: what earlier ones had is gone
 	Informed     Action = "info"      // nothing that the core keeps (an HLS segment, a heartbeat)
 )
 
@@ -84,7 +85,10 @@ type Event struct {
 	// the server has one that outlives its processes, any text that changes at a
 	// restart elsewhere, empty where there is none.
 	ServerID string
-	ClientID string // connection id, unique within one server process
+	// ClientID is the connection id, unique within one server process. Stopped
+	// without one means everybody who plays the stream by Protocol; Recorded
+	// without one means whoever published the stream when the file began.
+	ClientID string
 	// Serial is the connection id as a number where a server without a
 	// ServerID counts connections from one at each start; else zero.
 	Serial   int64
@@ -116,13 +120,17 @@ type Event struct {
 	Resumes bool
 	// Began and Ended are by the server's clock, where it tells of an end late:
 	// of a recording, or of the session. Zero where it does not tell.
-	Began, Ended time.Time  `json:",omitzero"`
-	File         string     // Recorded: path, absolute or relative to Dir
-	Dir          string     // Recorded: directory that a relative File starts from
-	Duration     float64    // Recorded: seconds, zero when unknown
-	BytesIn      int64      // Disconnected: bytes received from the client
-	BytesOut     int64      // Disconnected: bytes sent to the client
-	Source       netip.Addr // where the callback itself came from
+	Began, Ended time.Time `json:",omitzero"`
+	// At is when it happened by the clock of a server whose events come in any
+	// order and without ids to tell them apart; a moment of the future counts as
+	// now. Restarted: what began before is gone. Zero for all others.
+	At       time.Time  `json:",omitzero"`
+	File     string     // Recorded: path, absolute or relative to Dir
+	Dir      string     // Recorded: directory that a relative File starts from
+	Duration float64    // Recorded: seconds, zero when unknown
+	BytesIn  int64      // Disconnected: bytes received from the client
+	BytesOut int64      // Disconnected: bytes sent to the client
+	Source   netip.Addr // where the callback itself came from
 }
 
 // Scene returns the scene that an action belongs to, or "" for neither.

@@ -33,14 +33,14 @@ func (s *Service) CreateWith(ctx context.Context, name string, ch Changes) (secr
 	if err := ch.validate(); err != nil {
 		return "", err
 	}
-	if secret, err = s.newSecret(); err != nil {
-		return "", err
-	}
-	hash := sha256.Sum256([]byte(secret))
 	row := db.Node{Name: name, Sources: []string{}, Urls: []byte("{}")}
 	if err := s.applyChanges(&row, ch); err != nil {
 		return "", err
 	}
+	if secret, err = s.newSecret(row.Kind); err != nil {
+		return "", err
+	}
+	hash := sha256.Sum256([]byte(secret))
 	_, err = s.q.NodeInsert(ctx, s.DB, db.NodeInsertParams{Name: name, Kind: row.Kind, SecretHash: hash[:], SecretSealed: s.Box.Seal([]byte(secret), secretPurpose(name)),
 		Sources: row.Sources, ControlURL: row.ControlURL, ControlUsername: row.ControlUsername, ControlPasswordSealed: row.ControlPasswordSealed,
 		Urls: row.Urls, RecordURL: row.RecordURL, Now: s.Now()})
@@ -71,11 +71,13 @@ func (s *Service) Change(ctx context.Context, name string, ch Changes) error {
 // RotateSecret gives a node a new secret; the old one is void at once. The
 // local node becomes one that needs its secret. Error: NotFound.
 func (s *Service) RotateSecret(ctx context.Context, name string) (secret string, err error) {
-	if secret, err = s.newSecret(); err != nil {
+	long, err := s.newSecret("")
+	if err != nil {
 		return "", err
 	}
-	hash := sha256.Sum256([]byte(secret))
 	err = s.change(ctx, name, func(row *db.Node) error {
+		secret = long[:secretLength(row.Kind)]
+		hash := sha256.Sum256([]byte(secret))
 		row.SecretHash, row.SecretSealed = hash[:], s.Box.Seal([]byte(secret), secretPurpose(name))
 		return nil
 	})
@@ -159,12 +161,22 @@ func (s *Service) List(ctx context.Context) ([]Node, error) {
 	return out, nil
 }
 
-func (s *Service) newSecret() (string, error) {
+// newSecret is 160 bits in hex, or what a kind takes.
+func (s *Service) newSecret(kind string) (string, error) {
 	var b [20]byte
 	if _, err := io.ReadFull(s.Rand, b[:]); err != nil {
 		return "", err
 	}
-	return hex.EncodeToString(b[:]), nil
+	return hex.EncodeToString(b[:])[:secretLength(kind)], nil
+}
+
+// secretLength is how many letters a secret has. Alibaba Cloud takes keys of 32
+// at most, which are 128 bits.
+func secretLength(kind string) int {
+	if kind == KindAliyun {
+		return 32
+	}
+	return 40
 }
 
 func secretPurpose(name string) string  { return "node_secret/" + name }
@@ -202,6 +214,13 @@ func (s *Service) fromRow(row db.Node) (Node, error) {
 			return Node{}, err
 		}
 		n.Sources = append(n.Sources, p)
+	}
+	if row.SecretSealed != nil && Signs(row.Kind) {
+		key, err := s.Box.Open(row.SecretSealed, secretPurpose(row.Name))
+		if err != nil {
+			return Node{}, err
+		}
+		n.key = key
 	}
 	if row.ControlPasswordSealed != nil {
 		b, err := s.Box.Open(row.ControlPasswordSealed, controlPurpose(row.Name))

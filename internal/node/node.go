@@ -53,6 +53,8 @@ type Node struct {
 	Sources   []netip.Prefix
 	CreatedAt time.Time
 	UpdatedAt time.Time
+
+	key []byte // the secret, of a node that signs
 }
 
 // Config lists what a Service depends on.

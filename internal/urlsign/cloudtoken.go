@@ -3,8 +3,11 @@ package urlsign
 import (
 	"crypto/md5"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"strconv"
+	"strings"
+	"time"
 )
 
 // RTCToken returns the token with which a client joins a co-streaming channel.
@@ -29,6 +32,25 @@ func IMToken(appID, appKey, userID, nonce string, expires int64, role string) st
 func PushCallbackSignature(domain, timestamp, key string) string {
 	sum := md5.Sum([]byte(domain + "|" + timestamp + "|" + key))
 	return hex.EncodeToString(sum[:])
+}
+
+// PushCallbackWindow is how far the clocks of a CDN and ours may be apart. A
+// signature that is older could have been seen by somebody on the way.
+const PushCallbackWindow = 5 * time.Minute
+
+// VerifyPushCallback reports whether a signature of PushCallbackSignature is
+// right and of now; it may be in capitals. Without a key none is. It takes the
+// same time for all wrong ones.
+func VerifyPushCallback(domain, timestamp, signature, key string, now time.Time) bool {
+	at, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || key == "" {
+		return false
+	}
+	if age := now.Sub(time.Unix(at, 0)); age > PushCallbackWindow || age < -PushCallbackWindow {
+		return false
+	}
+	want := PushCallbackSignature(domain, timestamp, key)
+	return subtle.ConstantTimeCompare([]byte(strings.ToLower(signature)), []byte(want)) == 1
 }
 
 func hashHex(text string) string {
