@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -195,9 +196,10 @@ func (w walk) otherServers(t *testing.T, room api.Room) {
 	event.Request.Direction, event.Request.Status, event.Request.Protocol = "outgoing", "opening", "WebRTC"
 	event.Request.URL, event.Request.Time = "ws://127.0.0.1:3333/live/"+room.ID+"/master?"+query, time.Now().Format(time.RFC3339)
 	good[*api.OvenmediaengineCallbackResponse](t)(c.OvenmediaengineCallbackWithResponse(ctx, &api.OvenmediaengineCallbackParams{}, event))
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
 	good[*api.AliyunCallbackResponse](t)(c.AliyunCallbackWithResponse(ctx, &api.AliyunCallbackParams{Action: "publish", App: "push.example.com",
-		Appname: "live", ID: "elsewhere", Time: time.Now().Unix()}))
-	good[*api.AliyunRecordingCallbackResponse](t)(c.AliyunRecordingCallbackWithResponse(ctx, &api.AliyunRecordingCallbackParams{},
+		Appname: "live", ID: "elsewhere", Time: time.Now().Unix(), ALILIVETIMESTAMP: stamp}))
+	good[*api.AliyunRecordingCallbackResponse](t)(c.AliyunRecordingCallbackWithResponse(ctx, &api.AliyunRecordingCallbackParams{ALILIVETIMESTAMP: stamp},
 		api.AliyunRecording{App: "live", Stream: "elsewhere", URI: "a.m3u8", Duration: 1}))
 }
 
