@@ -1565,7 +1565,7 @@ type NodeMediaServerCallbackTextBody = string
 
 // OvenmediaengineCallbackParams defines parameters for OvenmediaengineCallback.
 type OvenmediaengineCallbackParams struct {
-	// Node The name of the node whose secret makes the signature.
+	// Node The name of the node whose secret makes the signature. Empty is as if it were absent.
 	Node string `form:"node,omitempty" json:"node,omitempty"`
 }
 

@@ -4184,8 +4184,8 @@ type NodeSecret struct {
 	// Node A media server that may call back.
 	Node Node `json:"node"`
 
-	// Secret What the server's callbacks carry as the parameter `secret`. It is not shown on its own
-	// again.
+	// Secret What the server's callbacks carry as the parameter `secret`, or are signed with. It is not
+	// shown on its own again.
 	//
 	// Example: 7d0f3c5e91a2b4c6d8e0f1a3b5c7d9e1f2a4b6c8
 	Secret string `json:"secret"`
@@ -6089,7 +6089,7 @@ type NodeMediaServerCallbackTextBody = string
 
 // OvenmediaengineCallbackParams defines parameters for OvenmediaengineCallback.
 type OvenmediaengineCallbackParams struct {
-	// Node The name of the node whose secret makes the signature.
+	// Node The name of the node whose secret makes the signature. Empty is as if it were absent.
 	Node string `form:"node,omitempty" json:"node,omitempty"`
 }
 
