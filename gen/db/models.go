@@ -198,6 +198,20 @@ type Refusal struct {
 	Repeats   int64
 }
 
+type Relay struct {
+	Node      string
+	App       string
+	Stream    string
+	Pattern   string
+	Version   string
+	State     string
+	Reason    string
+	Viewers   int32
+	Since     time.Time
+	UsedAt    time.Time
+	CreatedAt time.Time
+}
+
 type Revocation struct {
 	ID             int64
 	What           string

@@ -27,6 +27,8 @@ type Guard struct {
 	Allow []netip.Prefix
 	// Resolver looks names up for Check; nil is the system's.
 	Resolver *net.Resolver
+	// Lookup takes the place of Resolver where it is set.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
 // lookupTimeout bounds what a name server may cost a request.
@@ -124,6 +126,29 @@ func (g Guard) Check(ctx context.Context, host string) error {
 	return nil
 }
 
+var errUnknownHost = errs.New(errs.Invalid, "host_unknown", "the name of the host is not known")
+
+// Resolve returns where a host leads, for a connection that somebody else is
+// going to make: told an address, they need not look the name up again, when it
+// may lead elsewhere. It refuses what Check refuses, and a name that does not
+// resolve. Errors: Invalid address_not_allowed, Invalid host_unknown.
+func (g Guard) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	addrs, err := g.addresses(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addrs) == 0 {
+		return nil, errUnknownHost
+	}
+	for i, a := range addrs {
+		if !g.Permits(a) {
+			return nil, errForbidden
+		}
+		addrs[i] = a.Unmap()
+	}
+	return addrs, nil
+}
+
 func (g Guard) addresses(ctx context.Context, host string) ([]netip.Addr, error) {
 	if a, ok := parseAddr(host); ok {
 		return []netip.Addr{a}, nil
@@ -134,7 +159,11 @@ func (g Guard) addresses(ctx context.Context, host string) ([]netip.Addr, error)
 	if r == nil {
 		r = net.DefaultResolver
 	}
-	addrs, err := r.LookupNetIP(ctx, "ip", host)
+	lookup := g.Lookup
+	if lookup == nil {
+		lookup = func(ctx context.Context, host string) ([]netip.Addr, error) { return r.LookupNetIP(ctx, "ip", host) }
+	}
+	addrs, err := lookup(ctx, host)
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) {
 		return nil, nil
 	}

@@ -3,6 +3,7 @@ package route
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +32,18 @@ func (s *Service) Match(path string) (remote string, r Route, ok bool) {
 		}
 	}
 	return "", Route{}, false
+}
+
+// Known lists the routes in memory by pattern.
+func (s *Service) Known() []Route {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]Route, 0, len(s.routes))
+	for _, r := range s.routes {
+		out = append(out, r.Route)
+	}
+	slices.SortFunc(out, func(a, b Route) int { return strings.Compare(a.Pattern, b.Pattern) })
+	return out
 }
 
 // tail returns the segments of a path beyond a pattern, as they were written.

@@ -159,8 +159,7 @@ func (s *Service) Get(ctx context.Context, pattern string) (Route, error) {
 	return r.Route, err
 }
 
-// Delete removes the route of a pattern, written in any way. Pulls that run are
-// left alone. Error: NotFound.
+// Delete removes the route of a pattern, written in any way. Error: NotFound.
 func (s *Service) Delete(ctx context.Context, pattern string) error {
 	pattern = storable(pattern)
 	n, err := s.q.RouteDelete(ctx, s.DB, pattern)

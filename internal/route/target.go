@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,7 @@ func shown(u *url.URL) string {
 		}
 		return value
 	})
+	strikePath(&out, func(string, string) string { return struck })
 	if _, has := password(u); !has {
 		return out.String()
 	}
@@ -98,6 +100,56 @@ func mapQuery(query string, replace func(name, value string) string) string {
 	return strings.Join(pairs, "&")
 }
 
+// named finds "name=" in a path: cameras take credentials there too, as in
+// /user=admin_password=x_channel=1 and /user=admin&password=x&channel=1.
+var named = regexp.MustCompile(`[/&;,_?]([A-Za-z]+(?:_[A-Za-z]+)?)=`)
+
+// strikePath replaces the values of secret names in the path of a URL. A value
+// ends with the next name or the next slash.
+func strikePath(u *url.URL, replace func(name, value string) string) {
+	text := u.EscapedPath()
+	var b strings.Builder
+	done := 0
+	found := named.FindAllStringSubmatchIndex(text, -1)
+	for i, m := range found {
+		name, from, to := secretTail(text[m[2]:m[3]]), m[1], len(text)
+		if name == "" {
+			continue
+		}
+		if i+1 < len(found) {
+			to = found[i+1][0]
+		}
+		if slash := strings.IndexByte(text[from:to], '/'); slash >= 0 {
+			to = from + slash
+		}
+		b.WriteString(text[done:from])
+		b.WriteString(replace(name, text[from:to]))
+		done = to
+	}
+	if done > 0 {
+		setPath(u, b.String()+text[done:])
+	}
+}
+
+// secretTail returns the name that a value is of, where it is a secret one. What
+// stands before its last underscore may belong to the value in front.
+func secretTail(name string) string {
+	if secretName(name) {
+		return strings.ToLower(name)
+	}
+	if _, last, found := strings.Cut(name, "_"); found && secretName(last) {
+		return strings.ToLower(last)
+	}
+	return ""
+}
+
+// setPath sets an escaped path. One that does not unescape cannot come about.
+func setPath(u *url.URL, escaped string) {
+	if plain, err := url.PathUnescape(escaped); err == nil {
+		u.Path, u.RawPath = plain, escaped
+	}
+}
+
 var errStruckOut = errs.InvalidField("url", "the URL has struck out secrets that are not those of the route as it is; give them again")
 
 // restore puts the secrets of a known URL where a wanted one shows them struck
@@ -124,10 +176,38 @@ func restore(wanted, known *url.URL) (*url.URL, error) {
 		failed = failed || !found
 		return before
 	})
+	failed = restorePath(&out, known, same) || failed
 	if failed {
 		return nil, errStruckOut
 	}
 	return &out, nil
+}
+
+// restorePath does for the path what restore does for the query: the nth value
+// of a name is put where the nth is struck out.
+func restorePath(out, known *url.URL, same bool) (failed bool) {
+	before := map[string][]string{}
+	if same {
+		copied := *known
+		strikePath(&copied, func(name, value string) string {
+			before[name] = append(before[name], value)
+			return struck
+		})
+	}
+	seen := map[string]int{}
+	strikePath(out, func(name, value string) string {
+		n := seen[name]
+		seen[name]++
+		if value != struck {
+			return value
+		}
+		if n >= len(before[name]) {
+			failed = true
+			return value
+		}
+		return before[name][n]
+	})
+	return failed
 }
 
 // valueOf returns the value of a parameter's nth occurrence, counted from one.
