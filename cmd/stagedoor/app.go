@@ -22,6 +22,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
+	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 	"github.com/stagedoor-live/stagedoor/internal/route"
 )
@@ -42,6 +43,8 @@ type app struct {
 	ledger   *ledger.Ledger
 	refusals *refusal.Log
 	sessions *nginx.Sessions
+	relays   *relay.Service
+	leader   *pg.Leader
 	feed     *pg.Feed
 	controls media.Controls
 }
@@ -99,7 +102,10 @@ func (a *app) build(ctx context.Context) (err error) {
 		return err
 	}
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
-	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes)
+	a.leader = pg.NewLeader(pool, a.log)
+	a.relays = relay.New(relay.Config{DB: pool, Now: now, Log: a.log, Routes: a.routes, Nodes: a.nodes, Controls: a.controls,
+		Guard: outbound.Guard{Allow: a.cfg.RouteAllow}, Leader: a.leader})
+	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays)
 	return nil
 }
 

@@ -154,6 +154,7 @@ var examples = map[string]example{
 	"deleteNode":           {},
 	"rotateNodeSecret":     {},
 	"getNodeConfiguration": {},
+	"listRelays":           {},
 	"healthz":              {},
 	"readyz":               {},
 	"metrics":              {},

@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"internal/access":     {"internal/lastuse", "internal/account", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
 	"internal/room":       {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
 	"internal/jump":       {"gen/db", "internal/pg", "internal/errs", "internal/account", "internal/room"},
+	"internal/relay":      {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/outbound", "internal/route"},
 	"internal/ledger":     {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
 
 	"internal/refusal": {"gen/db", "internal/pg", "internal/errs", "internal/media"},
@@ -52,7 +53,7 @@ var allowed = map[string][]string{
 	"internal/dialect/liveauth":             {"gen/liveauth", "internal/pydantic", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/appserver":            {"gen/appserver", "internal/dialect/bearer", "internal/account", "internal/room", "internal/jump", "internal/im", "internal/vod", "internal/errs", "internal/httpx"},
 	"internal/dialect/ipchub":               {"gen/ipchub", "internal/account", "internal/route", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
-	"internal/dialect/stagedoor":            {"gen/stagedoor", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/stagedoor":            {"gen/stagedoor", "internal/relay", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/ops":                  {"gen/ops", "internal/account", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine":           {"gen/volcengine", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/urlsign", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine/signature": {},

@@ -46,6 +46,7 @@ type cli struct {
 	Rule      ruleCmd      `cmd:"" help:"Manage auth rules and their signing keys."`
 	Ban       banCmd       `cmd:"" help:"Forbid streams for a while."`
 	Node      nodeCmd      `cmd:"" help:"Manage media servers."`
+	Route     routeCmd     `cmd:"" help:"Show how pull routes go."`
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
 	Token     tokenCmd     `cmd:"" help:"Manage stream tokens, which rules of mediamtx_jwt hand out."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

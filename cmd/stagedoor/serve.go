@@ -34,6 +34,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/media/zlm"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/relay"
 )
 
 type serveCmd struct{}
@@ -75,6 +76,8 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	}
 	background.Go(func() { a.ledger.Run(work) })
 	background.Go(func() { a.rooms.Run(work) })
+	background.Go(func() { a.relays.Run(work) })
+	background.Go(func() { a.leader.Run(work) })
 	background.Go(func() { a.refusals.Run(work) })
 	background.Go(func() { a.chores(work) })
 
@@ -198,7 +201,7 @@ func (a *app) routers(d *drain, split bool) ([]*httpx.Router, error) {
 
 // mount registers the dialects and the callbacks.
 func (a *app) mount(rt *httpx.Router) {
-	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Controls: a.controls,
+	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls,
 		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
@@ -207,13 +210,14 @@ func (a *app) mount(rt *httpx.Router) {
 			HTTPScheme: a.cfg.PullScheme}}).Register(rt)
 	program, _ := buildVersions()
 	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
-	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: a.ledger, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: a.ledger, Log: a.log},
-		Nginx:    nginx.Hooks{Ledger: a.ledger, Sessions: a.sessions, Now: time.Now, Log: a.log},
-		NMS:      nms.Hooks{Ledger: a.ledger, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: 2 * time.Second}}},
-		MediaMTX: mediamtx.NewHooks(a.ledger, a.log, time.Now),
-		ZLM:      zlm.Hooks{Ledger: a.ledger, Log: a.log, Now: time.Now},
-		OME:      ome.Hooks{Ledger: a.ledger, Log: a.log, Now: time.Now, Lifetime: a.cfg.ViewerLifetime},
-		Aliyun:   aliyun.Hooks{Ledger: a.ledger, Log: a.log, Now: time.Now}, Now: time.Now,
+	door := relay.Ledger{Ledger: a.ledger, Relays: a.relays} // what an allowed viewer waits for is fetched
+	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: door, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: door, Log: a.log},
+		Nginx:    nginx.Hooks{Ledger: door, Sessions: a.sessions, Now: time.Now, Log: a.log},
+		NMS:      nms.Hooks{Ledger: door, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: 2 * time.Second}}},
+		MediaMTX: mediamtx.NewHooks(door, a.log, time.Now),
+		ZLM:      zlm.Hooks{Ledger: door, Log: a.log, Now: time.Now},
+		OME:      ome.Hooks{Ledger: door, Log: a.log, Now: time.Now, Lifetime: a.cfg.ViewerLifetime},
+		Aliyun:   aliyun.Hooks{Ledger: door, Log: a.log, Now: time.Now}, Now: time.Now,
 		Refused: a.refuseCaller}.Register(rt)
 }
 

@@ -111,6 +111,7 @@ func (w walk) nodes(t *testing.T) {
 		t.Errorf("created\n%s\nrotated\n%s\nlines\n%s", made.Secret, turned.Configuration, lines.Configuration)
 	}
 	good[*api.DeleteNodeResponse](t)(w.admin.DeleteNodeWithResponse(ctx, "walked"))
+	good[*api.ListRelaysResponse](t)(w.admin.ListRelaysWithResponse(ctx, &api.ListRelaysParams{}))
 }
 
 // machines is the volcengine dialect.

@@ -54,8 +54,14 @@ type Stream struct {
 	Name  string
 }
 
-// Path returns "/app/name", what URL signatures cover.
-func (s Stream) Path() string { return "/" + s.App + "/" + s.Name }
+// Path returns "/app/name", what URL signatures cover, or "/name" on a server
+// that has streams without an application.
+func (s Stream) Path() string {
+	if s.App == "" {
+		return "/" + s.Name
+	}
+	return "/" + s.App + "/" + s.Name
+}
 
 // String returns "app/name", prefixed by the vhost where it is not the default.
 func (s Stream) String() string {

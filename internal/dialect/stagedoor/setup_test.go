@@ -19,6 +19,8 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/relay"
+	"github.com/stagedoor-live/stagedoor/internal/route"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
 
@@ -33,6 +35,8 @@ type bench struct {
 	clock    *clock
 	accounts *account.Service
 	nodes    *node.Service
+	routes   *route.Service
+	relays   *relay.Service
 	spec     *spectest.Validator
 
 	admin, alice string // access tokens
@@ -49,9 +53,11 @@ func setup(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.nodes = node.New(node.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader})
+	b.routes = route.New(route.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Log: log.Logger()})
+	b.relays = relay.New(relay.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Routes: b.routes, Nodes: b.nodes, Controls: someControls})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Configure: configure}).Register(rt)
+	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Configure: configure}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	b.spec = spectest.New(t)

@@ -1,5 +1,5 @@
 // Package stagedoor is the dialect of our own operations, those that no
-// documented API offers: accounts, access keys and media servers for
+// documented API offers: accounts, access keys, media servers and routes for
 // administrators, and logging out.
 package stagedoor
 
@@ -15,6 +15,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/relay"
 )
 
 // Server serves the dialect.
@@ -22,6 +23,7 @@ type Server struct {
 	Accounts *account.Service
 	Nodes    *node.Service
 	Controls media.Controls
+	Relays   *relay.Service
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }
