@@ -869,6 +869,126 @@ func (e RefusalReason) Valid() bool {
 	}
 }
 
+// Defines values for RelayReason.
+const (
+	RelayReasonAddressNotAllowed RelayReason = "address_not_allowed"
+	RelayReasonCannotPull        RelayReason = "cannot_pull"
+	RelayReasonEmpty             RelayReason = ""
+	RelayReasonHostUnknown       RelayReason = "host_unknown"
+	RelayReasonNoCarrier         RelayReason = "no_carrier"
+	RelayReasonNoMedia           RelayReason = "no_media"
+	RelayReasonNodeUnreachable   RelayReason = "node_unreachable"
+	RelayReasonSourceFault       RelayReason = "source_fault"
+)
+
+// Valid indicates whether the value is a known member of the RelayReason enum.
+func (e RelayReason) Valid() bool {
+	switch e {
+	case RelayReasonAddressNotAllowed:
+		return true
+	case RelayReasonCannotPull:
+		return true
+	case RelayReasonEmpty:
+		return true
+	case RelayReasonHostUnknown:
+		return true
+	case RelayReasonNoCarrier:
+		return true
+	case RelayReasonNoMedia:
+		return true
+	case RelayReasonNodeUnreachable:
+		return true
+	case RelayReasonSourceFault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelayState.
+const (
+	RelayStateFailed   RelayState = "failed"
+	RelayStateIdle     RelayState = "idle"
+	RelayStateRunning  RelayState = "running"
+	RelayStateStarting RelayState = "starting"
+)
+
+// Valid indicates whether the value is a known member of the RelayState enum.
+func (e RelayState) Valid() bool {
+	switch e {
+	case RelayStateFailed:
+		return true
+	case RelayStateIdle:
+		return true
+	case RelayStateRunning:
+		return true
+	case RelayStateStarting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelayStreamReason.
+const (
+	RelayStreamReasonAddressNotAllowed RelayStreamReason = "address_not_allowed"
+	RelayStreamReasonCannotPull        RelayStreamReason = "cannot_pull"
+	RelayStreamReasonEmpty             RelayStreamReason = ""
+	RelayStreamReasonHostUnknown       RelayStreamReason = "host_unknown"
+	RelayStreamReasonNoCarrier         RelayStreamReason = "no_carrier"
+	RelayStreamReasonNoMedia           RelayStreamReason = "no_media"
+	RelayStreamReasonNodeUnreachable   RelayStreamReason = "node_unreachable"
+	RelayStreamReasonSourceFault       RelayStreamReason = "source_fault"
+)
+
+// Valid indicates whether the value is a known member of the RelayStreamReason enum.
+func (e RelayStreamReason) Valid() bool {
+	switch e {
+	case RelayStreamReasonAddressNotAllowed:
+		return true
+	case RelayStreamReasonCannotPull:
+		return true
+	case RelayStreamReasonEmpty:
+		return true
+	case RelayStreamReasonHostUnknown:
+		return true
+	case RelayStreamReasonNoCarrier:
+		return true
+	case RelayStreamReasonNoMedia:
+		return true
+	case RelayStreamReasonNodeUnreachable:
+		return true
+	case RelayStreamReasonSourceFault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelayStreamState.
+const (
+	RelayStreamStateFailed   RelayStreamState = "failed"
+	RelayStreamStateIdle     RelayStreamState = "idle"
+	RelayStreamStateRunning  RelayStreamState = "running"
+	RelayStreamStateStarting RelayStreamState = "starting"
+)
+
+// Valid indicates whether the value is a known member of the RelayStreamState enum.
+func (e RelayStreamState) Valid() bool {
+	switch e {
+	case RelayStreamStateFailed:
+		return true
+	case RelayStreamStateIdle:
+		return true
+	case RelayStreamStateRunning:
+		return true
+	case RelayStreamStateStarting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ResponseMetadataService.
 const (
 	ResponseMetadataServiceLive ResponseMetadataService = "live"
@@ -4574,6 +4694,131 @@ type RTCTokenRequest struct {
 // Example: signature_mismatch
 type RefusalReason string
 
+// Relay A pull route and how it goes.
+type Relay struct {
+	// Keepalive Whether streams are fetched without viewers too.
+	//
+	// Example: false
+	Keepalive bool `json:"keepalive"`
+
+	// Message The reason in words, or empty.
+	//
+	// Example:
+	Message string `json:"message"`
+
+	// Node The media server that carries it; empty for none, or for several.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Pattern The path of the route; one that ends in a slash stands for everything below.
+	//
+	// Example: /hr/
+	Pattern string `json:"pattern"`
+
+	// Reason Why it failed: `no_carrier` that no media server here can fetch streams,
+	// `node_unreachable` that the one that does cannot be reached, `no_media` that the source
+	// sends nothing, `source_fault` that the media server says so, `address_not_allowed` that
+	// the source is in a network that the operator has not allowed, `host_unknown` that its
+	// name is not known, `cannot_pull` that the media server cannot fetch it. Otherwise empty.
+	//
+	// Example:
+	Reason RelayReason `json:"reason"`
+
+	// Since Since when it is in this state, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// State `running` if one of its streams runs; otherwise `starting`, `failed` or `idle`, whichever
+	// comes first here. An idle route waits for viewers.
+	//
+	// Example: running
+	State RelayState `json:"state"`
+
+	// Streams The streams that are fetched, or would be for a viewer. A page shows up to a thousand in all.
+	Streams []RelayStream `json:"streams"`
+
+	// URL Where the streams come from, with secrets struck out.
+	//
+	// Example: rtsp://viewer:***@cameras.example.com/video
+	URL string `json:"url"`
+
+	// Viewers How many watch its streams, as the media servers count.
+	//
+	// Example: 2
+	Viewers int64 `json:"viewers"`
+}
+
+// RelayReason Why it failed: `no_carrier` that no media server here can fetch streams,
+// `node_unreachable` that the one that does cannot be reached, `no_media` that the source
+// sends nothing, `source_fault` that the media server says so, `address_not_allowed` that
+// the source is in a network that the operator has not allowed, `host_unknown` that its
+// name is not known, `cannot_pull` that the media server cannot fetch it. Otherwise empty.
+//
+// Example:
+type RelayReason string
+
+// RelayState `running` if one of its streams runs; otherwise `starting`, `failed` or `idle`, whichever
+// comes first here. An idle route waits for viewers.
+//
+// Example: running
+type RelayState string
+
+// RelayPage A page of pull routes.
+type RelayPage struct {
+	// NextCursor The cursor of the next page; absent on the last one.
+	//
+	// Example: L2hyLw
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Relays The routes, in the order of their patterns.
+	Relays []Relay `json:"relays"`
+}
+
+// RelayStream A stream of a route on one media server.
+type RelayStream struct {
+	// Node The media server.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Path The path under which it is played there.
+	//
+	// Example: /hr/door
+	Path string `json:"path"`
+
+	// Reason Why it failed, as for a route; otherwise empty.
+	//
+	// Example:
+	Reason RelayStreamReason `json:"reason"`
+
+	// Since Since when it is in this state, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// State Its state, as that of a route.
+	//
+	// Example: running
+	State RelayStreamState `json:"state"`
+
+	// Viewers How many watch it, as the media server counts.
+	//
+	// Example: 2
+	Viewers int32 `json:"viewers"`
+}
+
+// RelayStreamReason Why it failed, as for a route; otherwise empty.
+//
+// Example:
+type RelayStreamReason string
+
+// RelayStreamState Its state, as that of a route.
+//
+// Example: running
+type RelayStreamState string
+
 // ResponseMetadata What every answer begins with.
 type ResponseMetadata struct {
 	// Action The action, as the request named it.
@@ -5950,6 +6195,15 @@ type IpchubRefreshParams struct {
 	// Token The refresh token. It may be sent as `Authorization: Bearer` instead, which keeps it out
 	// of logs on the way.
 	Token string `form:"token,omitempty" json:"token,omitempty"`
+}
+
+// ListRelaysParams defines parameters for ListRelays.
+type ListRelaysParams struct {
+	// Limit The most routes that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // IpchubListRoutesParams defines parameters for IpchubListRoutes.
@@ -7582,6 +7836,23 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
 	IpchubRefresh(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRelays Show how pull routes go
+	//
+	// Lists the pull routes, which the `ipchub` operations manage, in the order of their patterns,
+	// a page at a time, with what came of them: which media server fetches what, since when, and
+	// who watches. Secrets in URLs are struck out. Follow `next_cursor` until it is absent. For
+	// administrators.
+	//
+	//
+	// A route is carried out by media servers that can `pull`. One that waits for viewers itself
+	// is told a route for a single path ahead; otherwise a stream is fetched when an allowed play
+	// asks for it and nobody publishes it, by the server of the viewer if it can. Without viewers
+	// it is fetched for five more minutes, or for as long as the route is there if it says
+	// `keepalive`. When a server does not answer, another takes over.
+	//
+	// Corresponds with GET /api/v1/relays (the `ListRelays` operationId).
+	ListRelays(ctx context.Context, params *ListRelaysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IpchubListRoutes List pull routes
 	//
@@ -9860,6 +10131,32 @@ func (c *Client) RotateNodeSecret(ctx context.Context, node NodeName, reqEditors
 // Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
 func (c *Client) IpchubRefresh(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIpchubRefreshRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRelays Show how pull routes go
+//
+// Lists the pull routes, which the `ipchub` operations manage, in the order of their patterns,
+// a page at a time, with what came of them: which media server fetches what, since when, and
+// who watches. Secrets in URLs are struck out. Follow `next_cursor` until it is absent. For
+// administrators.
+//
+// A route is carried out by media servers that can `pull`. One that waits for viewers itself
+// is told a route for a single path ahead; otherwise a stream is fetched when an allowed play
+// asks for it and nobody publishes it, by the server of the viewer if it can. Without viewers
+// it is fetched for five more minutes, or for as long as the route is there if it says
+// `keepalive`. When a server does not answer, another takes over.
+//
+// Corresponds with GET /api/v1/relays (the `ListRelays` operationId).
+func (c *Client) ListRelays(ctx context.Context, params *ListRelaysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRelaysRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -13630,6 +13927,68 @@ func NewIpchubRefreshRequest(server string, params *IpchubRefreshParams) (*http.
 	return req, nil
 }
 
+// NewListRelaysRequest constructs an http.Request for the ListRelays method
+func NewListRelaysRequest(server string, params *ListRelaysParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/relays")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewIpchubListRoutesRequest constructs an http.Request for the IpchubListRoutes method
 func NewIpchubListRoutesRequest(server string, params *IpchubListRoutesParams) (*http.Request, error) {
 	var err error
@@ -16562,6 +16921,25 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
 	IpchubRefreshWithResponse(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*IpchubRefreshResponse, error)
+
+	// ListRelaysWithResponse Show how pull routes go
+	//
+	// Lists the pull routes, which the `ipchub` operations manage, in the order of their patterns,
+	// a page at a time, with what came of them: which media server fetches what, since when, and
+	// who watches. Secrets in URLs are struck out. Follow `next_cursor` until it is absent. For
+	// administrators.
+	//
+	//
+	// A route is carried out by media servers that can `pull`. One that waits for viewers itself
+	// is told a route for a single path ahead; otherwise a stream is fetched when an allowed play
+	// asks for it and nobody publishes it, by the server of the viewer if it can. Without viewers
+	// it is fetched for five more minutes, or for as long as the route is there if it says
+	// `keepalive`. When a server does not answer, another takes over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/relays (the `ListRelays` operationId).
+	ListRelaysWithResponse(ctx context.Context, params *ListRelaysParams, reqEditors ...RequestEditorFn) (*ListRelaysResponse, error)
 
 	// IpchubListRoutesWithResponse List pull routes
 	//
@@ -22111,6 +22489,110 @@ func (r IpchubRefreshResponse) ContentType() string {
 	return ""
 }
 
+// ListRelaysResponse401Headers the declared response headers of an HTTP 401 response for ListRelays
+type ListRelaysResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListRelaysResponse429Headers the declared response headers of an HTTP 429 response for ListRelays
+type ListRelaysResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListRelaysResponse503Headers the declared response headers of an HTTP 503 response for ListRelays
+type ListRelaysResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListRelaysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RelayPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListRelaysResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListRelaysResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListRelaysResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRelaysResponse) GetJSON200() *RelayPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListRelaysResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListRelaysResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListRelaysResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListRelaysResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListRelaysResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListRelaysResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRelaysResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRelaysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRelaysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRelaysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // IpchubListRoutesResponse401Headers the declared response headers of an HTTP 401 response for IpchubListRoutes
 type IpchubListRoutesResponse401Headers struct {
 	WWWAuthenticate string
@@ -26778,6 +27260,30 @@ func (c *ClientWithResponses) IpchubRefreshWithResponse(ctx context.Context, par
 		return nil, err
 	}
 	return ParseIpchubRefreshResponse(rsp)
+}
+
+// ListRelaysWithResponse Show how pull routes go
+//
+// Lists the pull routes, which the `ipchub` operations manage, in the order of their patterns,
+// a page at a time, with what came of them: which media server fetches what, since when, and
+// who watches. Secrets in URLs are struck out. Follow `next_cursor` until it is absent. For
+// administrators.
+//
+// A route is carried out by media servers that can `pull`. One that waits for viewers itself
+// is told a route for a single path ahead; otherwise a stream is fetched when an allowed play
+// asks for it and nobody publishes it, by the server of the viewer if it can. Without viewers
+// it is fetched for five more minutes, or for as long as the route is there if it says
+// `keepalive`. When a server does not answer, another takes over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/relays (the `ListRelays` operationId).
+func (c *ClientWithResponses) ListRelaysWithResponse(ctx context.Context, params *ListRelaysParams, reqEditors ...RequestEditorFn) (*ListRelaysResponse, error) {
+	rsp, err := c.ListRelays(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRelaysResponse(rsp)
 }
 
 // IpchubListRoutesWithResponse List pull routes
@@ -32608,6 +33114,107 @@ func ParseIpchubRefreshResponse(rsp *http.Response) (*IpchubRefreshResponse, err
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers IpchubRefreshResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListRelaysResponse parses an HTTP response from a ListRelaysWithResponse call
+func ParseListRelaysResponse(rsp *http.Response) (*ListRelaysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRelaysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RelayPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListRelaysResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListRelaysResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListRelaysResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -247,6 +247,126 @@ func (e PushAction) Valid() bool {
 	}
 }
 
+// Defines values for RelayReason.
+const (
+	RelayReasonAddressNotAllowed RelayReason = "address_not_allowed"
+	RelayReasonCannotPull        RelayReason = "cannot_pull"
+	RelayReasonEmpty             RelayReason = ""
+	RelayReasonHostUnknown       RelayReason = "host_unknown"
+	RelayReasonNoCarrier         RelayReason = "no_carrier"
+	RelayReasonNoMedia           RelayReason = "no_media"
+	RelayReasonNodeUnreachable   RelayReason = "node_unreachable"
+	RelayReasonSourceFault       RelayReason = "source_fault"
+)
+
+// Valid indicates whether the value is a known member of the RelayReason enum.
+func (e RelayReason) Valid() bool {
+	switch e {
+	case RelayReasonAddressNotAllowed:
+		return true
+	case RelayReasonCannotPull:
+		return true
+	case RelayReasonEmpty:
+		return true
+	case RelayReasonHostUnknown:
+		return true
+	case RelayReasonNoCarrier:
+		return true
+	case RelayReasonNoMedia:
+		return true
+	case RelayReasonNodeUnreachable:
+		return true
+	case RelayReasonSourceFault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelayState.
+const (
+	RelayStateFailed   RelayState = "failed"
+	RelayStateIdle     RelayState = "idle"
+	RelayStateRunning  RelayState = "running"
+	RelayStateStarting RelayState = "starting"
+)
+
+// Valid indicates whether the value is a known member of the RelayState enum.
+func (e RelayState) Valid() bool {
+	switch e {
+	case RelayStateFailed:
+		return true
+	case RelayStateIdle:
+		return true
+	case RelayStateRunning:
+		return true
+	case RelayStateStarting:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelayStreamReason.
+const (
+	RelayStreamReasonAddressNotAllowed RelayStreamReason = "address_not_allowed"
+	RelayStreamReasonCannotPull        RelayStreamReason = "cannot_pull"
+	RelayStreamReasonEmpty             RelayStreamReason = ""
+	RelayStreamReasonHostUnknown       RelayStreamReason = "host_unknown"
+	RelayStreamReasonNoCarrier         RelayStreamReason = "no_carrier"
+	RelayStreamReasonNoMedia           RelayStreamReason = "no_media"
+	RelayStreamReasonNodeUnreachable   RelayStreamReason = "node_unreachable"
+	RelayStreamReasonSourceFault       RelayStreamReason = "source_fault"
+)
+
+// Valid indicates whether the value is a known member of the RelayStreamReason enum.
+func (e RelayStreamReason) Valid() bool {
+	switch e {
+	case RelayStreamReasonAddressNotAllowed:
+		return true
+	case RelayStreamReasonCannotPull:
+		return true
+	case RelayStreamReasonEmpty:
+		return true
+	case RelayStreamReasonHostUnknown:
+		return true
+	case RelayStreamReasonNoCarrier:
+		return true
+	case RelayStreamReasonNoMedia:
+		return true
+	case RelayStreamReasonNodeUnreachable:
+		return true
+	case RelayStreamReasonSourceFault:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RelayStreamState.
+const (
+	RelayStreamStateFailed   RelayStreamState = "failed"
+	RelayStreamStateIdle     RelayStreamState = "idle"
+	RelayStreamStateRunning  RelayStreamState = "running"
+	RelayStreamStateStarting RelayStreamState = "starting"
+)
+
+// Valid indicates whether the value is a known member of the RelayStreamState enum.
+func (e RelayStreamState) Valid() bool {
+	switch e {
+	case RelayStreamStateFailed:
+		return true
+	case RelayStreamStateIdle:
+		return true
+	case RelayStreamStateRunning:
+		return true
+	case RelayStreamStateStarting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ZlmediakitEventName.
 const (
 	ZlmediakitEventNameOnFlowReport       ZlmediakitEventName = "on_flow_report"
@@ -837,6 +957,131 @@ type NodeUpdateKind string
 // Example: publish
 type PushAction string
 
+// Relay A pull route and how it goes.
+type Relay struct {
+	// Keepalive Whether streams are fetched without viewers too.
+	//
+	// Example: false
+	Keepalive bool `json:"keepalive"`
+
+	// Message The reason in words, or empty.
+	//
+	// Example:
+	Message string `json:"message"`
+
+	// Node The media server that carries it; empty for none, or for several.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Pattern The path of the route; one that ends in a slash stands for everything below.
+	//
+	// Example: /hr/
+	Pattern string `json:"pattern"`
+
+	// Reason Why it failed: `no_carrier` that no media server here can fetch streams,
+	// `node_unreachable` that the one that does cannot be reached, `no_media` that the source
+	// sends nothing, `source_fault` that the media server says so, `address_not_allowed` that
+	// the source is in a network that the operator has not allowed, `host_unknown` that its
+	// name is not known, `cannot_pull` that the media server cannot fetch it. Otherwise empty.
+	//
+	// Example:
+	Reason RelayReason `json:"reason"`
+
+	// Since Since when it is in this state, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// State `running` if one of its streams runs; otherwise `starting`, `failed` or `idle`, whichever
+	// comes first here. An idle route waits for viewers.
+	//
+	// Example: running
+	State RelayState `json:"state"`
+
+	// Streams The streams that are fetched, or would be for a viewer. A page shows up to a thousand in all.
+	Streams []RelayStream `json:"streams"`
+
+	// URL Where the streams come from, with secrets struck out.
+	//
+	// Example: rtsp://viewer:***@cameras.example.com/video
+	URL string `json:"url"`
+
+	// Viewers How many watch its streams, as the media servers count.
+	//
+	// Example: 2
+	Viewers int64 `json:"viewers"`
+}
+
+// RelayReason Why it failed: `no_carrier` that no media server here can fetch streams,
+// `node_unreachable` that the one that does cannot be reached, `no_media` that the source
+// sends nothing, `source_fault` that the media server says so, `address_not_allowed` that
+// the source is in a network that the operator has not allowed, `host_unknown` that its
+// name is not known, `cannot_pull` that the media server cannot fetch it. Otherwise empty.
+//
+// Example:
+type RelayReason string
+
+// RelayState `running` if one of its streams runs; otherwise `starting`, `failed` or `idle`, whichever
+// comes first here. An idle route waits for viewers.
+//
+// Example: running
+type RelayState string
+
+// RelayPage A page of pull routes.
+type RelayPage struct {
+	// NextCursor The cursor of the next page; absent on the last one.
+	//
+	// Example: L2hyLw
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Relays The routes, in the order of their patterns.
+	Relays []Relay `json:"relays"`
+}
+
+// RelayStream A stream of a route on one media server.
+type RelayStream struct {
+	// Node The media server.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Path The path under which it is played there.
+	//
+	// Example: /hr/door
+	Path string `json:"path"`
+
+	// Reason Why it failed, as for a route; otherwise empty.
+	//
+	// Example:
+	Reason RelayStreamReason `json:"reason"`
+
+	// Since Since when it is in this state, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// State Its state, as that of a route.
+	//
+	// Example: running
+	State RelayStreamState `json:"state"`
+
+	// Viewers How many watch it, as the media server counts.
+	//
+	// Example: 2
+	Viewers int32 `json:"viewers"`
+}
+
+// RelayStreamReason Why it failed, as for a route; otherwise empty.
+//
+// Example:
+type RelayStreamReason string
+
+// RelayStreamState Its state, as that of a route.
+//
+// Example: running
+type RelayStreamState string
+
 // ZlmediakitEventName A hook of ZLMediaKit.
 //
 // Example: on_publish
@@ -941,6 +1186,15 @@ type ListNodesParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListRelaysParams defines parameters for ListRelays.
+type ListRelaysParams struct {
+	// Limit The most routes that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // CreateAccessKeyJSONRequestBody defines body for CreateAccessKey for application/json ContentType.
 type CreateAccessKeyJSONRequestBody = NewAccessKey
 
@@ -1000,6 +1254,9 @@ type ServerInterface interface {
 	// RotateNodeSecret Give a media server a new secret
 	// (POST /api/v1/nodes/{node}/secret)
 	RotateNodeSecret(w http.ResponseWriter, r *http.Request, node NodeName)
+	// ListRelays Show how pull routes go
+	// (GET /api/v1/relays)
+	ListRelays(w http.ResponseWriter, r *http.Request, params ListRelaysParams)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1502,6 +1759,58 @@ func (siw *ServerInterfaceWrapper) RotateNodeSecret(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListRelays operation middleware
+func (siw *ServerInterfaceWrapper) ListRelays(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRelaysParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRelays(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -1637,6 +1946,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/nodes/{node}", wrapper.UpdateNode)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes/{node}/configuration", wrapper.GetNodeConfiguration)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes/{node}/secret", wrapper.RotateNodeSecret)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/relays", wrapper.ListRelays)
 
 	return m
 }
@@ -3510,6 +3820,115 @@ func (response RotateNodeSecret503JSONResponse) VisitRotateNodeSecretResponse(w 
 	return err
 }
 
+type ListRelaysRequestObject struct {
+	Params ListRelaysParams
+}
+
+type ListRelaysResponseObject interface {
+	VisitListRelaysResponse(w http.ResponseWriter) error
+}
+
+type ListRelays200JSONResponse RelayPage
+
+func (response ListRelays200JSONResponse) VisitListRelaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRelays400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListRelays400JSONResponse) VisitListRelaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRelays401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListRelays401JSONResponse) VisitListRelaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRelays403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListRelays403JSONResponse) VisitListRelaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRelays429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListRelays429JSONResponse) VisitListRelaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRelays500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListRelays500JSONResponse) VisitListRelaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRelays503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListRelays503JSONResponse) VisitListRelaysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListAccessKeys List access keys
@@ -3557,6 +3976,9 @@ type StrictServerInterface interface {
 	// RotateNodeSecret Give a media server a new secret
 	// (POST /api/v1/nodes/{node}/secret)
 	RotateNodeSecret(ctx context.Context, request RotateNodeSecretRequestObject) (RotateNodeSecretResponseObject, error)
+	// ListRelays Show how pull routes go
+	// (GET /api/v1/relays)
+	ListRelays(ctx context.Context, request ListRelaysRequestObject) (ListRelaysResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -4003,6 +4425,32 @@ func (sh *strictHandler) RotateNodeSecret(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RotateNodeSecretResponseObject); ok {
 		if err := validResponse.VisitRotateNodeSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRelays operation middleware
+func (sh *strictHandler) ListRelays(w http.ResponseWriter, r *http.Request, params ListRelaysParams) {
+	var request ListRelaysRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRelays(ctx, request.(ListRelaysRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRelays")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRelaysResponseObject); ok {
+		if err := validResponse.VisitListRelaysResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
