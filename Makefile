@@ -25,7 +25,7 @@ build: ## build bin/stagedoor
 
 .PHONY: test
 test: deps-test ## run every test with the race detector, against real programs
-	@STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules $(POSTGRES) go test -race -timeout 9m $(PACKAGES)
+	@STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server $(POSTGRES) go test -race -timeout 9m $(PACKAGES)
 	@cd $(SDKTEST) && go test -count=1 -timeout 5m ./...
 
 .PHONY: demo
@@ -83,11 +83,18 @@ deps-run:
 	@$(if $(or $(STAGEDOOR_DATABASE_URL),$(HAVE_POSTGRES)),:,echo "installing PostgreSQL"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq postgresql >/dev/null)
 
 .PHONY: deps-test
-deps-test: deps-run $(CACHE)/typescript/.installed
+deps-test: deps-run $(CACHE)/typescript/.installed $(CACHE)/node-media-server/.installed
 	@$(if $(HAVE_MEDIA),:,echo "installing nginx-rtmp and ffmpeg"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq nginx-light libnginx-mod-rtmp ffmpeg >/dev/null)
 
 $(CACHE)/typescript/.installed: $(wildcard internal/e2e/typescript/package*.json)
 	@mkdir -p $(CACHE)/typescript
 	@cp internal/e2e/typescript/package.json internal/e2e/typescript/package-lock.json internal/e2e/typescript/.npmrc $(CACHE)/typescript
 	@npm ci --silent --no-fund --no-audit --prefix $(CACHE)/typescript
+	@touch $@
+
+# The media server that runs on Node.js.
+$(CACHE)/node-media-server/.installed: $(wildcard internal/e2e/nodemediaserver/package*.json)
+	@mkdir -p $(CACHE)/node-media-server
+	@cp internal/e2e/nodemediaserver/package.json internal/e2e/nodemediaserver/package-lock.json internal/e2e/nodemediaserver/.npmrc $(CACHE)/node-media-server
+	@npm ci --silent --no-fund --no-audit --prefix $(CACHE)/node-media-server
 	@touch $@
