@@ -74,6 +74,14 @@ func (c *client) quit(t *testing.T) {
 	c.wait(t)
 }
 
+// drop ends a client that may be waiting for pictures, and then takes no other
+// hint.
+func (c *client) drop(t *testing.T) {
+	t.Helper()
+	c.signal(syscall.SIGKILL)
+	c.wait(t)
+}
+
 // mustBeRefused waits until the media server has thrown the client out.
 func (c *client) mustBeRefused(t *testing.T) {
 	t.Helper()

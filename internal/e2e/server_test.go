@@ -154,10 +154,16 @@ func (s *server) postmaster() int {
 // cli runs a command of the program beside the server and returns its output.
 func (s *server) cli(t *testing.T, args ...string) string {
 	t.Helper()
+	return s.cliReading(t, "", args...)
+}
+
+// cliReading does so with something on its standard input.
+func (s *server) cliReading(t *testing.T, input string, args ...string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Getenv(binaryEnv), args...)
-	cmd.Env = s.environment()
+	cmd.Env, cmd.Stdin = s.environment(), strings.NewReader(input)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -19,14 +19,15 @@ func Lines(s media.Setup) string {
 	if s.Secret != "" {
 		password = strconv.Quote(apiPassword(s.Secret))
 	}
-	return strings.NewReplacer("URL", strconv.Quote(s.URL("/callback/node-media-server")), "PASSWORD", password).Replace(`notify: { url: URL },
+	return strings.NewReplacer("URL", strconv.Quote(s.URL("/callback/node-media-server")), "PASSWORD", password, "NODE", s.Node).Replace(`notify: { url: URL },
 auth: {
   jwt: {
     secret: require('node:crypto').randomBytes(32).toString('hex'), expiresIn: '24h', algorithm: 'HS256',
     users: [{ username: "stagedoor", password: PASSWORD, role: "admin" }],
   },
 },
-// Then tell the node of it: --control-url http://HOST:PORT --username stagedoor --password ` + strings.Trim(password, `"`))
+// Then tell the node of its API:
+// echo '` + strings.Trim(password, `"`) + `' | stagedoor node update NODE --control-url http://HOST:PORT --username stagedoor --password`)
 }
 
 func apiPassword(secret string) string {
