@@ -60,6 +60,11 @@ func (r *rule) verify(query string, t urlsign.Target, o urlsign.VerifyOptions) (
 	return best, of
 }
 
+// readsToken reports whether what is in "token" may be a signature.
+func (r *rule) readsToken() bool {
+	return slices.ContainsFunc(r.groups, func(g keyGroup) bool { return urlsign.ReadsToken(g.scheme) })
+}
+
 // revoked says which key that is revoked has made the signature, if one has.
 func (r *rule) revoked(query string, t urlsign.Target, o urlsign.VerifyOptions) (kid string, ok bool) {
 	for i := range r.groups {

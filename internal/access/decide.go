@@ -92,7 +92,7 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool, ask holderO
 	if bySignature.Allow {
 		return bySignature.under(rule)
 	}
-	if byToken.Reason == media.TokenUnknown && bySignature.Reason != "" && rule.byStreamTokens() {
+	if byToken.Reason == media.TokenUnknown && bySignature.Reason != "" && rule.readsToken() {
 		return bySignature // the same token, which this rule knows more about
 	}
 	for _, d := range []Decision{byToken, bySignature} {

@@ -230,7 +230,7 @@ func (r *rule) mainGroup() *keyGroup {
 
 func (r *rule) schemeOf(kid string) string {
 	for _, g := range r.groups {
-		for _, keys := range [][]urlsign.Key{g.keys, g.revoked} {
+		for _, keys := range [][]urlsign.Key{g.verifying(), g.revoked} {
 			if slices.ContainsFunc(keys, func(k urlsign.Key) bool { return k.ID == kid }) {
 				return g.scheme.Name()
 			}

@@ -77,7 +77,7 @@ func (r *rule) genuine(query string, t urlsign.Target, budget *int) (kid string,
 	o := urlsign.VerifyOptions{IgnoreExpiry: true}
 	for i := range r.groups {
 		g := &r.groups[i]
-		for _, keys := range [][]urlsign.Key{g.keys, g.revoked} {
+		for _, keys := range [][]urlsign.Key{g.verifying(), g.revoked} {
 			if *budget -= len(keys); *budget < 0 || len(keys) == 0 {
 				continue
 			}

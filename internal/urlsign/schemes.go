@@ -22,18 +22,22 @@ var entries = [...]entry{
 	{name: "nginx_secure_link_secret", build: newSecureLinkSecret, options: []string{"path_prefix"}, usual: Options{PathPrefix: "/p"}},
 	{name: "nms_sign", build: newNMS},
 	{name: "lal_simple_auth", build: newLal},
+	{name: "ome_signed_policy", build: newOMEPolicy},
+	{name: "wowza_securetoken_v2", build: newWowza, options: []string{"param_prefix", "hash"}},
 	{name: "aliyun_a", build: fixed(newTypeA("aliyun_a"))},
 	{name: "aliyun_b", build: newAliyunB},
 	{name: "aliyun_c", build: newAliyunC, options: []string{"format", "signature_param", "time_param"}},
 	{name: "aliyun_f", build: newAliyunF, options: []string{"signature_param", "time_param"}},
 	{name: "huawei_a", build: fixed(newTypeA("huawei_a"))},
 	{name: "huawei_b", build: func(Options) (Scheme, error) { return newTencentCSS("huawei_b") }},
+	{name: "qiniu_pili_publish", build: newQiniuPili, options: []string{"key_id"}, only: Publish},
 	{name: "qiniu_timestamp", build: newQiniuTimestamp, options: []string{"time_base"}, only: Play},
 	{name: "tencent_css", build: func(Options) (Scheme, error) { return newTencentCSS("tencent_css") }},
 	{name: "volcengine_b", build: func(o Options) (Scheme, error) { return newVolcenginePair("volcengine_b", o) },
 		options: []string{"signature_param", "time_param", "time_base"}},
 	{name: "volcengine_custom", build: func(o Options) (Scheme, error) { return newVolcenginePair("volcengine_custom", o) },
 		options: []string{"fields", "signature_param", "time_param", "time_base"}, usual: Options{Fields: []string{"key", "volcTime", "AppName", "StreamName"}}},
+	{name: "baidu_lss_publish", build: newBaiduLSS, only: Publish},
 	{name: "tencent_css_sha256", build: func(Options) (Scheme, error) { return newTencentCSS("tencent_css_sha256") }, only: Play},
 	{name: "volcengine_a", build: newVolcengineA, options: []string{"signature_param", "time_base"}, only: Play},
 }
@@ -53,6 +57,17 @@ func KeysOf(name string) KeyKind {
 		return e.keys
 	}
 	return SecretKeys
+}
+
+// ReadsToken reports whether a scheme has its signature in the parameter that
+// live tokens and access tokens travel in too: what is no token of those may
+// still be a signature of this scheme.
+func ReadsToken(s Scheme) bool {
+	switch s.Name() {
+	case "mediamtx_jwt", "mux_playback", "antmedia_jwt", "qiniu_pili_publish", "baidu_lss_publish":
+		return true
+	}
+	return false
 }
 
 // Description is what there is to know before choosing a scheme.

@@ -111,7 +111,8 @@ func TestNamesListTheDefaultFirstAndLookupFindsEach(t *testing.T) {
 	if names := Names(); names[0] != "stagedoor" || len(names) != len(slices.Compact(slices.Sorted(slices.Values(names)))) {
 		t.Errorf("names %v", names)
 	}
-	strengths := map[string]string{"stagedoor": "strong", "huawei_d": "strong", "mediamtx_jwt": "strong", "volcengine_a": "unconfirmed", "tencent_css_sha256": "unconfirmed"}
+	strengths := map[string]string{"stagedoor": "strong", "huawei_d": "strong", "mediamtx_jwt": "strong", "volcengine_a": "unconfirmed", "tencent_css_sha256": "unconfirmed",
+		"baidu_lss_publish": "unconfirmed"}
 	for _, name := range Names() {
 		s := lookup(t, name)
 		if s.Name() != name || s.Strength() != cmp.Or(strengths[name], "compatibility") {

