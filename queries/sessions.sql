@@ -316,11 +316,22 @@ LIMIT @row_limit;
 -- name: SessionsNodes :many
 SELECT DISTINCT node FROM sessions WHERE ended_at IS NULL ORDER BY node;
 
--- What is known of one connection that has ended, the latest first.
--- name: SessionEnded :one
-SELECT * FROM sessions
-WHERE ended_at IS NOT NULL AND started_at >= @since::timestamptz
-  AND node = @node AND server_id = @server_id AND client_id = @client_id
-  AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream
-ORDER BY ended_at DESC
-LIMIT 1;
+-- What is known of one connection: that it is there, or else how it was last. The
+-- two halves use one partial index each. A tombstone stands for any stream.
+-- name: SessionOfClient :one
+SELECT s.* FROM sessions s WHERE s.id = (
+    SELECT r.id FROM (
+        SELECT a.id, 'infinity'::timestamptz AS at FROM sessions a
+        WHERE a.ended_at IS NULL AND a.node = @node AND a.server_id = ANY(@server_ids::text[]) AND a.client_id = @client_id
+          AND a.scene = @scene AND a.vhost = @vhost AND a.app = @app AND a.stream = @stream
+        UNION ALL
+        SELECT b.id, b.ended_at FROM sessions b
+        WHERE b.ended_at IS NOT NULL AND b.node = @node AND b.server_id = ANY(@server_ids::text[]) AND b.client_id = @client_id
+          AND ((b.app = '' AND b.stream = '') OR (b.scene = @scene AND b.vhost = @vhost AND b.app = @app AND b.stream = @stream))) r
+    ORDER BY r.at DESC LIMIT 1);
+
+-- What running sessions have carried so far, as their node tells it.
+-- name: SessionsCarried :exec
+UPDATE sessions s SET bytes_in = greatest(s.bytes_in, i.bytes_in), bytes_out = greatest(s.bytes_out, i.bytes_out)
+FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@ins::bigint[]) AS bytes_in, unnest(@outs::bigint[]) AS bytes_out) i
+WHERE s.id = i.id AND s.ended_at IS NULL AND (s.bytes_in < i.bytes_in OR s.bytes_out < i.bytes_out);

@@ -93,19 +93,28 @@ func (l *Ledger) NodesOnRecord(ctx context.Context) ([]string, error) {
 func (l *Ledger) openRefused(ctx context.Context, tx pgx.Tx, o *op) error {
 	o.verdict = media.Verdict{Reason: o.d.Reason}
 	e := o.e
-	_, err := l.q.SessionOpenRefused(ctx, tx, db.SessionOpenRefusedParams{StartedAt: o.now, Since: o.now.Add(-remembered), Node: e.Node,
+	id, err := l.q.SessionOpenRefused(ctx, tx, db.SessionOpenRefusedParams{StartedAt: o.now, Since: o.now.Add(-remembered), Node: e.Node,
 		ServerID: e.ServerID, ClientID: e.ClientID, Serial: e.Serial, Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App,
 		Stream: e.Stream.Name, Address: e.Address, Protocol: e.Protocol, Refused: string(o.d.Reason)})
-	if !errors.Is(err, pgx.ErrNoRows) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return l.distrust(ctx, tx, o)
+	}
+	if err != nil {
 		return err
 	}
-	return l.distrust(ctx, tx, o)
+	return l.evict(ctx, tx, id, o)
+}
+
+// evict asks for the eviction of a session, in the commit that refuses it.
+func (l *Ledger) evict(ctx context.Context, tx pgx.Tx, id int64, o *op) error {
+	_, err := l.q.EvictionInsert(ctx, tx, db.EvictionInsertParams{SessionID: id, Reason: string(o.d.Reason), Now: o.now})
+	return err
 }
 
 // distrust refuses who is on record already, if that is on trust only.
 func (l *Ledger) distrust(ctx context.Context, tx pgx.Tx, o *op) error {
 	e := o.e
-	_, err := l.q.SessionRefuse(ctx, tx, db.SessionRefuseParams{Refused: string(o.d.Reason), CredentialKind: string(access.Unproven), Node: e.Node,
+	id, err := l.q.SessionRefuse(ctx, tx, db.SessionRefuseParams{Refused: string(o.d.Reason), CredentialKind: string(access.Unproven), Node: e.Node,
 		ServerID: e.ServerID, ClientID: e.ClientID, Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
 	if errors.Is(err, pgx.ErrNoRows) { // its end came first, or it is refused already
 		return nil
@@ -113,29 +122,84 @@ func (l *Ledger) distrust(ctx context.Context, tx pgx.Tx, o *op) error {
 	if err != nil {
 		return err
 	}
+	if err := l.evict(ctx, tx, id, o); err != nil {
+		return err
+	}
 	return l.leaveAir(ctx, tx, string(e.Scene()), e.Stream, o.now)
 }
 
-// Learn decides on and records a client that its node lists and that is not on
-// record. What has merely expired since it began does not count against it. Told
-// says that e holds the client's query, so that who brings no credential has
-// none; otherwise such a client is believed to have had one and is on record on
-// trust, with the reason credential_unknown. Who is refused is on record until
-// evicted. Errors: Unavailable, Internal.
-func (l *Ledger) Learn(ctx context.Context, e media.Event, told bool) (media.Verdict, error) {
-	e = clean(e)
+// A Found is a client that its node lists and that is not on record, as far as
+// the one who looked could see.
+type Found struct {
+	media.Event
+	// Told says that the event holds the client's query, or that it would have had
+	// to bring one: who brings no credential has none.
+	Told bool
+	// Began is when the connection began; zero if unknown.
+	Began time.Time
+}
+
+// justEnded is how long what ended lately may stand on a list.
+const justEnded = 10 * time.Second
+
+// Learn decides on and records a client that its node lists. What has merely
+// expired since it began does not count against it. One that was on record and
+// ended wrongly is what it was; another whose credential nobody can know is on
+// record on trust, with the reason credential_unknown. Who is refused is on
+// record until evicted. Who is on record already, or has just left, is passed
+// over, with the reason duplicate. Errors: Unavailable, Internal.
+func (l *Ledger) Learn(ctx context.Context, f Found) (media.Verdict, error) {
+	e := clean(f.Event)
 	e.Fact = true
 	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
 	defer cancel()
 	now := l.Now()
-	d := l.recheck(ctx, e, now)
+	known, err := l.q.SessionOfClient(ctx, l.DB, db.SessionOfClientParams{Node: e.Node, ServerIds: []string{"", e.ServerID}, ClientID: e.ClientID,
+		Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	switch {
+	case err != nil && !errors.Is(err, pgx.ErrNoRows):
+		return media.Verdict{}, pg.Err(err, nil)
+	case err == nil && (known.EndedAt == nil || now.Sub(*known.EndedAt) < justEnded):
+		return media.Verdict{Allow: true, Reason: media.Duplicate}, nil
+	}
+	d := l.believe(l.recheck(ctx, e, now), f, known)
 	if d.Reason == media.TemporarilyUnavailable {
 		return media.Verdict{}, errUnavailable
-	}
-	if !told && d.Reason == media.NoCredential {
-		d = access.Decision{Allow: true, Reason: media.CredentialUnknown, Credential: access.Credential{Kind: access.Unproven}}
 	}
 	v, err := l.admit(ctx, e, d, now)
 	l.report(ctx, e, v, d.Credential, err)
 	return v, err
+}
+
+// believe decides on who brings no credential as far as anybody can see.
+func (l *Ledger) believe(d access.Decision, f Found, known db.Session) access.Decision {
+	if d.Reason != media.NoCredential {
+		return d
+	}
+	same := !f.Began.IsZero() && known.StartedAt != nil && !known.StartedAt.Before(f.Began.Add(-time.Second)) && known.Refused == ""
+	switch {
+	case same && known.CredentialKind != "":
+		return access.Decision{Allow: true, Reason: media.Allowed,
+			Credential: access.Credential{Kind: access.CredentialKind(known.CredentialKind), ID: known.CredentialID, Subject: known.Subject}}
+	case f.Told:
+		return d
+	}
+	return access.Decision{Allow: true, Reason: media.CredentialUnknown, Credential: access.Credential{Kind: access.Unproven}}
+}
+
+// Carried is what one running session has carried so far.
+type Carried struct{ ID, In, Out int64 }
+
+// NoteCarried writes down what sessions have carried so far. Error: Unavailable.
+func (l *Ledger) NoteCarried(ctx context.Context, all []Carried) error {
+	if len(all) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var p db.SessionsCarriedParams
+	for _, c := range all {
+		p.Ids, p.Ins, p.Outs = append(p.Ids, c.ID), append(p.Ins, c.In), append(p.Outs, c.Out)
+	}
+	return pg.Err(l.q.SessionsCarried(ctx, l.DB, p), nil)
 }

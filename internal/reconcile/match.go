@@ -1,0 +1,64 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/ledger"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+// listed is a census in which sessions are looked up.
+type listed struct {
+	census media.Census
+	byID   map[string][]int
+	taken  []bool // by the place in census.Clients: has a session
+}
+
+func index(c media.Census) *listed {
+	l := &listed{census: c, byID: make(map[string][]int, len(c.Clients)), taken: make([]bool, len(c.Clients))}
+	for i, live := range c.Clients {
+		l.byID[live.ID] = append(l.byID[live.ID], i)
+	}
+	return l
+}
+
+// take finds the client of a session on the list.
+func (l *listed) take(s ledger.Session, asked time.Time) (media.LiveClient, bool) {
+	for _, i := range l.byID[s.ClientID] {
+		live := l.census.Clients[i]
+		if live.Relay || !isOf(s, live, serverID(live, l.census), asked) {
+			continue
+		}
+		l.taken[i] = true
+		return live, true
+	}
+	return media.LiveClient{}, false
+}
+
+// isOf says whether a client on a list may be the one of a session with the same
+// client id. What the list does not tell proves nothing. A connection that began
+// after the session did is another one that was given the number again.
+func isOf(s ledger.Session, live media.LiveClient, server string, asked time.Time) bool {
+	if server != "" && s.ServerID != "" && server != s.ServerID {
+		return false
+	}
+	if live.Scene != "" && live.Scene != s.Scene {
+		return false
+	}
+	if live.Serial > 0 && live.Uptime > 0 && asked.Add(-live.Uptime).After(s.StartedAt.Add(grace)) {
+		return false
+	}
+	return live.Stream.Name == "" || live.Stream == s.Stream
+}
+
+// serverID is the identity of the process that has the client.
+func serverID(live media.LiveClient, c media.Census) string {
+	if live.ServerID != "" {
+		return live.ServerID
+	}
+	return c.ServerID
+}
+
+func keyOf(live media.LiveClient, c media.Census) clientKey {
+	return clientKey{serverID(live, c), live.ID, live.Scene, live.Stream}
+}
