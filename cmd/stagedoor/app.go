@@ -21,6 +21,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/reconcile"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -44,9 +45,11 @@ type app struct {
 	refusals *refusal.Log
 	sessions *nginx.Sessions
 	relays   *relay.Service
-	leader   *pg.Leader
 	feed     *pg.Feed
 	controls media.Controls
+	// leader is of what only one of several processes does at a time.
+	leader     *pg.Leader
+	reconciler *reconcile.Reconciler
 }
 
 // newApp opens the database and builds the services. Their views are empty
@@ -98,11 +101,13 @@ func (a *app) build(ctx context.Context) (err error) {
 	a.refusals = refusal.New(refusal.Config{DB: pool, Now: now, Log: a.log, Keep: a.cfg.RefusalsKeep, Dropped: a.metrics.dropRefusals})
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
 		Controls: a.controls, Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
+	a.leader = pg.NewLeader(pool, a.log)
+	a.reconciler = reconcile.New(reconcile.Config{DB: pool, Now: now, Log: a.log, Ledger: a.ledger, Leader: a.leader, Nodes: a.nodes, Controls: a.controls,
+		Period: a.cfg.ReconcilePeriod, Lease: a.cfg.SessionLease, Repaired: a.metrics.observeRepairs})
 	if a.sessions, err = a.newSessions(ctx); err != nil {
 		return err
 	}
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
-	a.leader = pg.NewLeader(pool, a.log)
 	a.relays = relay.New(relay.Config{DB: pool, Now: now, Log: a.log, Routes: a.routes, Nodes: a.nodes, Controls: a.controls,
 		Guard: outbound.Guard{Allow: a.cfg.RouteAllow}, Leader: a.leader})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays)

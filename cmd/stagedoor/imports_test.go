@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"internal/room":       {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
 	"internal/jump":       {"gen/db", "internal/pg", "internal/errs", "internal/account", "internal/room"},
 	"internal/relay":      {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/outbound", "internal/route"},
+	"internal/reconcile":  {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
 	"internal/ledger":     {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
 
 	"internal/refusal": {"gen/db", "internal/pg", "internal/errs", "internal/media"},

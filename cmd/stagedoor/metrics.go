@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/reconcile"
 )
 
 // metrics are what Prometheus reads at /metrics.
@@ -18,6 +19,7 @@ type metrics struct {
 	cloud    *prometheus.HistogramVec
 	limited  prometheus.Counter
 	dropped  prometheus.Counter
+	repairs  *prometheus.CounterVec
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
@@ -46,7 +48,14 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			Help: "Refusals that cannot be looked up, because there were too many at once.",
 		}),
 	}
-	r.MustRegister(m.verdicts, m.requests, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.repairs = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "stagedoor_ledger_repairs_total",
+		Help: "What this process put right on record by kind: ended, learned, refused, expired, orphan.",
+	}, []string{"kind"})
+	for _, kind := range reconcile.Kinds() {
+		m.repairs.WithLabelValues(kind) // so that it is there, at zero, before anything happens
+	}
+	r.MustRegister(m.repairs, m.verdicts, m.requests, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -77,3 +86,6 @@ func (m *metrics) observeCloud(action, outcome string, took time.Duration) {
 }
 
 func (m *metrics) dropRefusals(n int64) { m.dropped.Add(float64(n)) }
+
+// observeRepairs counts what the ledger had wrong.
+func (m *metrics) observeRepairs(kind string, n int) { m.repairs.WithLabelValues(kind).Add(float64(n)) }

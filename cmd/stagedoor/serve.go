@@ -75,9 +75,10 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 		return fmt.Errorf("load the view: %w", err)
 	}
 	background.Go(func() { a.ledger.Run(work) })
+	background.Go(func() { a.leader.Run(work) })
+	background.Go(func() { a.reconciler.Run(work) })
 	background.Go(func() { a.rooms.Run(work) })
 	background.Go(func() { a.relays.Run(work) })
-	background.Go(func() { a.leader.Run(work) })
 	background.Go(func() { a.refusals.Run(work) })
 	background.Go(func() { a.chores(work) })
 

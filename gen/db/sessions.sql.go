@@ -188,65 +188,6 @@ func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams)
 	return result.RowsAffected(), nil
 }
 
-const sessionEnded = `-- name: SessionEnded :one
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
-WHERE ended_at IS NOT NULL AND started_at >= $1::timestamptz
-  AND node = $2 AND server_id = $3 AND client_id = $4
-  AND scene = $5 AND vhost = $6 AND app = $7 AND stream = $8
-ORDER BY ended_at DESC
-LIMIT 1
-`
-
-type SessionEndedParams struct {
-	Since    time.Time
-	Node     string
-	ServerID string
-	ClientID string
-	Scene    string
-	Vhost    string
-	App      string
-	Stream   string
-}
-
-// What is known of one connection that has ended, the latest first.
-func (q *Queries) SessionEnded(ctx context.Context, db DBTX, arg SessionEndedParams) (Session, error) {
-	row := db.QueryRow(ctx, sessionEnded,
-		arg.Since,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Scene,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-	)
-	var i Session
-	err := row.Scan(
-		&i.ID,
-		&i.Node,
-		&i.ServerID,
-		&i.ClientID,
-		&i.Serial,
-		&i.Scene,
-		&i.Vhost,
-		&i.App,
-		&i.Stream,
-		&i.Address,
-		&i.Protocol,
-		&i.CredentialKind,
-		&i.CredentialID,
-		&i.Subject,
-		&i.StartedAt,
-		&i.EndedAt,
-		&i.EndReason,
-		&i.BytesIn,
-		&i.BytesOut,
-		&i.Refused,
-		&i.SeenAt,
-	)
-	return i, err
-}
-
 const sessionEndedAfter = `-- name: SessionEndedAfter :one
 SELECT EXISTS (
     SELECT 1 FROM sessions
@@ -314,6 +255,68 @@ func (q *Queries) SessionForget(ctx context.Context, db DBTX, arg SessionForgetP
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sessionOfClient = `-- name: SessionOfClient :one
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s WHERE s.id = (
+    SELECT r.id FROM (
+        SELECT a.id, 'infinity'::timestamptz AS at FROM sessions a
+        WHERE a.ended_at IS NULL AND a.node = $1 AND a.server_id = ANY($2::text[]) AND a.client_id = $3
+          AND a.scene = $4 AND a.vhost = $5 AND a.app = $6 AND a.stream = $7
+        UNION ALL
+        SELECT b.id, b.ended_at FROM sessions b
+        WHERE b.ended_at IS NOT NULL AND b.node = $1 AND b.server_id = ANY($2::text[]) AND b.client_id = $3
+          AND ((b.app = '' AND b.stream = '') OR (b.scene = $4 AND b.vhost = $5 AND b.app = $6 AND b.stream = $7))) r
+    ORDER BY r.at DESC LIMIT 1)
+`
+
+type SessionOfClientParams struct {
+	Node      string
+	ServerIds []string
+	ClientID  string
+	Scene     string
+	Vhost     string
+	App       string
+	Stream    string
+}
+
+// What is known of one connection: that it is there, or else how it was last. The
+// two halves use one partial index each. A tombstone stands for any stream.
+func (q *Queries) SessionOfClient(ctx context.Context, db DBTX, arg SessionOfClientParams) (Session, error) {
+	row := db.QueryRow(ctx, sessionOfClient,
+		arg.Node,
+		arg.ServerIds,
+		arg.ClientID,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+	)
+	var i Session
+	err := row.Scan(
+		&i.ID,
+		&i.Node,
+		&i.ServerID,
+		&i.ClientID,
+		&i.Serial,
+		&i.Scene,
+		&i.Vhost,
+		&i.App,
+		&i.Stream,
+		&i.Address,
+		&i.Protocol,
+		&i.CredentialKind,
+		&i.CredentialID,
+		&i.Subject,
+		&i.StartedAt,
+		&i.EndedAt,
+		&i.EndReason,
+		&i.BytesIn,
+		&i.BytesOut,
+		&i.Refused,
+		&i.SeenAt,
+	)
+	return i, err
 }
 
 const sessionOfFile = `-- name: SessionOfFile :one
@@ -694,6 +697,24 @@ func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg Session
 		return nil, err
 	}
 	return items, nil
+}
+
+const sessionsCarried = `-- name: SessionsCarried :exec
+UPDATE sessions s SET bytes_in = greatest(s.bytes_in, i.bytes_in), bytes_out = greatest(s.bytes_out, i.bytes_out)
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::bigint[]) AS bytes_in, unnest($3::bigint[]) AS bytes_out) i
+WHERE s.id = i.id AND s.ended_at IS NULL AND (s.bytes_in < i.bytes_in OR s.bytes_out < i.bytes_out)
+`
+
+type SessionsCarriedParams struct {
+	Ids  []int64
+	Ins  []int64
+	Outs []int64
+}
+
+// What running sessions have carried so far, as their node tells it.
+func (q *Queries) SessionsCarried(ctx context.Context, db DBTX, arg SessionsCarriedParams) error {
+	_, err := db.Exec(ctx, sessionsCarried, arg.Ids, arg.Ins, arg.Outs)
+	return err
 }
 
 const sessionsClosed = `-- name: SessionsClosed :many

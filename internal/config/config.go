@@ -34,6 +34,8 @@ type Config struct {
 	TimeZone       string        `name:"time-zone" env:"STAGEDOOR_TIME_ZONE" default:"+08:00" help:"Offset from UTC of the times in AppServer answers."`
 
 	DefaultPolicy   string        `name:"default-policy" env:"STAGEDOOR_DEFAULT_POLICY" default:"deny" help:"What happens to a publish or play without a rule or credential: deny or open."`
+	ReconcilePeriod time.Duration `name:"reconcile-period" env:"STAGEDOOR_RECONCILE_PERIOD" default:"10s" help:"How often each node is asked for its connections, to which the sessions on record are then made to agree."`
+	SessionLease    time.Duration `name:"session-lease" env:"STAGEDOOR_SESSION_LEASE" default:"24h" help:"How long a session stays on record of which its node cannot tell: one that has no control URL, or does not answer."`
 	CallbackTimeout time.Duration `name:"callback-timeout" env:"STAGEDOOR_CALLBACK_TIMEOUT" default:"5s" help:"How long a callback may wait for the database before it is refused."`
 	ViewerLifetime  time.Duration `name:"viewer-lifetime" env:"STAGEDOOR_VIEWER_LIFETIME" default:"10m" help:"How long a player may stay without asking again, on media servers that cannot cut one off (OvenMediaEngine)."`
 	CDNLease        time.Duration `name:"cdn-lease" env:"STAGEDOOR_CDN_LEASE" default:"24h" help:"After how long a stream that a CDN reported counts as ended although nobody said so."`

@@ -228,6 +228,8 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"URL_TTL", func(c *Config) { c.URLTTL = 20 * 365 * 24 * time.Hour }},
 		{"TOKEN_TTL", func(c *Config) { c.TokenTTL = -time.Hour }},
 		{"APP_TOKEN_TTL", func(c *Config) { c.AppTokenTTL = 0 }},
+		{"RECONCILE_PERIOD", func(c *Config) { c.ReconcilePeriod = time.Millisecond }},
+		{"SESSION_LEASE", func(c *Config) { c.SessionLease = time.Second }},
 		{"CALLBACK_TIMEOUT", func(c *Config) { c.CallbackTimeout = 0 }},
 		{"VIEWER_LIFETIME", func(c *Config) { c.ViewerLifetime = time.Second }},
 		{"CDN_LEASE", func(c *Config) { c.CDNLease = 0 }},

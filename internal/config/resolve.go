@@ -310,6 +310,8 @@ func (r *resolver) times(s *Settings) {
 		{"HLS_SESSION_IDLE", s.HLSSessionIdle, time.Second},
 		{"TOKEN_TTL", s.TokenTTL, time.Second},
 		{"APP_TOKEN_TTL", s.AppTokenTTL, time.Second},
+		{"RECONCILE_PERIOD", s.ReconcilePeriod, time.Second},
+		{"SESSION_LEASE", s.SessionLease, time.Minute},
 		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond},
 		{"VIEWER_LIFETIME", s.ViewerLifetime, 10 * time.Second},
 		{"CDN_LEASE", s.CDNLease, time.Minute},
