@@ -117,6 +117,14 @@ func (s *Service) Decide(ctx context.Context, now time.Time, e media.Event) Deci
 
 // answer is Decide without noting which key was used.
 func (s *Service) answer(ctx context.Context, now time.Time, e media.Event) Decision {
+	if e.Username == "" && e.Password == "" && e.Bearer == "" {
+		return s.byQuery(ctx, now, e)
+	}
+	return s.byAny(ctx, now, e)
+}
+
+// byQuery decides by what stands in the query.
+func (s *Service) byQuery(ctx context.Context, now time.Time, e media.Event) Decision {
 	ask := func(token string) (account.Principal, error) { return s.Accounts.Authenticate(ctx, token) }
 	d := s.decide(now, e, false, ask)
 	if d.Reason != media.TokenUnknown {
@@ -136,5 +144,6 @@ func (s *Service) answer(ctx context.Context, now time.Time, e media.Event) Deci
 // Recheck decides about a session that is already running: what has been
 // revoked since ends it, what has merely expired does not.
 func (s *Service) Recheck(now time.Time, e media.Event) Decision {
-	return s.decide(now, e, true, s.Accounts.Holder)
+	ask := func(e media.Event) Decision { return s.decide(now, e, true, s.Accounts.Holder) }
+	return first(ask(e), beside(e, ask)...)
 }

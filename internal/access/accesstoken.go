@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 
 	"github.com/stagedoor-live/stagedoor/internal/account"
@@ -14,6 +15,7 @@ import (
 type accounts interface {
 	Authenticate(ctx context.Context, token string) (account.Principal, error)
 	Holder(token string) (account.Principal, error)
+	AtDoor(ctx context.Context, username, password string, source netip.Addr) (account.Principal, error)
 }
 
 // holderOf is one of the two questions to accounts.
@@ -25,6 +27,10 @@ type nobody struct{}
 var errNobody = errs.New(errs.Unauthorized, "token_invalid", "there are no accounts here")
 
 func (nobody) Authenticate(context.Context, string) (account.Principal, error) {
+	return account.Principal{}, errNobody
+}
+
+func (nobody) AtDoor(context.Context, string, string, netip.Addr) (account.Principal, error) {
 	return account.Principal{}, errNobody
 }
 

@@ -20,6 +20,7 @@ const (
 	ByAccessToken CredentialKind = "access_token"
 	ByStreamToken CredentialKind = "stream_token"
 	BySignature   CredentialKind = "signature"
+	ByPassword    CredentialKind = "password"
 	ByPolicy      CredentialKind = "policy"
 	// Unproven is of a client that runs and is on record although nobody knows by
 	// what it came in.
@@ -31,7 +32,7 @@ const (
 // brought, as far as that is known.
 type Credential struct {
 	Kind    CredentialKind
-	ID      string // live token id, jti of an access or stream token, or "rule id/key id"
+	ID      string // live token id, jti of an access or stream token, "rule id/key id", or a username
 	Subject string // username, where the credential belongs to an account
 }
 

@@ -163,10 +163,12 @@ func (s *Service) newSecret() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(s.Box.Seal(b[:], madePurpose)), nil
 }
 
+// madeLength is how many characters a secret of newSecret has.
+const madeLength = 48
+
 // made says whether newSecret made a value, here or in another process.
 func (s *Service) made(value string) bool {
-	const length = 48
-	if len(value) != length {
+	if len(value) != madeLength {
 		return false
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(value)

@@ -116,6 +116,7 @@ type Service struct {
 
 	passwords *passwords
 	throttle  *throttle
+	door      *door
 	parser    *jwt.Parser
 
 	memory   *memory
@@ -170,6 +171,7 @@ func newService(c Config) *Service {
 		issuer: c.Issuer, open: c.OpenRegistration,
 		passwords: newPasswords(c.Params, c.HashConcurrency),
 		throttle:  newThrottle(),
+		door:      newDoor(),
 		parser:    newParser(),
 		memory:    newMemory(),
 		verified:  mustLRU[[32]byte, verified](verifiedTokens),
