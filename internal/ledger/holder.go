@@ -16,10 +16,13 @@ const holderGrace = 10 * time.Second
 // holderGone asks the node of the publisher on record whether it is still
 // there. A node that does not answer, or cannot, leaves the question open.
 func (l *Ledger) holderGone(ctx context.Context, holder db.Session, now time.Time) bool {
+	n, ok := l.Nodes.Get(holder.Node)
+	if f, can := l.Controls[n.Kind].Kicker.(finder); ok && can && n.ControlURL != "" {
+		return l.notFound(ctx, f, n, holder)
+	}
 	if holder.StartedAt == nil || now.Sub(*holder.StartedAt) < holderGrace {
 		return false
 	}
-	n, ok := l.Nodes.Get(holder.Node)
 	lister := l.Controls[n.Kind].Lister
 	if !ok || lister == nil || n.ControlURL == "" {
 		return false
@@ -37,6 +40,23 @@ func (l *Ledger) holderGone(ctx context.Context, holder db.Session, now time.Tim
 		}
 	}
 	return true
+}
+
+// finder is the ability to look for one client, whatever it is doing. A server
+// that has it knows its clients before it asks about them, so that no time of
+// grace is needed, and answers while it waits for us, which a list may not do.
+type finder interface {
+	Has(ctx context.Context, n media.Node, who media.Client) (bool, error)
+}
+
+func (l *Ledger) notFound(ctx context.Context, f finder, n media.Node, holder db.Session) bool {
+	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
+	defer cancel()
+	has, err := f.Has(ctx, n, media.Client{ID: holder.ClientID, Stream: streamOf(holder), Protocol: holder.Protocol})
+	if err != nil {
+		l.Log.WarnContext(ctx, "node does not tell whether it has a client", "node", n.Name, "error", err)
+	}
+	return err == nil && !has
 }
 
 // isHolder says whether a stream on a node's list may be the one that the

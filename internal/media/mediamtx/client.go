@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -18,10 +17,8 @@ import (
 )
 
 const (
-	pageSize  = 2000
-	maxItems  = 50_000  // more than one MediaMTX can carry
-	maxReply  = 8 << 20 // bytes; a page of SRT connections takes some 5 MiB
-	maxReads  = 3       // of a list that changes while it is read
+	maxItems  = 20_000   // more than one MediaMTX can carry
+	maxReply  = 48 << 20 // bytes; an SRT connection takes some 2400, others 300 to 1000
 	apiPrefix = "/v3/"
 )
 
@@ -37,7 +34,6 @@ type Client struct {
 var (
 	errNoSuch  = errors.New("no such item")
 	errNoPlace = errors.New("no such place in the API")
-	errChanged = errors.New("the list changes too fast")
 )
 
 // said is an answer of the API that is no success.
@@ -130,46 +126,19 @@ func unavailable(cause error) error {
 // page is one page of any list of the API.
 type page[T any] struct {
 	ItemCount *int `json:"itemCount"`
-	PageCount int  `json:"pageCount"`
 	Items     []T  `json:"items"`
 }
 
-// list reads all pages of a list. Items that come and go between two pages
-// shift the others, so that a list is read again until it has as many items as
-// it says; it is never cut short.
-func list[T any](ctx context.Context, c Client, n media.Node, place string, key func(T) string) ([]T, error) {
-	for range maxReads {
-		all, err := listOnce(ctx, c, n, place, key)
-		if !errors.Is(err, errChanged) {
-			return all, err
-		}
+// list reads a list in one page, which the API makes as long as it is asked to.
+// Between two pages clients come and go and shift the others, so that one who is
+// there could be missed, and taken for gone.
+func list[T any](ctx context.Context, c Client, n media.Node, place string) ([]T, error) {
+	var p page[T]
+	if err := c.call(ctx, n, http.MethodGet, place+"/list?itemsPerPage="+strconv.Itoa(maxItems), nil, &p); err != nil {
+		return nil, err
 	}
-	return nil, errChanged
-}
-
-func listOnce[T any](ctx context.Context, c Client, n media.Node, place string, key func(T) string) ([]T, error) {
-	var all []T
-	seen := map[string]bool{}
-	for number := 0; ; number++ {
-		var p page[T]
-		query := url.Values{"page": {strconv.Itoa(number)}, "itemsPerPage": {strconv.Itoa(pageSize)}}
-		if err := c.call(ctx, n, http.MethodGet, place+"/list?"+query.Encode(), nil, &p); err != nil {
-			return nil, err
-		}
-		if p.ItemCount == nil || *p.ItemCount > maxItems {
-			return nil, fmt.Errorf("%s: no list, or more than %d items", place, maxItems)
-		}
-		for _, item := range p.Items {
-			if !seen[key(item)] {
-				seen[key(item)] = true
-				all = append(all, item)
-			}
-		}
-		switch {
-		case len(all) == *p.ItemCount:
-			return all, nil
-		case number+1 >= p.PageCount || len(all) > *p.ItemCount:
-			return nil, errChanged
-		}
+	if p.ItemCount == nil || *p.ItemCount != len(p.Items) {
+		return nil, fmt.Errorf("%s: no list, or more than %d items", place, maxItems)
 	}
+	return p.Items, nil
 }

@@ -31,7 +31,7 @@ func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, 
 }
 
 func (c Client) paths(ctx context.Context, n media.Node) ([]path, error) {
-	return list(ctx, c, n, "paths", func(p path) string { return p.Name })
+	return list[path](ctx, c, n, "paths")
 }
 
 // path is an entry of /v3/paths/list. Versions before 1.16 say ready for
@@ -133,7 +133,7 @@ func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) 
 	found, now := false, c.Now()
 	for _, protocol := range protocols {
 		for _, place := range collections[protocol] {
-			clients, err := list(ctx, c, n, place, func(l live) string { return l.ID })
+			clients, err := list[live](ctx, c, n, place)
 			if errors.Is(err, errNoPlace) { // switched off
 				continue
 			}
@@ -160,6 +160,7 @@ type live struct {
 	State    string    `json:"state"` // idle, read, publish; none for HLS, which reads
 	Path     string    `json:"path"`
 	Query    string    `json:"query"`
+	User     string    `json:"user"`
 	IsCDN    bool      `json:"isCDN"` // an HLS cache that has a secret of its own
 	In       int64     `json:"inboundBytes"`
 	Out      int64     `json:"outboundBytes"`
@@ -169,11 +170,14 @@ type live struct {
 
 func (l live) client(protocol string, now time.Time) media.LiveClient {
 	c := media.LiveClient{
-		Client:   media.Client{ID: l.ID, Address: addressOf(media.HostOf(l.Remote)), Protocol: protocol},
-		Query:    l.Query,
-		Relay:    l.IsCDN,
-		BytesIn:  max(l.In, l.Received),
-		BytesOut: max(l.Out, l.Sent),
+		Client: media.Client{ID: l.ID, Address: addressOf(media.HostOf(l.Remote)), Protocol: protocol},
+		Query:  l.Query,
+		// Who shows no query may have shown a password, of which the list tells at
+		// most the name.
+		QueryTold: l.Query != "" && l.User == "",
+		Relay:     l.IsCDN,
+		BytesIn:   max(l.In, l.Received),
+		BytesOut:  max(l.Out, l.Sent),
 	}
 	if !l.Created.IsZero() {
 		c.Uptime = max(0, now.Sub(l.Created))

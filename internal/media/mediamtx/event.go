@@ -53,7 +53,9 @@ func decodeAsk(body []byte) (ask, error) {
 }
 
 // aboutMedia says whether a client asks for a stream; else for the server itself.
-func (a ask) aboutMedia() bool { return a.Path != "" && a.Action != actionAPI }
+func (a ask) aboutMedia() bool {
+	return a.Action == actionPublish || a.Action == actionRead || a.Action == actionPlayback
+}
 
 // anonymous says whether the client has shown nothing but its query. RTSP
 // clients show more only after they have been refused once.

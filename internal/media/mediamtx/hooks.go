@@ -29,12 +29,13 @@ type Hooks struct {
 	Ledger media.Ledger
 	Log    *slog.Logger
 
+	now      func() time.Time
 	admitted *admitted
 }
 
 // NewHooks returns Hooks that remember for a minute whom they let in.
 func NewHooks(l media.Ledger, log *slog.Logger, now func() time.Time) *Hooks {
-	return &Hooks{Ledger: l, Log: log, admitted: newAdmitted(now)}
+	return &Hooks{Ledger: l, Log: log, now: now, admitted: newAdmitted(now)}
 }
 
 // MediamtxCallback answers whether somebody may publish, play, or use the
@@ -107,6 +108,8 @@ func (h *Hooks) MediamtxEvent(w http.ResponseWriter, r *http.Request) {
 		ev = h.began(ev)
 	case hookUnread:
 		h.admitted.drop(ev)
+	case hookRecorded: // nobody says whose it is, but it is complete just now
+		ev.Began = h.now().Add(-time.Duration(ev.Duration * float64(time.Second)))
 	}
 	v := h.decide(r, ev)
 	if !v.Allow && (ev.Action.Asks() || v.Reason == media.Unauthenticated || v.Reason == media.TemporarilyUnavailable) {

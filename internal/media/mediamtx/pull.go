@@ -162,7 +162,7 @@ func (c Client) Unpull(ctx context.Context, n media.Node, st media.Stream) error
 
 // Pulls lists the paths that Pull configured. Error: BadGateway.
 func (c Client) Pulls(ctx context.Context, n media.Node) ([]media.PullState, error) {
-	confs, err := list(ctx, c, n, "config/paths", func(p confPath) string { return p.Name })
+	confs, err := list[confPath](ctx, c, n, "config/paths")
 	if err != nil {
 		return nil, unavailable(err)
 	}
