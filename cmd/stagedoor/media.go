@@ -26,14 +26,15 @@ func controls(client *http.Client) media.Controls {
 	ofSRS, ofNginxRTMP := srs.Client{HTTP: client}, nginxrtmp.Client{HTTP: client}
 	ofNMS := &nms.Client{HTTP: client}
 	ofMediaMTX := mediamtx.Client{HTTP: client, Now: time.Now}
+	ofZLM, ofOME := zlm.New(client), ome.NewPuller(ome.Client{HTTP: client, Now: time.Now})
 	return media.Controls{
 		node.KindSRS:       {Lister: ofSRS, Census: ofSRS, Kicker: ofSRS, Lines: srs.Lines},
 		node.KindNginx:     {Lines: nginx.Lines},
 		node.KindNginxRTMP: {Lister: ofNginxRTMP, Census: ofNginxRTMP, Kicker: ofNginxRTMP, Lines: nginxrtmp.Lines},
 		node.KindNMS:       {Lister: ofNMS, Census: ofNMS, Kicker: ofNMS, Lines: nms.Lines},
 		node.KindMediaMTX:  {Lister: ofMediaMTX, Census: ofMediaMTX, Kicker: ofMediaMTX, Puller: ofMediaMTX, Lines: mediamtx.Lines},
-		node.KindZLM:       {Lines: zlm.Lines},
-		node.KindOME:       {Lines: ome.Lines},
+		node.KindZLM:       {Lister: ofZLM, Census: ofZLM, Kicker: ofZLM, Puller: ofZLM, Lines: zlm.Lines},
+		node.KindOME:       {Lister: ofOME, Census: ofOME, Kicker: ofOME, Puller: ofOME, Lines: ome.Lines},
 		node.KindAliyun:    {Lines: aliyun.Lines},
 	}
 }

@@ -23,11 +23,14 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/liveauth"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/aliyun"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediatest"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
+	"github.com/stagedoor-live/stagedoor/internal/media/ome"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
+	"github.com/stagedoor-live/stagedoor/internal/media/zlm"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
@@ -77,6 +80,10 @@ func (b *bench) serve(t *testing.T, ledger media.Ledger, options ...option) {
 	callback.Config{Nodes: b.nodes, SRS: srs.Hooks{Ledger: ledger, Log: log}, NginxRTMP: nginxrtmp.Hooks{Ledger: ledger, Log: log},
 		NMS:      nms.Hooks{Ledger: ledger, Log: log},
 		MediaMTX: mediamtx.NewHooks(ledger, log, time.Now),
+		ZLM:      zlm.Hooks{Ledger: ledger, Log: log, Now: time.Now},
+		OME:      ome.Hooks{Ledger: ledger, Log: log, Now: time.Now},
+		Aliyun:   aliyun.Hooks{Ledger: ledger, Log: log, Now: time.Now},
+		Now:      time.Now,
 		Refused: func(_ context.Context, r *http.Request) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

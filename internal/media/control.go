@@ -64,6 +64,8 @@ type Census struct {
 	// is missing is gone. A server that does not list its HLS players tells so by
 	// leaving Players unset.
 	Publishers, Players bool
+	// Unlisted are protocols whose players are missing even where Players is set.
+	Unlisted []string
 	// Process names the operating system's process that answered where ServerID
 	// does not, and Age is how long it has run: older connections are not its own.
 	// Empty and zero where unknown.

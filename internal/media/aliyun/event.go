@@ -12,9 +12,9 @@ import (
 // lastSecond is the last one of the year 9999.
 const lastSecond = 253402300799
 
-// status turns a live status into an event. The service names no connections:
+// toEvent turns a live status into an event. The service names no connections:
 // all of one stream and address are one, and what happened last counts.
-func status(p gen.AliyunCallbackParams) (media.Event, error) {
+func toEvent(p gen.AliyunCallbackParams) (media.Event, error) {
 	if p.App == "" || p.Appname == "" || p.ID == "" {
 		return media.Event{}, errors.New("app, appname or id is missing")
 	}

@@ -47,7 +47,7 @@ func Signed(r *http.Request, key []byte, now time.Time) bool {
 
 // AliyunCallback is told that a stream is published, or no longer.
 func (h Hooks) AliyunCallback(w http.ResponseWriter, r *http.Request, p gen.AliyunCallbackParams) {
-	ev, err := status(p)
+	ev, err := toEvent(p)
 	h.serve(w, r, ev, err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -124,17 +125,21 @@ func (r request) protocol() string {
 	}
 }
 
-// clientID joins the requests of one connection, which have address and port in
-// common. The query does not count: it is not always repeated as it was. Players
-// of HLS have several connections, the last of which is named when they leave;
-// of them address and program are all that stays.
+// clientID joins the requests of one connection, which have direction, address
+// and port in common. The query does not count: it is not always repeated as it
+// was. Players of HLS have several connections, the last of which is named when
+// they leave; of them address and program are all that stays.
 func (r request) clientID() string {
+	id := r.Request.Direction + " " + addr(r.Client.Address).String()
 	if r.protocol() != "hls" {
-		return netip.AddrPortFrom(addr(r.Client.Address), uint16(r.Client.Port)).String()
+		return id + " " + strconv.Itoa(r.Client.Port)
 	}
 	const program = 64
-	return addr(r.Client.Address).String() + " " + r.Client.UserAgent[:min(len(r.Client.UserAgent), program)]
+	return id + " " + r.Client.UserAgent[:min(len(r.Client.UserAgent), program)]
 }
+
+// publishes says whether a client id is that of a publisher.
+func publishes(clientID string) bool { return strings.HasPrefix(clientID, "incoming ") }
 
 func addr(text string) netip.Addr {
 	a, _ := netip.ParseAddr(text)

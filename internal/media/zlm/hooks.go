@@ -63,7 +63,7 @@ func (h Hooks) ZlmediakitCallback(w http.ResponseWriter, r *http.Request, event 
 		return
 	}
 	ev.Node = node.Name
-	ev.Source = source(r)
+	ev.Source = caller(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
@@ -187,8 +187,8 @@ func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	refuse(w, r, http.StatusUnprocessableEntity, malformed)
 }
 
-// source returns the address that a callback came from.
-func source(r *http.Request) netip.Addr {
+// caller returns the address that a callback came from.
+func caller(r *http.Request) netip.Addr {
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return from.Addr().Unmap()
 }
