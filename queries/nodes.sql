@@ -26,9 +26,13 @@ SELECT * FROM nodes WHERE name = @name;
 SELECT * FROM nodes WHERE name = @name FOR UPDATE;
 
 -- name: NodePage :many
-SELECT sqlc.embed(nodes), s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+SELECT sqlc.embed(nodes), s.seen_at, coalesce(h.state, 'unknown')::text AS state, h.changed_at, h.checked_at, coalesce(h.error, '')::text AS error,
+    coalesce(h.server_id, '')::text AS server_id, coalesce(h.streams, 0)::integer AS streams, coalesce(h.clients, 0)::integer AS clients
+FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name LEFT JOIN node_health h ON h.node = nodes.name
 WHERE nodes.name COLLATE "C" > @after ORDER BY nodes.name COLLATE "C" LIMIT @row_limit;
 
 -- name: NodeShow :one
-SELECT sqlc.embed(nodes), s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+SELECT sqlc.embed(nodes), s.seen_at, coalesce(h.state, 'unknown')::text AS state, h.changed_at, h.checked_at, coalesce(h.error, '')::text AS error,
+    coalesce(h.server_id, '')::text AS server_id, coalesce(h.streams, 0)::integer AS streams, coalesce(h.clients, 0)::integer AS clients
+FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name LEFT JOIN node_health h ON h.node = nodes.name
 WHERE nodes.name = @name;

@@ -174,7 +174,9 @@ func (q *Queries) NodeLock(ctx context.Context, db DBTX, name string) (Node, err
 }
 
 const nodePage = `-- name: NodePage :many
-SELECT nodes.name, nodes.kind, nodes.secret_hash, nodes.secret_sealed, nodes.sources, nodes.control_url, nodes.control_username, nodes.control_password_sealed, nodes.record_url, nodes.created_at, nodes.updated_at, nodes.urls, s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+SELECT nodes.name, nodes.kind, nodes.secret_hash, nodes.secret_sealed, nodes.sources, nodes.control_url, nodes.control_username, nodes.control_password_sealed, nodes.record_url, nodes.created_at, nodes.updated_at, nodes.urls, s.seen_at, coalesce(h.state, 'unknown')::text AS state, h.changed_at, h.checked_at, coalesce(h.error, '')::text AS error,
+    coalesce(h.server_id, '')::text AS server_id, coalesce(h.streams, 0)::integer AS streams, coalesce(h.clients, 0)::integer AS clients
+FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name LEFT JOIN node_health h ON h.node = nodes.name
 WHERE nodes.name COLLATE "C" > $1 ORDER BY nodes.name COLLATE "C" LIMIT $2
 `
 
@@ -184,8 +186,15 @@ type NodePageParams struct {
 }
 
 type NodePageRow struct {
-	Node   Node
-	SeenAt *time.Time
+	Node      Node
+	SeenAt    *time.Time
+	State     string
+	ChangedAt *time.Time
+	CheckedAt *time.Time
+	Error     string
+	ServerID  string
+	Streams   int32
+	Clients   int32
 }
 
 func (q *Queries) NodePage(ctx context.Context, db DBTX, arg NodePageParams) ([]NodePageRow, error) {
@@ -211,6 +220,13 @@ func (q *Queries) NodePage(ctx context.Context, db DBTX, arg NodePageParams) ([]
 			&i.Node.UpdatedAt,
 			&i.Node.Urls,
 			&i.SeenAt,
+			&i.State,
+			&i.ChangedAt,
+			&i.CheckedAt,
+			&i.Error,
+			&i.ServerID,
+			&i.Streams,
+			&i.Clients,
 		); err != nil {
 			return nil, err
 		}
@@ -223,13 +239,22 @@ func (q *Queries) NodePage(ctx context.Context, db DBTX, arg NodePageParams) ([]
 }
 
 const nodeShow = `-- name: NodeShow :one
-SELECT nodes.name, nodes.kind, nodes.secret_hash, nodes.secret_sealed, nodes.sources, nodes.control_url, nodes.control_username, nodes.control_password_sealed, nodes.record_url, nodes.created_at, nodes.updated_at, nodes.urls, s.seen_at FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name
+SELECT nodes.name, nodes.kind, nodes.secret_hash, nodes.secret_sealed, nodes.sources, nodes.control_url, nodes.control_username, nodes.control_password_sealed, nodes.record_url, nodes.created_at, nodes.updated_at, nodes.urls, s.seen_at, coalesce(h.state, 'unknown')::text AS state, h.changed_at, h.checked_at, coalesce(h.error, '')::text AS error,
+    coalesce(h.server_id, '')::text AS server_id, coalesce(h.streams, 0)::integer AS streams, coalesce(h.clients, 0)::integer AS clients
+FROM nodes LEFT JOIN node_seen s ON s.node = nodes.name LEFT JOIN node_health h ON h.node = nodes.name
 WHERE nodes.name = $1
 `
 
 type NodeShowRow struct {
-	Node   Node
-	SeenAt *time.Time
+	Node      Node
+	SeenAt    *time.Time
+	State     string
+	ChangedAt *time.Time
+	CheckedAt *time.Time
+	Error     string
+	ServerID  string
+	Streams   int32
+	Clients   int32
 }
 
 func (q *Queries) NodeShow(ctx context.Context, db DBTX, name string) (NodeShowRow, error) {
@@ -249,6 +274,13 @@ func (q *Queries) NodeShow(ctx context.Context, db DBTX, name string) (NodeShowR
 		&i.Node.UpdatedAt,
 		&i.Node.Urls,
 		&i.SeenAt,
+		&i.State,
+		&i.ChangedAt,
+		&i.CheckedAt,
+		&i.Error,
+		&i.ServerID,
+		&i.Streams,
+		&i.Clients,
 	)
 	return i, err
 }

@@ -13,16 +13,9 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
-// States of a node's health.
-const (
-	StateUp          = "up"
-	StateUnreachable = "unreachable"
-	StateUnknown     = "unknown" // nobody has asked yet, or there is nothing to ask
-)
-
 // Health is what came of asking a node's control page.
 type Health struct {
-	State            string
+	State            string     // up, unreachable, or unknown while nobody has asked
 	Since            *time.Time // when the state began; nil while unknown
 	CheckedAt        *time.Time
 	Error            string // safe to show
@@ -73,7 +66,8 @@ func (s *Service) Show(ctx context.Context, name string) (Status, error) {
 
 func (s *Service) status(row db.NodeShowRow) (Status, error) {
 	n, err := s.fromRow(row.Node)
-	return Status{Node: n, LastSeenAt: row.SeenAt, Health: Health{State: StateUnknown}}, err
+	return Status{Node: n, LastSeenAt: row.SeenAt, Health: Health{State: row.State, Since: row.ChangedAt, CheckedAt: row.CheckedAt, Error: row.Error,
+		ServerID: row.ServerID, Streams: int(row.Streams), Clients: int(row.Clients)}}, err
 }
 
 // ShownControlURL is the control URL without a password, which older settings

@@ -97,6 +97,25 @@ func TestANodeShowsWhenItWasLastSeen(t *testing.T) {
 	}
 }
 
+func TestANodeShowsWhatItsControlPageSaid(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.createNode(t, `{"name":"edge1","kind":"srs"}`)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO node_health (node, state, server_id, error, checked_at, changed_at, streams, clients)
+		VALUES ('edge1', 'unreachable', 'vid-1', 'connection refused', $1, $2, 3, 14)`, b.clock.now(), b.clock.now().Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := decode[gen.Node](t, b.send(t, ask("GET", "/api/v1/nodes/edge1", b.admin))).Health
+	if h.State != "unreachable" || h.Error != "connection refused" || h.Streams != 3 || h.Clients != 14 || !h.CheckedAt.Equal(b.clock.now()) ||
+		!h.Since.Equal(b.clock.now().Add(-time.Hour)) {
+		t.Errorf("health %+v", h)
+	}
+	if listed := decode[gen.NodePage](t, b.send(t, ask("GET", "/api/v1/nodes", b.admin))).Nodes; len(listed) != 1 || listed[0].Health.State != "unreachable" {
+		t.Errorf("listed %+v", listed)
+	}
+}
+
 func TestAPatchChangesWhatItNames(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
