@@ -184,20 +184,19 @@ func (s *Service) nudge() {
 }
 
 // Run makes nodes do what is wanted until ctx ends. Of several processes the
-// one that leads does it.
+// one that leads does it; the others look every second whether it is gone.
 func (s *Service) Run(ctx context.Context) {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	for {
+	for ctx.Err() == nil {
+		pause := time.Second
 		if s.Leader.Hold(ctx, leadership) {
+			pause = period
 			if err := s.Round(ctx); err != nil && ctx.Err() == nil {
 				s.Log.WarnContext(ctx, "routes are not carried out", "error", err)
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return
-		case <-tick.C:
+		case <-time.After(pause):
 		case <-s.wake:
 		}
 	}
