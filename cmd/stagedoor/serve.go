@@ -278,7 +278,8 @@ func (a *app) chores(ctx context.Context) {
 		case <-often.C:
 			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen)
 		case <-seldom.C:
-			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge, a.refusals.Purge)
+			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge, a.refusals.Purge,
+				func(ctx context.Context) error { return a.rooms.ExpireReports(ctx, a.cfg.SessionLease) })
 		}
 	}
 }

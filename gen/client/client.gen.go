@@ -8112,7 +8112,7 @@ type ClientInterface interface {
 	// signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
 	// domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
 	//
-	// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+	// What begins and never ends by a callback is ended after `STAGEDOOR_SESSION_LEASE`.
 	//
 	// Corresponds with GET /callback/aliyun (the `AliyunCallback` operationId).
 	AliyunCallback(ctx context.Context, params *AliyunCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10655,7 +10655,7 @@ func (c *Client) LoginForAccessTokenWithFormdataBody(ctx context.Context, body L
 // signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
 // domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
 //
-// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+// What begins and never ends by a callback is ended after `STAGEDOOR_SESSION_LEASE`.
 //
 // Corresponds with GET /callback/aliyun (the `AliyunCallback` operationId).
 func (c *Client) AliyunCallback(ctx context.Context, params *AliyunCallbackParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -17225,7 +17225,7 @@ type ClientWithResponsesInterface interface {
 	// signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
 	// domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
 	//
-	// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+	// What begins and never ends by a callback is ended after `STAGEDOOR_SESSION_LEASE`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -27708,7 +27708,7 @@ func (c *ClientWithResponses) LoginForAccessTokenWithFormdataBodyWithResponse(ct
 // signature the MD5, in hex, of domain, `ALI-LIVE-TIMESTAMP` and key, joined by `|`. Where the
 // domain is configured without, put `?secret=SECRET` behind the URL. Nothing else is signed.
 //
-// What begins and never ends by a callback is ended after `STAGEDOOR_CDN_LEASE`.
+// What begins and never ends by a callback is ended after `STAGEDOOR_SESSION_LEASE`.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -9,6 +9,25 @@ import (
 	"context"
 )
 
+const pushReportExpire = `-- name: PushReportExpire :execrows
+UPDATE push_reports SET live = FALSE
+WHERE room_id = $1 AND stream = $2 AND live AND reported_at < $3
+`
+
+type PushReportExpireParams struct {
+	RoomID string
+	Stream string
+	Before int64
+}
+
+func (q *Queries) PushReportExpire(ctx context.Context, db DBTX, arg PushReportExpireParams) (int64, error) {
+	result, err := db.Exec(ctx, pushReportExpire, arg.RoomID, arg.Stream, arg.Before)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const pushReportNote = `-- name: PushReportNote :execrows
 INSERT INTO push_reports AS known (room_id, stream, reported_at, published, ended, live)
 VALUES ($1, $2, $3, $4, NOT $4::boolean, $4)
@@ -40,4 +59,42 @@ func (q *Queries) PushReportNote(ctx context.Context, db DBTX, arg PushReportNot
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const pushReportsStale = `-- name: PushReportsStale :many
+SELECT p.room_id, p.stream, r.app FROM push_reports p JOIN rooms r ON r.id = p.room_id
+WHERE p.live AND p.reported_at < $1
+LIMIT $2
+`
+
+type PushReportsStaleParams struct {
+	Before   int64
+	RowLimit int32
+}
+
+type PushReportsStaleRow struct {
+	RoomID string
+	Stream string
+	App    string
+}
+
+// Streams that are on the air by reports that nothing followed.
+func (q *Queries) PushReportsStale(ctx context.Context, db DBTX, arg PushReportsStaleParams) ([]PushReportsStaleRow, error) {
+	rows, err := db.Query(ctx, pushReportsStale, arg.Before, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []PushReportsStaleRow{}
+	for rows.Next() {
+		var i PushReportsStaleRow
+		if err := rows.Scan(&i.RoomID, &i.Stream, &i.App); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

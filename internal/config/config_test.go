@@ -232,7 +232,6 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"SESSION_LEASE", func(c *Config) { c.SessionLease = time.Second }},
 		{"CALLBACK_TIMEOUT", func(c *Config) { c.CallbackTimeout = 0 }},
 		{"VIEWER_LIFETIME", func(c *Config) { c.ViewerLifetime = time.Second }},
-		{"CDN_LEASE", func(c *Config) { c.CDNLease = 0 }},
 		{"REFUSALS_KEEP", func(c *Config) { c.RefusalsKeep = time.Second }},
 		{"SHUTDOWN_TIMEOUT", func(c *Config) { c.ShutdownTimeout = 0 }},
 	}

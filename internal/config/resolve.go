@@ -314,7 +314,6 @@ func (r *resolver) times(s *Settings) {
 		{"SESSION_LEASE", s.SessionLease, time.Minute},
 		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond},
 		{"VIEWER_LIFETIME", s.ViewerLifetime, 10 * time.Second},
-		{"CDN_LEASE", s.CDNLease, time.Minute},
 		{"REFUSALS_KEEP", s.RefusalsKeep, time.Minute},
 		{"SHUTDOWN_TIMEOUT", s.ShutdownTimeout, time.Millisecond},
 	} {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type findings struct {
 	gone    map[string][]int64 // by reason
 	missed  []ledger.Found
 	carried []ledger.Carried
+	untold  []ledger.Session // the node does not list such ones
 
 	identity, warning   string
 	publishers, clients int
@@ -91,8 +93,11 @@ func (m *memory) compare(asked time.Time, before []ledger.Session, c media.Censu
 			f.carried = append(f.carried, ledger.Carried{ID: s.ID, In: live.BytesIn, Out: live.BytesOut})
 		case there || partial || asked.Sub(s.StartedAt) < grace:
 		default:
-			if reason := whyGone(asked, s, c); reason != "" {
+			switch reason := whyGone(asked, s, c); {
+			case reason != "":
 				f.gone[reason] = append(f.gone[reason], s.ID)
+			case !wouldList(c, s):
+				f.untold = append(f.untold, s)
 			}
 		}
 	}
@@ -106,7 +111,7 @@ func whyGone(asked time.Time, s ledger.Session, c media.Census) string {
 	if restarted(s.ServerID, c.ServerID) {
 		return ledger.ServerRestarted
 	}
-	if s.Scene == media.Publish && !c.Publishers || s.Scene == media.Play && !c.Players {
+	if !wouldList(c, s) {
 		return ""
 	}
 	if born := asked.Add(-c.Age); c.Age > 0 && s.StartedAt.Before(born.Add(-slack)) {
@@ -118,6 +123,14 @@ func whyGone(asked time.Time, s ledger.Session, c media.Census) string {
 		return ledger.ServerRestarted
 	}
 	return ledger.GoneFromNode
+}
+
+// wouldList says whether a session would be on a census, if it were there.
+func wouldList(c media.Census, s ledger.Session) bool {
+	if s.Scene == media.Publish {
+		return c.Publishers
+	}
+	return c.Players && !slices.Contains(c.Unlisted, s.Protocol)
 }
 
 // restarted says whether two identities are two processes of the same server.

@@ -110,6 +110,43 @@ func TestWhoIsNotOnTheListIsGone(t *testing.T) {
 	}
 }
 
+// OvenMediaEngine lists streams, and who publishes one without an id; it does not
+// list players at all. ZLMediaKit lists players, but not those of HLS.
+func TestWhatANodeDoesNotTellProvesNothing(t *testing.T) {
+	t.Parallel()
+	nameless := lists("", media.Publish, time.Hour)
+	elsewhere, relay := nameless, nameless
+	elsewhere.Stream, relay.Relay = named("y"), true
+	hls := on(1, "a", media.Play, time.Hour)
+	hls.Protocol = "hls"
+	but := whole()
+	but.Unlisted = []string{"hls"}
+	for name, c := range map[string]struct {
+		session ledger.Session
+		census  media.Census
+		want    string
+		untold  int
+	}{
+		"its stream has a publisher":      {on(1, "a", media.Publish, time.Hour), whole(nameless), "", 0},
+		"another stream has one":          {on(1, "a", media.Publish, time.Hour), whole(elsewhere), ledger.GoneFromNode, 0},
+		"its stream is fetched":           {on(1, "a", media.Publish, time.Hour), whole(relay), ledger.GoneFromNode, 0},
+		"a player of a published stream":  {on(1, "a", media.Play, time.Hour), whole(nameless), ledger.GoneFromNode, 0},
+		"a player where none is listed":   {on(1, "a", media.Play, time.Hour), media.Census{Publishers: true}, "", 1},
+		"a player whose protocol is not":  {hls, but, "", 1},
+		"a player whose protocol is":      {on(1, "a", media.Play, time.Hour), but, ledger.GoneFromNode, 0},
+		"a player that only just came in": {on(1, "a", media.Play, grace-1), media.Census{Publishers: true}, "", 0},
+	} {
+		want := map[string][]int64{}
+		if c.want != "" {
+			want[c.want] = []int64{1}
+		}
+		got := newMemory().compare(noon, []ledger.Session{c.session}, c.census)
+		if !reflect.DeepEqual(got.gone, want) || len(got.untold) != c.untold || len(got.missed) != 0 && name != "a player of a published stream" {
+			t.Errorf("%s: gone %v, untold %v, missed %v", name, got.gone, got.untold, got.missed)
+		}
+	}
+}
+
 func TestWhoIsOnTheListOnlyWasMissed(t *testing.T) {
 	t.Parallel()
 	change := func(f func(*media.LiveClient)) media.LiveClient {

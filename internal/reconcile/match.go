@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
@@ -11,20 +12,25 @@ import (
 type listed struct {
 	census media.Census
 	byID   map[string][]int
-	taken  []bool // by the place in census.Clients: has a session
+	// byStream are the publishers that a node lists without an id.
+	byStream map[media.Stream][]int
+	taken    []bool // by the place in census.Clients: has a session
 }
 
 func index(c media.Census) *listed {
-	l := &listed{census: c, byID: make(map[string][]int, len(c.Clients)), taken: make([]bool, len(c.Clients))}
+	l := &listed{census: c, byID: make(map[string][]int, len(c.Clients)), byStream: map[media.Stream][]int{}, taken: make([]bool, len(c.Clients))}
 	for i, live := range c.Clients {
 		l.byID[live.ID] = append(l.byID[live.ID], i)
+		if live.ID == "" && live.Scene == media.Publish && live.Stream.Name != "" {
+			l.byStream[live.Stream] = append(l.byStream[live.Stream], i)
+		}
 	}
 	return l
 }
 
 // take finds the client of a session on the list.
 func (l *listed) take(s ledger.Session, asked time.Time) (media.LiveClient, bool) {
-	for _, i := range l.byID[s.ClientID] {
+	for _, i := range slices.Concat(l.byID[s.ClientID], l.nameless(s)) {
 		live := l.census.Clients[i]
 		if live.Relay || !isOf(s, live, serverID(live, l.census), asked) {
 			continue
@@ -33,6 +39,15 @@ func (l *listed) take(s ledger.Session, asked time.Time) (media.LiveClient, bool
 		return live, true
 	}
 	return media.LiveClient{}, false
+}
+
+// nameless are the publishers without an id. A stream has one publisher, so the
+// stream tells which one it is.
+func (l *listed) nameless(s ledger.Session) []int {
+	if s.Scene != media.Publish {
+		return nil
+	}
+	return l.byStream[s.Stream]
 }
 
 // isOf says whether a client on a list may be the one of a session with the same

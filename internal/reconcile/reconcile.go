@@ -241,6 +241,9 @@ func (r *Reconciler) repair(ctx context.Context, n media.Node, before []ledger.S
 			return err
 		}
 	}
+	if err := r.end(ctx, n.Name, r.expired(f.untold), ledger.LeaseExpired, Expired); err != nil {
+		return err
+	}
 	for i, found := range f.missed {
 		if i == learnAtOnce {
 			break // the others come with the next visit
