@@ -21,7 +21,7 @@ UPDATE refresh_tokens SET used_at = @now::timestamptz WHERE token_hash = @token_
 SELECT id FROM refresh_families WHERE id = @id FOR UPDATE;
 
 -- name: RefreshFamilyAccess :many
-SELECT access_jti, access_expires_at FROM refresh_tokens WHERE family_id = @family_id;
+SELECT access_jti, access_expires_at, generation FROM refresh_tokens WHERE family_id = @family_id;
 
 -- name: RefreshFamilyDelete :exec
 DELETE FROM refresh_families WHERE id = @id;

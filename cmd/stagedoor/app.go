@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/config"
+	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 	"github.com/stagedoor-live/stagedoor/internal/jump"
@@ -42,6 +44,7 @@ type app struct {
 	rooms    *room.Service
 	jumps    *jump.Service
 	ledger   *ledger.Ledger
+	evict    *evict.Service
 	refusals *refusal.Log
 	sessions *nginx.Sessions
 	relays   *relay.Service
@@ -104,13 +107,15 @@ func (a *app) build(ctx context.Context) (err error) {
 	a.leader = pg.NewLeader(pool, a.log)
 	a.reconciler = reconcile.New(reconcile.Config{DB: pool, Now: now, Log: a.log, Ledger: a.ledger, Leader: a.leader, Nodes: a.nodes, Controls: a.controls,
 		Period: a.cfg.ReconcilePeriod, Lease: a.cfg.SessionLease, Repaired: a.metrics.observeRepairs})
+	a.evict = evict.New(evict.Config{DB: pool, Now: now, Jitter: mathrand.Float64, Log: a.log, Nodes: a.nodes, Controls: a.controls, Ledger: a.ledger,
+		Accounts: a.accounts, Bans: a.access})
 	if a.sessions, err = a.newSessions(ctx); err != nil {
 		return err
 	}
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
 	a.relays = relay.New(relay.Config{DB: pool, Now: now, Log: a.log, Routes: a.routes, Nodes: a.nodes, Controls: a.controls,
 		Guard: outbound.Guard{Allow: a.cfg.RouteAllow}, Leader: a.leader})
-	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays)
+	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays, a.evict)
 	return nil
 }
 

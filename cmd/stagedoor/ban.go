@@ -96,7 +96,7 @@ func (a *app) endBanned(e *env, b access.Ban) error {
 		if !a.access.Banned(time.Now(), "", live.Stream) {
 			continue
 		}
-		if _, err := a.ledger.KickStream(e.ctx, live.Stream); err != nil {
+		if _, err := a.evict.KickStream(e.ctx, live.Stream); err != nil {
 			fmt.Fprintf(e.stderr, "stagedoor: banned, but %s goes on: %s\n", live.Stream, message(err))
 		}
 	}

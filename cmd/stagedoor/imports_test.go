@@ -49,6 +49,8 @@ var allowed = map[string][]string{
 
 	"internal/refusal": {"gen/db", "internal/pg", "internal/errs", "internal/media"},
 
+	"internal/evict": {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},
+
 	"internal/callback":                     {"gen/callback", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/bearer":               {"internal/account", "internal/errs", "internal/httpx"},
 	"internal/dialect/liveauth":             {"gen/liveauth", "internal/pydantic", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},

@@ -79,6 +79,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	background.Go(func() { a.reconciler.Run(work) })
 	background.Go(func() { a.rooms.Run(work) })
 	background.Go(func() { a.relays.Run(work) })
+	background.Go(func() { a.evict.Run(work) })
 	background.Go(func() { a.refusals.Run(work) })
 	background.Go(func() { a.chores(work) })
 
@@ -204,13 +205,13 @@ func (a *app) routers(d *drain, split bool) ([]*httpx.Router, error) {
 func (a *app) mount(rt *httpx.Router) {
 	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls,
 		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
-	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
+	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, Kicks: a.evict, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
-	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Kicks: a.ledger, Now: time.Now, Log: a.log,
+	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Kicks: a.evict, Now: time.Now, Log: a.log,
 		Links: volcengine.Links{PushDomain: a.cfg.PushDomain, PullDomain: a.cfg.PullDomain, HTTPPullDomain: a.cfg.HTTPPullDomain,
 			HTTPScheme: a.cfg.PullScheme}}).Register(rt)
 	program, _ := buildVersions()
-	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
+	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Kicks: a.evict, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
 	door := relay.Ledger{Ledger: a.ledger, Relays: a.relays} // what an allowed viewer waits for is fetched
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: door, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: door, Log: a.log},
 		Nginx:    nginx.Hooks{Ledger: door, Sessions: a.sessions, Now: time.Now, Log: a.log},

@@ -31,3 +31,477 @@ func (q *Queries) EvictionInsert(ctx context.Context, db DBTX, arg EvictionInser
 	}
 	return result.RowsAffected(), nil
 }
+
+const evictionNext = `-- name: EvictionNext :one
+SELECT coalesce(least((SELECT min(e.next_at) FROM evictions e), (SELECT min(r.next_at) FROM revocations r)), $1::timestamptz)::timestamptz AS next_at
+`
+
+// When there is something to do next, of both kinds of work.
+func (q *Queries) EvictionNext(ctx context.Context, db DBTX, otherwise time.Time) (time.Time, error) {
+	row := db.QueryRow(ctx, evictionNext, otherwise)
+	var next_at time.Time
+	err := row.Scan(&next_at)
+	return next_at, err
+}
+
+const evictionNodes = `-- name: EvictionNodes :many
+SELECT DISTINCT node FROM evictions WHERE next_at <= $1
+`
+
+// What is there to do now: the nodes on which somebody is to be cut off.
+func (q *Queries) EvictionNodes(ctx context.Context, db DBTX, now time.Time) ([]string, error) {
+	rows, err := db.Query(ctx, evictionNodes, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var node string
+		if err := rows.Scan(&node); err != nil {
+			return nil, err
+		}
+		items = append(items, node)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const evictionSessions = `-- name: EvictionSessions :many
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions WHERE id = ANY($1::bigint[]) AND ended_at IS NULL
+`
+
+func (q *Queries) EvictionSessions(ctx context.Context, db DBTX, ids []int64) ([]Session, error) {
+	rows, err := db.Query(ctx, evictionSessions, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Session{}
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.ID,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Serial,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.EndReason,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Refused,
+			&i.SeenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const evictionStream = `-- name: EvictionStream :many
+SELECT a.id, a.vhost FROM sessions a
+WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = $1 AND a.stream = $2
+UNION ALL
+SELECT b.id, b.vhost FROM sessions b
+WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = $1 AND b.stream = $2
+`
+
+type EvictionStreamParams struct {
+	App    string
+	Stream string
+}
+
+type EvictionStreamRow struct {
+	ID    int64
+	Vhost string
+}
+
+func (q *Queries) EvictionStream(ctx context.Context, db DBTX, arg EvictionStreamParams) ([]EvictionStreamRow, error) {
+	rows, err := db.Query(ctx, evictionStream, arg.App, arg.Stream)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EvictionStreamRow{}
+	for rows.Next() {
+		var i EvictionStreamRow
+		if err := rows.Scan(&i.ID, &i.Vhost); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const evictionSubject = `-- name: EvictionSubject :many
+SELECT s.id, s.scene, s.vhost, s.app, s.stream, s.credential_kind, s.credential_id,
+    EXISTS (
+        SELECT FROM live_token_access t
+        WHERE s.credential_kind = 'live_token' AND t.id::text = s.credential_id AND t.revoked_at IS NULL AND t.disabled_at IS NULL)::boolean AS in_force
+FROM sessions s
+WHERE s.ended_at IS NULL AND s.subject <> '' AND lower(s.subject) = lower($1) AND s.credential_kind IN ('access_token', 'live_token') AND s.id > $2
+ORDER BY s.id
+LIMIT $3
+`
+
+type EvictionSubjectParams struct {
+	Subject  string
+	After    int64
+	RowLimit int32
+}
+
+type EvictionSubjectRow struct {
+	ID             int64
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	CredentialKind string
+	CredentialID   string
+	InForce        bool
+}
+
+// The sessions that an account opened, with what is still to be said for those
+// by a live token: that it is in force. Those by an access token speak for
+// themselves.
+func (q *Queries) EvictionSubject(ctx context.Context, db DBTX, arg EvictionSubjectParams) ([]EvictionSubjectRow, error) {
+	rows, err := db.Query(ctx, evictionSubject, arg.Subject, arg.After, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EvictionSubjectRow{}
+	for rows.Next() {
+		var i EvictionSubjectRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.InForce,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const evictionsByCredential = `-- name: EvictionsByCredential :execrows
+INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
+SELECT s.id, s.node, $1, $2, $2 FROM sessions s
+WHERE s.credential_kind = $3 AND s.credential_id = ANY($4::text[]) AND s.ended_at IS NULL
+  AND ($5::timestamptz IS NULL OR s.started_at < $5)
+ON CONFLICT DO NOTHING
+`
+
+type EvictionsByCredentialParams struct {
+	Reason        string
+	Now           time.Time
+	Kind          string
+	CredentialIds []string
+	StartedBefore *time.Time
+}
+
+// Who came in by credentials that open nothing any more.
+func (q *Queries) EvictionsByCredential(ctx context.Context, db DBTX, arg EvictionsByCredentialParams) (int64, error) {
+	result, err := db.Exec(ctx, evictionsByCredential,
+		arg.Reason,
+		arg.Now,
+		arg.Kind,
+		arg.CredentialIds,
+		arg.StartedBefore,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const evictionsByStream = `-- name: EvictionsByStream :execrows
+INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
+SELECT s.id, s.node, $1, $2, $2 FROM (
+    SELECT a.id, a.node, a.server_id, a.client_id, a.serial, a.scene, a.vhost, a.app, a.stream, a.address, a.protocol, a.credential_kind, a.credential_id, a.subject, a.started_at, a.ended_at, a.end_reason, a.bytes_in, a.bytes_out, a.refused, a.seen_at FROM sessions a WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = $3 AND a.stream = $4 AND $5::text <> 'play'
+    UNION ALL
+    SELECT b.id, b.node, b.server_id, b.client_id, b.serial, b.scene, b.vhost, b.app, b.stream, b.address, b.protocol, b.credential_kind, b.credential_id, b.subject, b.started_at, b.ended_at, b.end_reason, b.bytes_in, b.bytes_out, b.refused, b.seen_at FROM sessions b WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = $3 AND b.stream = $4 AND $5 <> 'publish') s
+WHERE $6::timestamptz IS NULL OR s.started_at < $6
+ON CONFLICT DO NOTHING
+`
+
+type EvictionsByStreamParams struct {
+	Reason        string
+	Now           time.Time
+	App           string
+	Stream        string
+	Scene         string
+	StartedBefore *time.Time
+}
+
+// Who publishes or plays a stream, on whichever vhost. The two halves use one
+// partial index each.
+func (q *Queries) EvictionsByStream(ctx context.Context, db DBTX, arg EvictionsByStreamParams) (int64, error) {
+	result, err := db.Exec(ctx, evictionsByStream,
+		arg.Reason,
+		arg.Now,
+		arg.App,
+		arg.Stream,
+		arg.Scene,
+		arg.StartedBefore,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const evictionsClaim = `-- name: EvictionsClaim :many
+UPDATE evictions e SET next_at = $1
+WHERE e.session_id IN (
+    SELECT d.session_id FROM evictions d
+    WHERE d.node = $2 AND d.next_at <= $3
+    ORDER BY d.next_at LIMIT $4
+    FOR UPDATE SKIP LOCKED)
+RETURNING e.session_id, e.node, e.reason, e.state, e.asked_at, e.next_at, e.tries, e.missing, e.error
+`
+
+type EvictionsClaimParams struct {
+	Lease    time.Time
+	Node     string
+	Now      time.Time
+	RowLimit int32
+}
+
+// Several processes share the work. Who dies with a claim loses it to the others
+// when its lease is over.
+func (q *Queries) EvictionsClaim(ctx context.Context, db DBTX, arg EvictionsClaimParams) ([]Eviction, error) {
+	rows, err := db.Query(ctx, evictionsClaim,
+		arg.Lease,
+		arg.Node,
+		arg.Now,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Eviction{}
+	for rows.Next() {
+		var i Eviction
+		if err := rows.Scan(
+			&i.SessionID,
+			&i.Node,
+			&i.Reason,
+			&i.State,
+			&i.AskedAt,
+			&i.NextAt,
+			&i.Tries,
+			&i.Missing,
+			&i.Error,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const evictionsDelete = `-- name: EvictionsDelete :exec
+DELETE FROM evictions WHERE session_id = ANY($1::bigint[])
+`
+
+func (q *Queries) EvictionsDelete(ctx context.Context, db DBTX, ids []int64) error {
+	_, err := db.Exec(ctx, evictionsDelete, ids)
+	return err
+}
+
+const evictionsInsert = `-- name: EvictionsInsert :execrows
+INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
+SELECT s.id, s.node, $1, $2, $2 FROM sessions s WHERE s.id = ANY($3::bigint[]) AND s.ended_at IS NULL
+ON CONFLICT DO NOTHING
+`
+
+type EvictionsInsertParams struct {
+	Reason string
+	Now    time.Time
+	Ids    []int64
+}
+
+func (q *Queries) EvictionsInsert(ctx context.Context, db DBTX, arg EvictionsInsertParams) (int64, error) {
+	result, err := db.Exec(ctx, evictionsInsert, arg.Reason, arg.Now, arg.Ids)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const evictionsOf = `-- name: EvictionsOf :many
+SELECT session_id, node, reason, state, asked_at, next_at, tries, missing, error FROM evictions WHERE session_id = ANY($1::bigint[])
+`
+
+func (q *Queries) EvictionsOf(ctx context.Context, db DBTX, ids []int64) ([]Eviction, error) {
+	rows, err := db.Query(ctx, evictionsOf, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Eviction{}
+	for rows.Next() {
+		var i Eviction
+		if err := rows.Scan(
+			&i.SessionID,
+			&i.Node,
+			&i.Reason,
+			&i.State,
+			&i.AskedAt,
+			&i.NextAt,
+			&i.Tries,
+			&i.Missing,
+			&i.Error,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const evictionsPostpone = `-- name: EvictionsPostpone :exec
+UPDATE evictions SET next_at = $1 WHERE node = $2 AND next_at <= $3
+`
+
+type EvictionsPostponeParams struct {
+	NextAt time.Time
+	Node   string
+	Now    time.Time
+}
+
+// A node that does not answer is left alone for a while by everybody.
+func (q *Queries) EvictionsPostpone(ctx context.Context, db DBTX, arg EvictionsPostponeParams) error {
+	_, err := db.Exec(ctx, evictionsPostpone, arg.NextAt, arg.Node, arg.Now)
+	return err
+}
+
+const evictionsPut = `-- name: EvictionsPut :exec
+UPDATE evictions e SET state = u.state, next_at = u.next_at, tries = u.tries, missing = u.missing, error = u.error
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS state, unnest($3::timestamptz[]) AS next_at,
+    unnest($4::integer[]) AS tries, unnest($5::integer[]) AS missing, unnest($6::text[]) AS error) u
+WHERE e.session_id = u.id
+`
+
+type EvictionsPutParams struct {
+	Ids     []int64
+	States  []string
+	NextAt  []time.Time
+	Tries   []int32
+	Missing []int32
+	Errors  []string
+}
+
+func (q *Queries) EvictionsPut(ctx context.Context, db DBTX, arg EvictionsPutParams) error {
+	_, err := db.Exec(ctx, evictionsPut,
+		arg.Ids,
+		arg.States,
+		arg.NextAt,
+		arg.Tries,
+		arg.Missing,
+		arg.Errors,
+	)
+	return err
+}
+
+const evictionsReopen = `-- name: EvictionsReopen :exec
+UPDATE evictions SET next_at = $1 WHERE node = $2 AND (state = 'impossible' OR error <> '')
+`
+
+type EvictionsReopenParams struct {
+	Now  time.Time
+	Node string
+}
+
+// A node that was changed may be one that can be told now.
+func (q *Queries) EvictionsReopen(ctx context.Context, db DBTX, arg EvictionsReopenParams) error {
+	_, err := db.Exec(ctx, evictionsReopen, arg.Now, arg.Node)
+	return err
+}
+
+const evictionsTake = `-- name: EvictionsTake :many
+INSERT INTO evictions AS e (session_id, node, reason, asked_at, next_at)
+SELECT s.id, s.node, $1, $2, $3 FROM sessions s WHERE s.id = ANY($4::bigint[]) AND s.ended_at IS NULL
+ON CONFLICT (session_id) DO UPDATE SET next_at = EXCLUDED.next_at
+RETURNING e.session_id, e.node, e.reason, e.state, e.asked_at, e.next_at, e.tries, e.missing, e.error
+`
+
+type EvictionsTakeParams struct {
+	Reason string
+	Now    time.Time
+	Lease  time.Time
+	Ids    []int64
+}
+
+// For whoever is about to cut them off, whether that was asked for before or not.
+func (q *Queries) EvictionsTake(ctx context.Context, db DBTX, arg EvictionsTakeParams) ([]Eviction, error) {
+	rows, err := db.Query(ctx, evictionsTake,
+		arg.Reason,
+		arg.Now,
+		arg.Lease,
+		arg.Ids,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Eviction{}
+	for rows.Next() {
+		var i Eviction
+		if err := rows.Scan(
+			&i.SessionID,
+			&i.Node,
+			&i.Reason,
+			&i.State,
+			&i.AskedAt,
+			&i.NextAt,
+			&i.Tries,
+			&i.Missing,
+			&i.Error,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

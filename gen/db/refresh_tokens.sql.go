@@ -11,12 +11,13 @@ import (
 )
 
 const refreshFamilyAccess = `-- name: RefreshFamilyAccess :many
-SELECT access_jti, access_expires_at FROM refresh_tokens WHERE family_id = $1
+SELECT access_jti, access_expires_at, generation FROM refresh_tokens WHERE family_id = $1
 `
 
 type RefreshFamilyAccessRow struct {
 	AccessJTI       string
 	AccessExpiresAt time.Time
+	Generation      time.Time
 }
 
 func (q *Queries) RefreshFamilyAccess(ctx context.Context, db DBTX, familyID int64) ([]RefreshFamilyAccessRow, error) {
@@ -28,7 +29,7 @@ func (q *Queries) RefreshFamilyAccess(ctx context.Context, db DBTX, familyID int
 	items := []RefreshFamilyAccessRow{}
 	for rows.Next() {
 		var i RefreshFamilyAccessRow
-		if err := rows.Scan(&i.AccessJTI, &i.AccessExpiresAt); err != nil {
+		if err := rows.Scan(&i.AccessJTI, &i.AccessExpiresAt, &i.Generation); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -52,7 +52,7 @@ func byAccessToken(scene media.Scene, e media.Event, token string, ask holderOf)
 	if scene == media.Publish {
 		may = p.MayPush
 	}
-	c := Credential{Kind: ByAccessToken, ID: p.TokenID, Subject: p.Username}
+	c := Credential{Kind: ByAccessToken, ID: p.Credential(), Subject: p.Username}
 	if !may("/" + e.Stream.String()) {
 		return Decision{Reason: media.NoRight, Credential: c}
 	}

@@ -132,7 +132,7 @@ func TestAnAccessTokenIsACredentialOfItsAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Credential{Kind: ByAccessToken, ID: holder.TokenID, Subject: "Alice"}
+	want := Credential{Kind: ByAccessToken, ID: holder.Credential(), Subject: "Alice"}
 	for name, d := range map[string]Decision{
 		"door":    p.ask(t, publish("x", "token="+token.Value)),
 		"running": p.Recheck(p.clock.now(), publish("x", "token="+token.Value)),

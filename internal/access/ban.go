@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -66,8 +68,7 @@ func banVhost(vhost string) string {
 
 // Forbid bans a stream until b.Until, which is 90 days ahead at the most and
 // when it is zero. A stream that is banned already is banned until then instead.
-// Sessions that are running end where the ledger finds them, not here. Error:
-// Invalid.
+// Whoever runs it now is cut off in the background. Error: Invalid.
 func (s *Service) Forbid(ctx context.Context, b Ban) error {
 	if err := b.normalize(); err != nil {
 		return err
@@ -84,7 +85,14 @@ func (s *Service) Forbid(ctx context.Context, b Ban) error {
 	case b.Until.After(latest):
 		b.Until = latest
 	}
-	row, err := s.q.BanWrite(ctx, s.DB, db.BanWriteParams{Vhost: b.Vhost, Domain: b.Domain, App: b.App, Stream: b.Stream, Now: now, Until: b.Until})
+	var row db.Ban
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		row, err = s.q.BanWrite(ctx, tx, db.BanWriteParams{Vhost: b.Vhost, Domain: b.Domain, App: b.App, Stream: b.Stream, Now: now, Until: b.Until})
+		if err != nil {
+			return err
+		}
+		return s.q.RevocationByBan(ctx, tx, db.RevocationByBanParams{App: b.App, Stream: b.Stream, Now: now})
+	})
 	if err != nil {
 		return pg.Err(err, nil)
 	}

@@ -134,7 +134,10 @@ func (s *Service) SetKeyState(ctx context.Context, ruleID int64, kid string, sta
 		if err == nil && n == 0 {
 			return errs.New(errs.NotFound, "key_not_found", "no such key, or it is revoked")
 		}
-		return err
+		if err != nil || state != KeyRevoked {
+			return err
+		}
+		return s.revoked(ctx, tx, BySignature, []string{signatureID(ruleID, kid)}, "key_revoked", now)
 	})
 	if err != nil {
 		return pg.Err(err, ruleConstraints)

@@ -237,12 +237,27 @@ func (s *Service) SetRuleEnabled(ctx context.Context, id int64, enabled bool) (R
 	return s.refreshRule(ctx, id)
 }
 
-// DeleteRule removes a rule and its keys. Error: NotFound.
+// DeleteRule removes a rule and its keys. Whom they admitted is cut off. Error:
+// NotFound.
 func (s *Service) DeleteRule(ctx context.Context, id int64) error {
-	n, err := s.q.RuleDelete(ctx, s.DB, id)
-	if err == nil && n == 0 {
-		return errRuleNotFound
-	}
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		keys, err := s.q.KeysByRule(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		n, err := s.q.RuleDelete(ctx, tx, id)
+		if err == nil && n == 0 {
+			return errRuleNotFound
+		}
+		if err != nil {
+			return err
+		}
+		ids := make([]string, len(keys))
+		for i, k := range keys {
+			ids[i] = signatureID(id, k.Kid)
+		}
+		return s.revoked(ctx, tx, BySignature, ids, "rule_deleted", s.Now())
+	})
 	if err != nil {
 		return pg.Err(err, ruleConstraints)
 	}

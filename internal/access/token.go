@@ -141,6 +141,9 @@ func (s *Service) replaceToken(ctx context.Context, tx pgx.Tx, o Owner, t LiveTo
 	if err != nil {
 		return nil, err
 	}
+	if err := s.revoked(ctx, tx, ByLiveToken, tokenIDs(changed...), "token_replaced", t.CreatedAt); err != nil {
+		return nil, err
+	}
 	token, play := hashToken(t.Token), hashToken(t.PlayToken)
 	row, err := s.q.LiveTokenInsert(ctx, tx, db.LiveTokenInsertParams{AccountID: o.ID, App: t.App, Stream: t.Stream, Level: int32(t.Level),
 		TokenHash: token[:], PlayHash: play[:], Now: t.CreatedAt,
@@ -183,8 +186,14 @@ func (s *Service) made(value string) bool {
 // came in by it are known by. A token that is unknown and one of somebody else
 // look the same. Error: NotFound.
 func (s *Service) DestroyToken(ctx context.Context, o Owner, token string) (Credential, error) {
-	h := hashToken(token)
-	id, err := s.q.LiveTokenRevoke(ctx, s.DB, db.LiveTokenRevokeParams{Now: s.Now(), TokenHash: h[:], AccountID: o.ID, AnyOwner: o.manages()})
+	h, now := hashToken(token), s.Now()
+	var id int64
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
+		if id, err = s.q.LiveTokenRevoke(ctx, tx, db.LiveTokenRevokeParams{Now: now, TokenHash: h[:], AccountID: o.ID, AnyOwner: o.manages()}); err != nil {
+			return err
+		}
+		return s.revoked(ctx, tx, ByLiveToken, tokenIDs(id), "token_destroyed", now)
+	})
 	if noRows(err) {
 		return Credential{}, errTokenNotFound
 	}

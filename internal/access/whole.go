@@ -78,6 +78,10 @@ func (s *Service) WriteRule(ctx context.Context, in WholeRule) (Rule, error) {
 	now := s.Now()
 	var id int64
 	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		before, err := s.q.RuleFind(ctx, tx, db.RuleFindParams{Domain: &in.Domain, Vhost: &in.Vhost, App: &in.App, Scene: string(in.Scene), RowLimit: 1})
+		if err != nil {
+			return err
+		}
 		row, err := s.q.RuleWrite(ctx, tx, db.RuleWriteParams{Domain: in.Domain, Vhost: in.Vhost, App: in.App, Scene: string(in.Scene),
 			Scheme: in.Keys[0].Scheme, Options: optionsToRow(in.Keys[0].Options), Enabled: in.Enabled,
 			ValidSeconds: int32(in.Validity / time.Second), Now: now})
@@ -85,7 +89,7 @@ func (s *Service) WriteRule(ctx context.Context, in WholeRule) (Rule, error) {
 			return err
 		}
 		id = row.ID
-		return s.writeKeys(ctx, tx, row, in.Keys, now)
+		return s.writeKeys(ctx, tx, append(before, row)[0], in.Keys, now)
 	})
 	if err != nil {
 		return Rule{}, pg.Err(err, ruleConstraints)
@@ -93,17 +97,21 @@ func (s *Service) WriteRule(ctx context.Context, in WholeRule) (Rule, error) {
 	return s.refreshRule(ctx, id)
 }
 
-// writeKeys makes the live keys of a rule these. The caller holds the rule's row.
+// writeKeys makes the live keys of a rule, given as it was, these. The caller
+// holds the rule's row.
 func (s *Service) writeKeys(ctx context.Context, tx pgx.Tx, rule db.AuthRule, keys []WholeKey, now time.Time) error {
 	live, err := s.q.KeysByRules(ctx, tx, []int64{rule.ID})
 	if err != nil {
 		return err
 	}
-	kept, gone, err := s.matchKeys(rule, live, keys)
+	kept, gone, altered, err := s.matchKeys(rule, live, keys)
 	if err != nil {
 		return err
 	}
-	if err := s.q.KeysRevoke(ctx, tx, db.KeysRevokeParams{Now: now, Ids: gone}); err != nil {
+	if err := s.revokeKeys(ctx, tx, rule.ID, gone, now); err != nil {
+		return err
+	}
+	if err := s.changed(ctx, tx, altered, now); err != nil {
 		return err
 	}
 	// One key at a time is active: the one that was makes room, unless it is the first.
@@ -118,6 +126,17 @@ func (s *Service) writeKeys(ctx context.Context, tx pgx.Tx, rule db.AuthRule, ke
 		}
 	}
 	return s.q.KeysForgetRevoked(ctx, tx, db.KeysForgetRevokedParams{RuleID: rule.ID, Kept: maxKeys})
+}
+
+func (s *Service) revokeKeys(ctx context.Context, tx pgx.Tx, ruleID int64, gone []db.SigningKey, now time.Time) error {
+	rows, ids := make([]int64, len(gone)), make([]string, len(gone))
+	for i, k := range gone {
+		rows[i], ids[i] = k.ID, signatureID(ruleID, k.Kid)
+	}
+	if err := s.q.KeysRevoke(ctx, tx, db.KeysRevokeParams{Now: now, Ids: rows}); err != nil {
+		return err
+	}
+	return s.revoked(ctx, tx, BySignature, ids, "key_revoked", now)
 }
 
 // writeKey updates the row of a key, or makes one for a new key.
@@ -140,12 +159,13 @@ func (s *Service) writeKey(ctx context.Context, tx pgx.Tx, ruleID int64, row *db
 }
 
 // matchKeys finds the row of each key that is there already: first those that
-// stay as they are, then those of the same secret. Gone are the ids of the rest.
-func (s *Service) matchKeys(rule db.AuthRule, live []db.SigningKey, keys []WholeKey) (kept []*db.SigningKey, gone []int64, err error) {
+// stay as they are, then those of the same secret, which are altered. Gone are
+// the rest.
+func (s *Service) matchKeys(rule db.AuthRule, live []db.SigningKey, keys []WholeKey) (kept []*db.SigningKey, gone []db.SigningKey, altered []string, err error) {
 	there := make([]WholeKey, len(live))
 	for i, row := range live {
 		if there[i], err = s.reveal(rule, row); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	kept, taken := make([]*db.SigningKey, len(keys)), make([]bool, len(live))
@@ -156,15 +176,18 @@ func (s *Service) matchKeys(rule db.AuthRule, live []db.SigningKey, keys []Whole
 					continue
 				}
 				kept[i], taken[j] = &live[j], true
+				if !exact {
+					altered = append(altered, signatureID(rule.ID, live[j].Kid))
+				}
 			}
 		}
 	}
 	for j, row := range live {
 		if !taken[j] {
-			gone = append(gone, row.ID)
+			gone = append(gone, row)
 		}
 	}
-	return kept, gone, nil
+	return kept, gone, altered, nil
 }
 
 func (k WholeKey) like(o WholeKey) bool { return k.Scheme == o.Scheme && k.Options.Equal(o.Options) }

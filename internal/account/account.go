@@ -67,7 +67,12 @@ type Principal struct {
 	generation int64
 	authTime   time.Time
 	rights     *rights // compiled; nil where nobody did
+	credential string
 }
+
+// Credential is what a session remembers of the access token that opened it:
+// enough to tell whether the token is still in force. Empty for an access key.
+func (p Principal) Credential() string { return p.credential }
 
 // System is the principal of the command line, which acts with the rights of
 // whoever may read the database settings. Its name is no valid username.

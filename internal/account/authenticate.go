@@ -39,6 +39,7 @@ type verified struct {
 	expiresAt  time.Time
 	authTime   time.Time // when the password was given
 	pair       bool
+	credential string // see Principal.Credential
 }
 
 // newParser admits ES256 alone. Claims are looked at afterwards, in parse: what
@@ -99,7 +100,7 @@ func (s *Service) Holder(token string) (Principal, error) {
 
 func (v verified) by(h held) Principal {
 	return Principal{Account: h.Account, TokenID: v.tokenID, ExpiresAt: v.expiresAt, pair: v.pair, rights: h.rights,
-		generation: v.generation, authTime: v.authTime}
+		generation: v.generation, authTime: v.authTime, credential: v.credential}
 }
 
 // findKey finds a signing key that memory does not know.
@@ -140,6 +141,7 @@ func (s *Service) parse(token string, find findKey) (verified, error) {
 	return verified{
 		account: foldUsername(c.Subject), tokenID: c.ID, kid: t.Header["kid"].(string),
 		generation: c.Generation, expiresAt: c.ExpiresAt.Time, authTime: c.authTime(), pair: c.Pair,
+		credential: credentialID(c.ID, c.Generation),
 	}, nil
 }
 

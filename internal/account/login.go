@@ -194,7 +194,7 @@ func (s *Service) Logout(ctx context.Context, p Principal) error {
 	if p.TokenID == "" {
 		return errTokenInvalid
 	}
-	now, own := s.now(), access{p.TokenID, p.ExpiresAt}
+	now, own := s.now(), access{p.TokenID, p.ExpiresAt, p.credential}
 	if !p.pair {
 		own.expires = own.expires.Add(MaxRenewal) // while Renew could ask
 	}
@@ -211,7 +211,10 @@ func (s *Service) Logout(ctx context.Context, p Principal) error {
 		case !errors.Is(err, pgx.ErrNoRows):
 			return err
 		}
-		return s.revoke(ctx, tx, own, p.Username, now)
+		if err := s.revoke(ctx, tx, own, p.Username, now); err != nil {
+			return err
+		}
+		return s.loggedOut(ctx, tx, credentialsOf(ended), "logged_out")
 	})
 	if err != nil {
 		return fmt.Errorf("log out: %w", pg.Err(err, nil))

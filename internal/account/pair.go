@@ -185,10 +185,13 @@ func (s *Service) reuse(ctx context.Context, t db.RefreshTokenByHashRow) error {
 	var ended []access
 	var row db.Account
 	err := pg.InTx(ctx, s.db, func(tx pgx.Tx) (err error) {
-		if row, err = s.q.AccountByID(ctx, tx, t.AccountID); err == nil {
-			ended, err = s.endFamily(ctx, tx, t.FamilyID, row.Username, s.now())
+		if row, err = s.q.AccountByID(ctx, tx, t.AccountID); err != nil {
+			return err
 		}
-		return err
+		if ended, err = s.endFamily(ctx, tx, t.FamilyID, row.Username, s.now()); err != nil {
+			return err
+		}
+		return s.loggedOut(ctx, tx, credentialsOf(ended), "refresh_token_reused")
 	})
 	if errors.Is(err, pgx.ErrNoRows) { // ended already
 		return errTokenRevoked
@@ -203,8 +206,17 @@ func (s *Service) reuse(ctx context.Context, t db.RefreshTokenByHashRow) error {
 
 // access is an access token that is being revoked.
 type access struct {
-	tokenID string
-	expires time.Time
+	tokenID    string
+	expires    time.Time
+	credential string // see Principal.Credential
+}
+
+func credentialsOf(ended []access) []string {
+	out := make([]string, len(ended))
+	for i, a := range ended {
+		out[i] = a.credential
+	}
+	return out
 }
 
 // endFamily deletes a family and revokes its access tokens, sessions that they
@@ -219,7 +231,7 @@ func (s *Service) endFamily(ctx context.Context, tx pgx.Tx, family int64, userna
 	}
 	ended := make([]access, len(rows))
 	for i, row := range rows {
-		ended[i] = access{row.AccessJTI, row.AccessExpiresAt}
+		ended[i] = access{row.AccessJTI, row.AccessExpiresAt, credentialID(row.AccessJTI, row.Generation.UnixMicro())}
 		if row.AccessExpiresAt.Before(now) { // remembered for the sessions that it opened
 			ended[i].expires = now
 		}

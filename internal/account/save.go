@@ -130,7 +130,7 @@ func (s *Service) DeleteAccount(ctx context.Context, caller Principal, username 
 		if slices.Equal(admins, []int64{row.ID}) {
 			return errLastAdmin
 		}
-		return nil
+		return s.lessened(ctx, tx, row.Username, "account_deleted")
 	})
 	if err != nil {
 		return fmt.Errorf("delete account: %w", updateErr(err))

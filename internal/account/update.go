@@ -128,6 +128,9 @@ func (s *Service) update(ctx context.Context, arg db.AccountUpdateParams) (row d
 		if slices.Equal(admins, []int64{row.ID}) {
 			return errLastAdmin
 		}
+		if reason, some := takesAway(arg); some {
+			return s.lessened(ctx, tx, row.Username, reason)
+		}
 		return nil
 	})
 	if err != nil {

@@ -33,8 +33,42 @@ type Session struct {
 	EndedAt    *time.Time // nil while it is open
 	// BytesIn and BytesOut are known once it has ended, and of servers that tell.
 	BytesIn, BytesOut int64
+	// Eviction is of a session that is to be cut off; nil for the others.
+	Eviction *Eviction
 	// SeenAt is when a callback last said that it runs; zero if none did.
 	SeenAt time.Time
+}
+
+// Eviction is how cutting a session off goes.
+type Eviction struct {
+	State string // "wanted", or "impossible" where the node cannot be told to
+	// Reason says why it is to end, and Fault why it has not; both are stable or
+	// safe texts.
+	Reason, Fault string
+	Since         time.Time
+	Tries         int
+}
+
+// noteEvictions tells of each session whether it is to be cut off.
+func (l *Ledger) noteEvictions(ctx context.Context, sessions ...*Session) error {
+	ids := make([]int64, len(sessions))
+	for i, s := range sessions {
+		ids[i] = s.ID
+	}
+	rows, err := l.q.EvictionsOf(ctx, l.DB, ids)
+	if err != nil {
+		return pg.Err(err, nil)
+	}
+	byID := make(map[int64]db.Eviction, len(rows))
+	for _, r := range rows {
+		byID[r.SessionID] = r
+	}
+	for _, s := range sessions {
+		if r, ok := byID[s.ID]; ok {
+			s.Eviction = &Eviction{State: r.State, Reason: r.Reason, Fault: r.Error, Since: r.AskedAt, Tries: int(r.Tries)}
+		}
+	}
+	return nil
 }
 
 func sessionFromRow(row db.Session) Session {
@@ -83,10 +117,17 @@ func (l *Ledger) ConsumersOf(ctx context.Context, sts []media.Stream, limit int)
 	if err != nil {
 		return nil, pg.Err(err, nil)
 	}
+	all, found := make([]Session, len(rows)), make([]*Session, len(rows))
+	for i, row := range rows {
+		all[i] = sessionFromRow(row)
+		found[i] = &all[i]
+	}
+	if err := l.noteEvictions(ctx, found...); err != nil {
+		return nil, err
+	}
 	out := make(map[media.Stream][]Session, len(sts))
-	for _, row := range rows {
-		st := streamOf(row)
-		out[st] = append(out[st], sessionFromRow(row))
+	for _, s := range all {
+		out[s.Stream] = append(out[s.Stream], s)
 	}
 	return out, nil
 }

@@ -110,7 +110,7 @@ func (l *Ledger) describe(ctx context.Context, rows []db.Session) ([]LiveStream,
 		return nil, err
 	}
 	told := l.ask(ctx, nodes)
-	out := make([]LiveStream, len(rows))
+	out, publishers := make([]LiveStream, len(rows)), make([]*Session, len(rows))
 	for i, r := range rows {
 		live := LiveStream{LiveStream: media.LiveStream{Clients: watching[i] + 1}, Publisher: sessionFromRow(r), Consumers: watching[i]}
 		if stat, ok := told[r.Node][sts[i]]; ok {
@@ -118,9 +118,9 @@ func (l *Ledger) describe(ctx context.Context, rows []db.Session) ([]LiveStream,
 		}
 		live.Stream, live.StartedAt = sts[i], live.Publisher.StartedAt
 		live.Node, _ = l.Nodes.Get(r.Node)
-		out[i] = live
+		out[i], publishers[i] = live, &out[i].Publisher
 	}
-	return out, nil
+	return out, l.noteEvictions(ctx, publishers...)
 }
 
 func (l *Ledger) watching(ctx context.Context, sts []media.Stream) ([]int, error) {

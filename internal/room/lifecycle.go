@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -71,18 +72,38 @@ func (s *Service) Pause(ctx context.Context, caller, id string) (Room, error) {
 	return s.moved(ctx, id, Prepare, func() (db.Room, error) { return s.q.RoomPause(ctx, s.DB, p) })
 }
 
-// Stop ends a room for good; its stream is refused from now on. Stopping it
-// again changes nothing. Errors: NotFound, Forbidden.
+// Stop ends a room for good; its stream is refused from now on, and who publishes
+// or plays it is cut off. Stopping it again changes nothing. Errors: NotFound, Forbidden.
 func (s *Service) Stop(ctx context.Context, caller, id string) (Room, error) {
 	if _, err := s.Owned(ctx, caller, id); err != nil {
 		return Room{}, err
 	}
 	p := db.RoomStopParams{ID: id, Now: s.Now()}
-	r, err := s.moved(ctx, id, Off, func() (db.Room, error) { return s.q.RoomStop(ctx, s.DB, p) })
+	r, err := s.moved(ctx, id, Off, func() (db.Room, error) {
+		return s.ending(ctx, p.Now, func(tx pgx.Tx) (db.Room, error) { return s.q.RoomStop(ctx, tx, p) })
+	})
 	if err == nil {
 		s.Signer.RoomClosed(id)
 	}
 	return r, err
+}
+
+// ending ends a room and, in the same transaction, asks for the end of whoever
+// publishes and plays its streams.
+func (s *Service) ending(ctx context.Context, now time.Time, end func(pgx.Tx) (db.Room, error)) (row db.Room, err error) {
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if row, err = end(tx); err != nil {
+			return err
+		}
+		p := db.RevocationsOfRoomParams{Apps: []string{row.App}, Streams: []string{row.ID}, Now: now}
+		if row.MeetingID != nil {
+			for _, stream := range s.linkStreams(*row.MeetingID, row.AnchorID) {
+				p.Apps, p.Streams = append(p.Apps, linkApp), append(p.Streams, stream)
+			}
+		}
+		return s.q.RevocationsOfRoom(ctx, tx, p)
+	})
+	return row, err
 }
 
 // Delete removes a room in any state, its message group with it, and returns
@@ -95,7 +116,8 @@ func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
 	if err := s.keepStrays(ctx, r); err != nil {
 		return Room{}, err
 	}
-	row, err := s.q.RoomDelete(ctx, s.DB, db.RoomDeleteParams{ID: id, Now: s.Now()})
+	p := db.RoomDeleteParams{ID: id, Now: s.Now()}
+	row, err := s.ending(ctx, p.Now, func(tx pgx.Tx) (db.Room, error) { return s.q.RoomDelete(ctx, tx, p) })
 	if errors.Is(err, pgx.ErrNoRows) { // somebody was faster
 		return Room{}, errNotFound
 	}

@@ -103,8 +103,13 @@ func (s *Service) rtcURL(verb, meeting, user string, now time.Time) string {
 		"&timestamp=" + strconv.FormatInt(ts, 10) + "&token=" + token
 }
 
-func (s *Service) linkStream(r Room) string {
-	return s.Links.RTCAppID + "_" + r.MeetingID + "_" + r.AnchorID + "_camera"
+func (s *Service) linkStream(r Room) string { return s.linkStreams(r.MeetingID, r.AnchorID)[0] }
+
+// linkStreams are the two under which an anchor's part of a co-streaming room
+// may be published.
+func (s *Service) linkStreams(meeting, anchor string) []string {
+	stem := s.Links.RTCAppID + "_" + meeting + "_" + anchor
+	return []string{stem + "_camera", stem + "_audio"}
 }
 
 // parseLinkStream takes a co-streamed stream's name apart. Meeting ids never

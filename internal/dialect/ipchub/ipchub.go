@@ -26,12 +26,16 @@ type routes interface {
 	Count(ctx context.Context) (int64, error)
 }
 
-// streams are what is on air, and the way to end it.
+// streams are what is on air.
 type streams interface {
 	Live(ctx context.Context, f ledger.LiveFilter) ([]ledger.LiveStream, int64, error)
 	Find(ctx context.Context, path string) (ledger.LiveStream, error)
 	ConsumersOf(ctx context.Context, sts []media.Stream, limit int) (map[media.Stream][]ledger.Session, error)
 	Figures(ctx context.Context) (ledger.Figures, error)
+}
+
+// kicks are the way to end it.
+type kicks interface {
 	KickStream(ctx context.Context, st media.Stream) (int, error)
 	KickSession(ctx context.Context, st media.Stream, id int64) (bool, error)
 }
@@ -41,6 +45,7 @@ type Server struct {
 	Accounts *account.Service
 	Routes   routes
 	Streams  streams
+	Kicks    kicks
 	Version  string
 	Started  time.Time // when the process began
 	Now      func() time.Time

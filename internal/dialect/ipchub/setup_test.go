@@ -62,7 +62,7 @@ func setup(t *testing.T) *bench {
 	b.streams.streams = ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Nodes: noNodes{}, Timeout: time.Second})
 	routes := route.New(route.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Log: log.Logger()})
 	rt := httpx.NewRouter()
-	(&Server{Accounts: b.accounts, Routes: routes, Streams: b.streams, Version: "test", Started: b.clock.now(), Now: b.clock.now}).Register(rt)
+	(&Server{Accounts: b.accounts, Routes: routes, Streams: b.streams, Kicks: b.streams, Version: "test", Started: b.clock.now(), Now: b.clock.now}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	client := srv.Client()

@@ -87,7 +87,7 @@ func (s *Server) IpchubGetStream(ctx context.Context, req gen.IpchubGetStreamReq
 func (s *Server) IpchubDeleteStream(ctx context.Context, req gen.IpchubDeleteStreamRequestObject) (gen.IpchubDeleteStreamResponseObject, error) {
 	found, err := s.find(ctx, req.Path)
 	if err == nil {
-		_, err = s.Streams.KickStream(ctx, found.Stream)
+		_, err = s.Kicks.KickStream(ctx, found.Stream)
 	}
 	if err != nil && errs.KindOf(err) != errs.NotFound {
 		return nil, err
@@ -99,7 +99,7 @@ func (s *Server) IpchubDeleteStream(ctx context.Context, req gen.IpchubDeleteStr
 func (s *Server) IpchubDeleteConsumer(ctx context.Context, req gen.IpchubDeleteConsumerRequestObject) (gen.IpchubDeleteConsumerResponseObject, error) {
 	found, err := s.find(ctx, req.Path)
 	if err == nil {
-		_, err = s.Streams.KickSession(ctx, found.Stream, req.Params.Cid)
+		_, err = s.Kicks.KickSession(ctx, found.Stream, req.Params.Cid)
 	}
 	if err != nil && errs.KindOf(err) != errs.NotFound {
 		return nil, err

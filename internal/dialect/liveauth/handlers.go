@@ -53,14 +53,14 @@ func (s *Server) CreateLiveToken(ctx context.Context, req gen.CreateLiveTokenReq
 }
 
 // DestroyLiveToken revokes a pair and cuts off who came in by it, since media
-// servers never ask again. The pair is gone either way: that somebody could not
-// be cut off is for the log.
+// servers never ask again. The pair is gone either way, and who could not be cut
+// off at once goes on being tried.
 func (s *Server) DestroyLiveToken(ctx context.Context, req gen.DestroyLiveTokenRequestObject) (gen.DestroyLiveTokenResponseObject, error) {
 	destroyed, err := s.Access.DestroyToken(ctx, owner(ctx), req.Params.Token)
 	if err != nil {
 		return nil, err
 	}
-	_, _ = s.Ledger.KickCredential(ctx, destroyed)
+	_, _ = s.Kicks.KickCredential(ctx, destroyed)
 	return gen.DestroyLiveToken200JSONResponse("OK"), nil
 }
 

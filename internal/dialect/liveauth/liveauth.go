@@ -19,10 +19,13 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
-// streams tells what is being published now, and cuts off who should not be
-// there.
+// streams tells what is being published now.
 type streams interface {
 	Streams(ctx context.Context) ([]ledger.LiveStream, error)
+}
+
+// kicks cut off who should not be there.
+type kicks interface {
 	KickCredential(ctx context.Context, c access.Credential) (int, error)
 }
 
@@ -31,6 +34,7 @@ type Server struct {
 	Accounts *account.Service
 	Access   *access.Service
 	Ledger   streams
+	Kicks    kicks
 	// PlayURL is where a stream of a node can be played, without a credential.
 	PlayURL func(media.Node, media.Stream) string
 	// TokenTTL is how long an access token lives; zero for account.DefaultTTL.

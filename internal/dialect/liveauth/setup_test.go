@@ -28,6 +28,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
+	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -48,6 +49,7 @@ type bench struct {
 	rooms    *room.Service
 	ledger   *ledger.Ledger
 	streams  *streamsSpy
+	kicks    *evict.Service
 	media    *mediaServers
 	spec     *spectest.Validator
 
@@ -91,8 +93,11 @@ func (b *bench) addServices(t *testing.T) {
 		Groups: builtin.Families(&builtin.Provider{AppID: "app", AppKey: "key", AppSign: "sign", Now: b.clock.now, Rand: rand.Reader}),
 		Links:  room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", App: "live", TTL: time.Hour}})
 	owners.Service = b.rooms
+	controls := media.Controls{"srs": {Lister: b.media, Kicker: b.media}}
 	b.ledger = ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log, Access: b.access, Rooms: b.rooms, Nodes: b.media,
-		Controls: media.Controls{"srs": {Lister: b.media, Kicker: b.media}}, Timeout: 20 * time.Second})
+		Controls: controls, Timeout: 20 * time.Second})
+	b.kicks = evict.New(evict.Config{DB: b.pool, Now: b.clock.now, Jitter: func() float64 { return 1 }, Log: log, Nodes: b.media, Controls: controls,
+		Ledger: b.ledger, Accounts: b.accounts, Bans: b.access})
 	b.streams = &streamsSpy{streams: b.ledger}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
@@ -109,7 +114,7 @@ func (b *bench) serve(t *testing.T) {
 	t.Helper()
 	rt := httpx.NewRouter()
 	(&stagedoor.Server{Accounts: b.accounts}).Register(rt)
-	(&Server{Accounts: b.accounts, Access: b.access, Ledger: b.streams, PlayURL: playURL}).Register(rt)
+	(&Server{Accounts: b.accounts, Access: b.access, Ledger: b.streams, Kicks: b.kicks, PlayURL: playURL}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: b.log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	client := srv.Client()

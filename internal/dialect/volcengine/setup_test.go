@@ -25,6 +25,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/im"
+	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
@@ -50,6 +51,7 @@ type bench struct {
 	accounts *account.Service
 	access   *access.Service
 	ledger   *ledger.Ledger
+	kicks    *evict.Service
 	spec     *spectest.Validator
 	admin    credentials
 	alice    credentials // no administrator
@@ -71,7 +73,7 @@ func setup(t *testing.T) *bench {
 		t.Fatal(err)
 	}
 	b.startLedger(t, log)
-	b.app = &Server{Accounts: b.accounts, Rules: b.access, Bans: b.access, Streams: b.ledger, Kicks: b.ledger, Now: b.clock.now, Log: log.Logger(),
+	b.app = &Server{Accounts: b.accounts, Rules: b.access, Bans: b.access, Streams: b.ledger, Kicks: b.kicks, Now: b.clock.now, Log: log.Logger(),
 		Links: Links{PushDomain: pushHost + ":1936", PullDomain: pullHost, HTTPPullDomain: pullHost + ":8443", HTTPScheme: "https"}}
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /broken", func(http.ResponseWriter, *http.Request) {})
@@ -99,6 +101,8 @@ func (b *bench) startLedger(t *testing.T, log *dialecttest.Log) {
 	}
 	rooms := room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(), Groups: im.Families{}, Signer: b.access, Nodes: nodes})
 	b.ledger = ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Access: b.access, Rooms: rooms, Nodes: nodes, Timeout: 5 * time.Second})
+	b.kicks = evict.New(evict.Config{DB: b.pool, Now: b.clock.now, Jitter: func() float64 { return 1 }, Log: log.Logger(), Nodes: nodes, Ledger: b.ledger,
+		Accounts: b.accounts, Bans: b.access})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
