@@ -38,7 +38,7 @@ func (c tokenRevokeCmd) Run(e *env) error {
 		if err := a.accounts.RevokeStreamToken(e.ctx, id, until); err != nil {
 			return err
 		}
-		n, err := a.ledger.KickCredential(e.ctx, access.Credential{Kind: access.ByStreamToken, ID: id})
+		n, err := a.evict.KickCredential(e.ctx, access.Credential{Kind: access.ByStreamToken, ID: id})
 		if err != nil {
 			return fmt.Errorf("the token is revoked, but not everybody is cut off: %w", err)
 		}

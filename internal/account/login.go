@@ -214,7 +214,7 @@ func (s *Service) Logout(ctx context.Context, p Principal) error {
 		if err := s.revoke(ctx, tx, own, p.Username, now); err != nil {
 			return err
 		}
-		return s.loggedOut(ctx, tx, credentialsOf(ended), "logged_out")
+		return s.revoked(ctx, tx, accessTokenKind, credentialsOf(ended), "logged_out")
 	})
 	if err != nil {
 		return fmt.Errorf("log out: %w", pg.Err(err, nil))

@@ -191,7 +191,7 @@ func (s *Service) reuse(ctx context.Context, t db.RefreshTokenByHashRow) error {
 		if ended, err = s.endFamily(ctx, tx, t.FamilyID, row.Username, s.now()); err != nil {
 			return err
 		}
-		return s.loggedOut(ctx, tx, credentialsOf(ended), "refresh_token_reused")
+		return s.revoked(ctx, tx, accessTokenKind, credentialsOf(ended), "refresh_token_reused")
 	})
 	if errors.Is(err, pgx.ErrNoRows) { // ended already
 		return errTokenRevoked

@@ -12,8 +12,11 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
-// accessTokenKind is what sessions call a credential that is an access token.
-const accessTokenKind = "access_token"
+// What sessions call credentials of ours; see package access.
+const (
+	accessTokenKind = "access_token"
+	streamTokenKind = "stream_token"
+)
 
 // credentialID joins the id of an access token with its generation, so that who
 // logged in again after a new password can be told from who came in before.
@@ -60,9 +63,9 @@ func (s *Service) lessened(ctx context.Context, tx pgx.Tx, username, reason stri
 	return s.q.RevocationOfAccount(ctx, tx, db.RevocationOfAccountParams{Subject: username, Reason: reason, Now: s.now()})
 }
 
-// loggedOut asks for the end of the sessions that access tokens opened.
-func (s *Service) loggedOut(ctx context.Context, tx pgx.Tx, credentials []string, reason string) error {
-	err := s.q.RevocationOfCredentials(ctx, tx, db.RevocationOfCredentialsParams{Kind: accessTokenKind, Ids: credentials, Reason: reason, Now: s.now()})
+// revoked asks for the end of the sessions that some tokens opened.
+func (s *Service) revoked(ctx context.Context, tx pgx.Tx, kind string, ids []string, reason string) error {
+	err := s.q.RevocationOfCredentials(ctx, tx, db.RevocationOfCredentialsParams{Kind: kind, Ids: ids, Reason: reason, Now: s.now()})
 	return pg.Err(err, nil)
 }
 
