@@ -88,8 +88,8 @@ func (i installation) databaseURL() string { return i.flags[slices.Index(i.flags
 
 // openDatabase prepares for snapshots. When a key was last used is no change:
 // it is written now and then, and asking with it is a use. The same goes for
-// when a node called back, and what came of asking it. Refusals are noted
-// later than they happen.
+// when a node called back, and what came of asking it, and for how often somebody
+// was looked for who must go. Refusals are noted later than they happen.
 func (h *house) openDatabase(t *testing.T, url string) {
 	t.Helper()
 	var err error
@@ -98,7 +98,7 @@ func (h *house) openDatabase(t *testing.T, url string) {
 	}
 	t.Cleanup(h.pool.Close)
 	h.tables = h.value(t, `SELECT string_agg(format('SELECT %L AS name, coalesce(string_agg(r, E''\n'' ORDER BY r), '''') AS rows `+
-		`FROM (SELECT (to_jsonb(t) - ''last_used_at'')::text AS r FROM %I t) x', tablename, tablename), ' UNION ALL ') FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('node_seen', 'node_health', 'relays', 'refusals')`)
+		`FROM (SELECT (to_jsonb(t) - ''last_used_at'')::text AS r FROM %I t) x', tablename, tablename), ' UNION ALL ') FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('node_seen', 'node_health', 'relays', 'refusals', 'revocations', 'evictions')`)
 }
 
 func (h *house) value(t *testing.T, sql string) (text string) {
