@@ -142,7 +142,10 @@ func TestWhatIsRevokedEndsThoseWhomItAdmitted(t *testing.T) {
 		}, []string{"byToken", "playsByToken"}, "stream_forbidden", media.StreamForbidden},
 		"a room is stopped": {func(ctx context.Context, w *world) error { _, err := w.rooms.Stop(ctx, "alice", w.room.ID); return err },
 			[]string{"inRoom", "watchesRoom"}, "room_ended", media.RoomEnded},
-		"a room is deleted": {func(ctx context.Context, w *world) error { _, err := w.rooms.Delete(ctx, "alice", w.room.ID); return err },
+		"a room is deleted": {func(ctx context.Context, w *world) error {
+			_, err := w.rooms.Delete(ctx, "alice", w.room.ID)
+			return err
+		},
 			[]string{"inRoom", "watchesRoom"}, "room_ended", media.RoomEnded},
 	} {
 		t.Run(name, func(t *testing.T) {
