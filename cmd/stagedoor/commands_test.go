@@ -1,6 +1,10 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"strconv"
 	"strings"
 	"testing"
@@ -384,5 +388,34 @@ func TestSchemesAreListedWithTheirStrength(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
+	}
+}
+
+// A vendor's private key is many lines of text.
+func TestPrivateKeysOfVendors(t *testing.T) {
+	t.Parallel()
+	i := install(t, "--http-pull-domain", "d1.cloudfront.example", "--pull-scheme", "https")
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(private)}))
+	create := []string{"rule", "create", "--scene", "play", "--application", "vod", "--scheme", "cloudfront_canned", "--key-name", "K2JCJMDEHXQW5F"}
+	i.fails(t, exitUsage, "PEM", "", create...)
+	i.fails(t, exitUsage, "PEM", "0123456789\n", append(create, "--key-stdin")...)
+	r := decoded[ruleJSON](t, i, text, append(create, "--key-stdin")...)
+	if r.Strength != "compatibility" || r.Options.KeyID != "K2JCJMDEHXQW5F" {
+		t.Errorf("created: %+v", r)
+	}
+	url := decoded[struct{ Push, Play map[string]string }](t, i, "", "sign", "film", "--application", "vod").Play["flv"]
+	scheme, err := urlsign.New("cloudfront_canned", r.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, _ := strings.Cut(url, "?")
+	res := scheme.Verify(query, urlsign.Target{Scene: urlsign.Play, App: "vod", Stream: "film", Path: "/vod/film.flv", Origin: "https://d1.cloudfront.example"},
+		[]urlsign.Key{{ID: "k", Public: private.Public()}}, urlsign.VerifyOptions{Now: time.Now()})
+	if res.Status != urlsign.Valid {
+		t.Errorf("%s: %v", url, res.Status)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -176,12 +177,20 @@ func (e *env) keyFromStdin(wanted bool) (string, error) {
 	if !wanted {
 		return "", nil
 	}
-	line, err := bufio.NewReader(e.stdin).ReadString('\n')
+	in := bufio.NewReader(io.LimitReader(e.stdin, maxKeyText))
+	line, err := in.ReadString('\n')
 	if line == "" && err != nil {
 		return "", fmt.Errorf("no key on standard input: %w", err)
 	}
+	if strings.HasPrefix(line, "-----BEGIN ") { // a private key has many lines
+		rest, err := io.ReadAll(in)
+		return line + string(rest), err
+	}
 	return strings.TrimRight(line, "\r\n"), nil
 }
+
+// maxKeyText is more than any key has.
+const maxKeyText = 16 << 10
 
 // takeoverFlags say what happens to a publisher whose stream has one already.
 type takeoverFlags struct {

@@ -160,7 +160,11 @@ func (c *compiler) add(k db.SigningKey, of kind, secret []byte) error {
 	if err != nil {
 		return err
 	}
-	r, key := c.rule, urlsign.Key{ID: k.Kid, Secret: secret}
+	key, err := urlsign.NewKey(of.scheme, k.Kid, secret)
+	if err != nil {
+		return err
+	}
+	r := c.rule
 	r.ids = append(r.ids, keyRef{k.Kid, k.ID, KeyState(k.State)})
 	switch KeyState(k.State) {
 	case KeyRevoked:

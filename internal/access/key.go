@@ -46,6 +46,12 @@ type Key struct {
 const minSecret, minOtherSecret, minVolcengineSecret, maxSecret = 8, 6, 1, 256
 
 func validSecret(scheme, secret string) error {
+	if urlsign.KeysOf(scheme) == urlsign.PrivateKeys {
+		if _, err := urlsign.NewKey(scheme, "", []byte(secret)); err != nil {
+			return errs.InvalidField("secret", err.Error())
+		}
+		return nil
+	}
 	shortest := minOtherSecret
 	switch {
 	case scheme == DefaultScheme:

@@ -36,7 +36,7 @@ var (
 
 // secretSchemes are those whose rules have secrets.
 func secretSchemes() []string {
-	return slices.DeleteFunc(urlsign.Names(), func(name string) bool { return urlsign.KeysOf(name) != urlsign.SecretKeys })
+	return slices.DeleteFunc(urlsign.Names(), func(name string) bool { return urlsign.KeysOf(name) != urlsign.SecretKeys || name == "antmedia_jwt" })
 }
 
 func serves(scheme string, scene media.Scene) bool {

@@ -179,6 +179,6 @@ func secretNames() []string {
 	return slices.DeleteFunc(Names(), func(name string) bool {
 		s, ok := Lookup(name)
 		_, hashes := s.(*hashed)
-		return ok && !hashes && name != "stagedoor" && oneParam[name] == ""
+		return KeysOf(name) != SecretKeys || ok && !hashes && name != "stagedoor" && oneParam[name] == ""
 	})
 }

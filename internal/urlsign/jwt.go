@@ -2,6 +2,7 @@ package urlsign
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -49,29 +50,38 @@ type registered struct {
 }
 
 func (s *tokenScheme) Verify(query string, t Target, keys []Key, o VerifyOptions) Result {
+	if !nameable(&t, false) {
+		t.Stream = "" // which no token opens
+	}
+	r, _ := s.verify(query, &t, keys, &o)
+	return r
+}
+
+// verify also returns which key made the token, where one did.
+func (s *tokenScheme) verify(query string, t *Target, keys []Key, o *VerifyOptions) (Result, int) {
 	j, status := s.read(query)
 	if status != Valid {
-		return Result{Status: status}
+		return Result{Status: status}, -1
 	}
-	if !nameable(&t, false) {
-		return Result{Status: Mismatch}
+	if t.Stream == "" || len(t.Stream) > maxPath {
+		return Result{Status: Mismatch}, -1
 	}
 	i := j.find(keys)
 	if i < 0 || !s.usable(&keys[i]) {
-		return Result{Status: Mismatch}
+		return Result{Status: Mismatch}, -1
 	}
 	var c registered
 	if json.Unmarshal(j.payload, &c) != nil || len(c.ID) > maxValue {
-		return Result{Status: Mismatch}
+		return Result{Status: Mismatch}, -1
 	}
-	r := Result{Status: s.opens(j.payload, &t), KeyID: keys[i].ID, TokenID: c.ID, Expires: c.end(&o)}
-	if r.Status == Valid && !o.IgnoreExpiry && c.outside(&o) {
+	r := Result{Status: s.opens(j.payload, t), KeyID: keys[i].ID, TokenID: c.ID, Expires: c.end(o)}
+	if r.Status == Valid && !o.IgnoreExpiry && c.outside(o) {
 		r.Status = Expired
 	}
 	if r.Status == Mismatch {
-		return Result{Status: Mismatch}
+		return Result{Status: Mismatch}, -1
 	}
-	return r
+	return r, i
 }
 
 // end is the last second in which the token is good, zero if it never ends.
@@ -93,6 +103,10 @@ func (c *registered) outside(o *VerifyOptions) bool {
 
 // Canonical shows the claims: they are what is signed, in base64.
 func (s *tokenScheme) Canonical(query string, _ Target, o VerifyOptions) Canonical {
+	return s.canonical(query, o)
+}
+
+func (s *tokenScheme) canonical(query string, o VerifyOptions) Canonical {
 	j, status := s.read(query)
 	if status != Valid {
 		return Canonical{}
@@ -108,7 +122,18 @@ func (s *tokenScheme) Canonical(query string, _ Target, o VerifyOptions) Canonic
 // read finds the token. A value that is no token at all is somebody else's: live
 // tokens travel under the same name.
 func (s *tokenScheme) read(query string) (j jws, status Status) {
-	for _, name := range s.params {
+	params := s.params
+	if len(params) == 0 {
+		value, _ := strings.CutPrefix(query, "=") // from the path
+		if !isJWS(value) {
+			return j, Absent
+		}
+		if j, ok := parseJWS(value); ok {
+			return j, Valid
+		}
+		return j, Malformed
+	}
+	for _, name := range params {
 		value, found, conflicting := rawParam(query, name)
 		switch {
 		case conflicting:

@@ -30,6 +30,9 @@ var entries = [...]entry{
 	{name: "aliyun_f", build: newAliyunF, options: []string{"signature_param", "time_param"}},
 	{name: "huawei_a", build: fixed(newTypeA("huawei_a"))},
 	{name: "huawei_b", build: func(Options) (Scheme, error) { return newTencentCSS("huawei_b") }},
+	{name: "cloudfront_canned", build: newCloudFront, options: []string{"key_id", "hash"}, only: Play, keys: PrivateKeys, usual: Options{KeyID: "K1"}},
+	{name: "mux_playback", build: newMux, options: []string{"key_id"}, only: Play, keys: PrivateKeys},
+	{name: "cloudflare_stream", build: newCloudflare, options: []string{"key_id"}, only: Play, keys: PrivateKeys},
 	{name: "qiniu_pili_publish", build: newQiniuPili, options: []string{"key_id"}, only: Publish},
 	{name: "qiniu_timestamp", build: newQiniuTimestamp, options: []string{"time_base"}, only: Play},
 	{name: "tencent_css", build: func(Options) (Scheme, error) { return newTencentCSS("tencent_css") }},
@@ -37,6 +40,7 @@ var entries = [...]entry{
 		options: []string{"signature_param", "time_param", "time_base"}},
 	{name: "volcengine_custom", build: func(o Options) (Scheme, error) { return newVolcenginePair("volcengine_custom", o) },
 		options: []string{"fields", "signature_param", "time_param", "time_base"}, usual: Options{Fields: []string{"key", "volcTime", "AppName", "StreamName"}}},
+	{name: "antmedia_jwt", build: newAntMedia},
 	{name: "baidu_lss_publish", build: newBaiduLSS, only: Publish},
 	{name: "tencent_css_sha256", build: func(Options) (Scheme, error) { return newTencentCSS("tencent_css_sha256") }, only: Play},
 	{name: "volcengine_a", build: newVolcengineA, options: []string{"signature_param", "time_base"}, only: Play},
@@ -48,6 +52,7 @@ type KeyKind uint8
 // The kinds of keys.
 const (
 	SecretKeys  KeyKind = iota // a secret that signer and verifier share
+	PrivateKeys                // a private key, of which the verifier has the public half
 	ServiceKeys                // the key pairs that the service publishes as a JWKS
 )
 

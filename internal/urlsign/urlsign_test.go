@@ -34,6 +34,8 @@ func lookup(tb testing.TB, name string) Scheme {
 	switch name {
 	case "volcengine_custom":
 		o.Fields = []string{"AppName", "StreamName", "key", "volcTime"}
+	case "cloudfront_canned":
+		o.KeyID = "K1"
 	case "nginx_secure_link_secret":
 		o.PathPrefix = "/p"
 	}
@@ -112,14 +114,14 @@ func TestNamesListTheDefaultFirstAndLookupFindsEach(t *testing.T) {
 		t.Errorf("names %v", names)
 	}
 	strengths := map[string]string{"stagedoor": "strong", "huawei_d": "strong", "mediamtx_jwt": "strong", "volcengine_a": "unconfirmed", "tencent_css_sha256": "unconfirmed",
-		"baidu_lss_publish": "unconfirmed"}
+		"baidu_lss_publish": "unconfirmed", "antmedia_jwt": "unconfirmed"}
 	for _, name := range Names() {
 		s := lookup(t, name)
 		if s.Name() != name || s.Strength() != cmp.Or(strengths[name], "compatibility") {
 			t.Errorf("%s is %s, %s", name, s.Name(), s.Strength())
 		}
 	}
-	for _, name := range []string{"", "Stagedoor", "aliyun_d", "volcengine_c", "volcengine_custom", "nginx_secure_link_secret"} {
+	for _, name := range []string{"", "Stagedoor", "aliyun_d", "volcengine_c", "volcengine_custom", "nginx_secure_link_secret", "cloudfront_canned"} {
 		if s, ok := Lookup(name); ok || s != nil {
 			t.Errorf("%q found", name)
 		}

@@ -69,6 +69,7 @@ type setting struct {
 	// lower case, or without what somebody else put there.
 	respelled bool
 	exclusive bool // the time itself is past the end
+	still     bool // a picture, which plays nothing
 }
 
 // setting has what most of the vectors have in common: a key, a validity, and
@@ -109,6 +110,9 @@ func targetOf(url, role string) Target {
 func (s setting) unsigned() Target {
 	t := s.target
 	_, t.Path = SplitPath(t.Path)
+	if first, rest, ok := strings.Cut(t.Path[1:], "/"); ok && isJWS(first) {
+		t.Path = "/" + t.Stream + "/" + rest
+	}
 	return t
 }
 
@@ -147,6 +151,30 @@ var settings = map[string]func(anyVector) setting{
 	},
 	"baidu_lss_publish": anyVector.setting,
 	"mediamtx_jwt":      tokenSetting,
+	"antmedia_jwt": func(v anyVector) setting {
+		s := tokenSetting(v)
+		s.target.App = "LiveApp"
+		return s
+	},
+	"mux_playback": func(v anyVector) setting {
+		s := tokenSetting(v)
+		s.options.KeyID, s.key.ID = "test-key-1", "ours"
+		s.target.Stream = "VCiL2P1GqGDHk5uHQDjHxWsrzXU4dsZv"
+		s.still = !strings.Contains(v.text("payload_json"), `"aud":"v"`)
+		return s
+	},
+	"cloudflare_stream": func(v anyVector) setting {
+		s := tokenSetting(v)
+		s.options.KeyID, s.key.ID = "test-key-1", "ours"
+		s.target.Stream = "6b9e68b07dfee8cc2d116e4c51d6a957"
+		return s
+	},
+	"cloudfront_canned": func(v anyVector) setting {
+		s := v.setting()
+		s.options = Options{KeyID: v.text("key_pair_id"), Hash: strings.ToLower(v.text("hash_algorithm"))}
+		s.key.Private, s.exclusive = privateKey(v.text("private_key_pem")), true
+		return s
+	},
 	"ome_signed_policy": func(v anyVector) setting {
 		s := v.setting()
 		policy := v.text("policy_json")
@@ -240,9 +268,6 @@ func TestEveryVectorVerifiesUntilItsLastSecond(t *testing.T) {
 	for _, v := range vectorsOf[anyVector](t) {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
-			if settings[v.Scheme] == nil {
-				t.Skip()
-			}
 			set := settings[v.Scheme](v)
 			s := build(t, v.Scheme, set.options)
 			keys := []Key{{ID: "other", Secret: []byte("another")}, set.key}
@@ -252,6 +277,10 @@ func TestEveryVectorVerifiesUntilItsLastSecond(t *testing.T) {
 			}
 			o := VerifyOptions{Now: time.Unix(last, 0), Validity: set.validity}
 			r := s.Verify(queryOf(v.ExpectedURL), set.target, keys, o)
+			if set.still {
+				wantStatus(t, r, WrongScene)
+				return
+			}
 			if r.Status != Valid || r.KeyID != set.key.ID || v.NotAfter > 0 && r.Expires.Unix() != last || v.NotAfter == 0 && !r.Expires.IsZero() {
 				t.Errorf("at the last second: %+v", r)
 			}
@@ -269,9 +298,6 @@ func TestEveryVectorVerifiesUntilItsLastSecond(t *testing.T) {
 func TestEveryVectorIsTakenApartAsItWasMade(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectorsOf[anyVector](t) {
-		if settings[v.Scheme] == nil {
-			continue
-		}
 		set := settings[v.Scheme](v)
 		c := build(t, v.Scheme, set.options).Canonical(queryOf(v.ExpectedURL), set.target, VerifyOptions{Validity: set.validity})
 		got := strings.ReplaceAll(c.Text, keyMark, string(set.key.Secret))
@@ -298,9 +324,6 @@ func TestEveryVectorIsTakenApartAsItWasMade(t *testing.T) {
 func TestEveryVectorIsSignedAlike(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectorsOf[anyVector](t) {
-		if settings[v.Scheme] == nil {
-			continue
-		}
 		set := settings[v.Scheme](v)
 		s, o := build(t, v.Scheme, set.options), set.sign()
 		o.Expires = time.Unix(v.NotAfter, 0).Add(-set.validity)
