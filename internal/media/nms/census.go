@@ -23,7 +23,8 @@ type session struct {
 // Census lists every connection of the node. The server does not tell what its
 // players play: their stream is empty, and they are known by their ids, which no
 // other process of the server ever gives. So a restart needs no identity of the
-// server: who was there before is not on the list. It fails as Streams does.
+// server: who was there before is not on the list, and is older than its
+// process. It fails as Streams does.
 func (c *Client) Census(ctx context.Context, n media.Node) (media.Census, error) {
 	var reply struct {
 		Sessions []session `json:"sessions"`
@@ -45,7 +46,22 @@ func (c *Client) Census(ctx context.Context, n media.Node) (media.Census, error)
 	if err != nil {
 		return media.Census{}, unavailable(err)
 	}
-	return media.Census{Clients: join(reply.Sessions, streams, relays, at), Publishers: true, Players: true}, nil
+	age, err := c.age(ctx, n)
+	if err != nil {
+		return media.Census{}, unavailable(err)
+	}
+	return media.Census{Clients: join(reply.Sessions, streams, relays, at), Publishers: true, Players: true, Age: age}, nil
+}
+
+// age is how long the server has run.
+func (c *Client) age(ctx context.Context, n media.Node) (time.Duration, error) {
+	var reply struct {
+		Server struct {
+			Uptime float64 `json:"uptime"` // seconds
+		} `json:"server"`
+	}
+	_, err := c.get(ctx, n, "/stats", &reply)
+	return time.Duration(count(reply.Server.Uptime*1000)) * time.Millisecond, err
 }
 
 func join(sessions []session, streams []stream, relays map[string]bool, at time.Time) []media.LiveClient {

@@ -147,6 +147,8 @@ func TestStreamsAreThoseWithAPublisher(t *testing.T) {
 	}
 }
 
+const stats = `{"success":true,"data":{"server":{"uptime":12.345,"pid":7},"sessions":{"total":0}}}`
+
 func streamsPage(streams string) string {
 	return `{"success":true,"data":{"streams":[` + streams + `]}}`
 }
@@ -157,9 +159,13 @@ func sessionsPage(sessions string) string {
 func TestCensusListsEveryConnection(t *testing.T) {
 	t.Parallel()
 	a := &api{pages: captured(t, "01-lifecycle-allow")}
+	a.pages["/stats"] = stats
 	got, err := client().Census(t.Context(), a.serve(t))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got.Age != 12345*time.Millisecond {
+		t.Errorf("the server has run for %v", got.Age)
 	}
 	room := media.Stream{Vhost: media.DefaultVhost, App: "live", Name: "room1"}
 	want := []media.LiveClient{
@@ -192,7 +198,7 @@ func TestCensusTellsWhoIsNoClientAndWhoIsNotThere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := &api{pages: map[string]string{"/sessions": sessionsPage(c.session), "/streams": streamsPage(c.streams)}}
+			a := &api{pages: map[string]string{"/sessions": sessionsPage(c.session), "/streams": streamsPage(c.streams), "/stats": stats}}
 			if c.relays != "" {
 				a.pages["/relay"] = `{"success":true,"data":[` + c.relays + `],"count":1}`
 			}
@@ -207,10 +213,11 @@ func TestCensusTellsWhoIsNoClientAndWhoIsNotThere(t *testing.T) {
 // Half a list would end sessions that run.
 func TestWhatIsNoWholeListIsAnError(t *testing.T) {
 	t.Parallel()
-	good := map[string]string{"/sessions": sessionsPage(""), "/streams": streamsPage(""), "/relay": `{"success":true,"data":[]}`}
+	good := map[string]string{"/sessions": sessionsPage(""), "/streams": streamsPage(""), "/relay": `{"success":true,"data":[]}`, "/stats": stats}
 	for path, pages := range map[string][]string{
 		"/sessions": {"", "null", "<html>", `{"success":false,"data":{}}`, `{"success":true,"data":{"sessions":7}}`, sessionsPage(strings.Repeat(`{"id":"a"},`, maxSessions) + `{"id":"a"}`)},
 		"/streams":  {"", `{"success":true,"data":{"streams":{}}}`, streamsPage(strings.Repeat(`{"app":"a"},`, maxStreams) + `{"app":"a"}`)},
+		"/stats":    {"", `{"success":false,"data":{}}`},
 		"/relay":    {"<html>", `{"success":false,"data":[]}`},
 	} {
 		for _, page := range pages {
