@@ -33,8 +33,8 @@ demo: deps-test ## watch a real encoder, media server and player go through the 
 	@go test -count=1 -v -run '^TestMainJob$$' ./internal/e2e
 
 .PHONY: bench
-bench: deps-run ## measure callbacks, decisions and signatures beside their bare counterparts
-	@go run ./internal/bench $(if $(JSON),-json $(JSON))
+bench: deps-test ## measure callbacks, decisions and signatures beside their bare counterparts, revocations on real media servers
+	@STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server go run ./internal/bench $(if $(JSON),-json $(JSON))
 
 .PHONY: fuzz
 fuzz: ## fuzz each parser of untrusted input for ten seconds

@@ -16,6 +16,9 @@
 // database are counted afterwards: a figure is of callbacks that were admitted
 // and kept, or there is none. Nothing is left behind.
 //
+// Revocations are measured on real media servers with real encoders and players,
+// one after the other: from the request until the last byte.
+//
 // Not measured here is a decision alone: no callback of today asks for one
 // that leaves no session over a connection that stays.
 package main

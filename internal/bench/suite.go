@@ -29,6 +29,9 @@ type plan struct {
 	warmStarts      int
 	idle            time.Duration // after a start, before memory is read
 	profileDuration time.Duration
+	revocations     int // on each media server
+	revokedAtOnce   int // streams that are on the air together
+	crashes         int // of each media server
 }
 
 func standard() plan {
@@ -40,6 +43,7 @@ func standard() plan {
 		signRounds: 5, signRound: 100 * time.Millisecond,
 		firstStarts: 3, warmStarts: 5, idle: time.Second,
 		profileDuration: 10 * time.Second,
+		revocations:     30, revokedAtOnce: 6, crashes: 2,
 	}
 }
 
@@ -75,7 +79,11 @@ func (s *suite) run(ctx context.Context) (_ []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(loaded, signing, starting, []row{size}), nil
+	revoking, err := s.revoking(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(loaded, revoking, signing, starting, []row{size}), nil
 }
 
 func (s *suite) say(format string, args ...any) {

@@ -61,6 +61,10 @@ func figureAtMost(limit float64) goal {
 	return goal{"<= " + strconv.FormatFloat(limit, 'g', -1, 64), func(r row) bool { return r.Figure <= limit }}
 }
 
+func figureAtLeast(limit float64) goal {
+	return goal{">= " + strconv.FormatFloat(limit, 'g', -1, 64), func(r row) bool { return r.Figure >= limit }}
+}
+
 // and is both of two goals; ok says whether the other one, in words, is met.
 func (g goal) and(text string, ok bool) goal {
 	return goal{g.text + ", " + text, func(r row) bool { return ok && g.met(r) }}
