@@ -180,6 +180,24 @@ func TestPullsOfNobodyAreEnded(t *testing.T) {
 	}
 }
 
+// Some servers cannot tell whose pulls they have: the one process forgot, or
+// never knew.
+func TestPullsThatAnotherProcessBeganAreEndedToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.world.add("zlm", "forgets")
+	b.route(t, "/hr/", "rtsp://192.168.7.2/video", false)
+	b.demand(t, "zlm", "/hr/door")
+	if err := b.routes.Delete(t.Context(), "/hr/"); err != nil {
+		t.Fatal(err)
+	}
+	next := b.again(t)
+	next.round(t)
+	if _, ok := b.world.pull("zlm", "/hr/door"); ok {
+		t.Error("still fetched")
+	}
+}
+
 func TestAnotherNodeTakesOverAndTheFirstIsTidiedUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

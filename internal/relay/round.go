@@ -30,14 +30,15 @@ type want struct {
 // ways. Nodes are asked before the database is read: whatever a node has begun
 // meanwhile was written down before.
 func (s *Service) Round(ctx context.Context) error {
-	lists := s.ask(ctx)
-	rows, err := s.q.RelayAll(ctx, s.DB, maxRows)
+	before, err := s.read(ctx)
 	if err != nil {
-		return pg.Err(err, nil)
+		return err
 	}
-	known := make(map[key]db.Relay, len(rows))
-	for _, r := range rows {
-		known[key{r.Node, r.App, r.Stream}] = r
+	s.own(before)
+	lists := s.ask(ctx)
+	known, err := s.read(ctx)
+	if err != nil {
+		return err
 	}
 	wanted := s.wanted(lists, known)
 	if err := s.writeDown(ctx, wanted, known); err != nil {
@@ -49,6 +50,38 @@ func (s *Service) Round(ctx context.Context) error {
 	}
 	all.Wait()
 	return s.forget(ctx, lists, wanted, known)
+}
+
+func (s *Service) read(ctx context.Context) (map[key]db.Relay, error) {
+	rows, err := s.q.RelayAll(ctx, s.DB, maxRows)
+	if err != nil {
+		return nil, pg.Err(err, nil)
+	}
+	known := make(map[key]db.Relay, len(rows))
+	for _, r := range rows {
+		known[key{r.Node, r.App, r.Stream}] = r
+	}
+	return known, nil
+}
+
+// owner is the optional need of a Puller to be told of pulls that another
+// process began, since its server cannot tell whose they are.
+type owner interface {
+	Own(n media.Node, st media.Stream)
+}
+
+// own tells pullers what nodes were told, by whomever.
+func (s *Service) own(known map[key]db.Relay) {
+	nodes := map[string]media.Node{}
+	for _, n := range s.Nodes.Known() {
+		nodes[n.Name] = n
+	}
+	for k, row := range known {
+		n := nodes[k.node]
+		if o, ok := s.Controls[n.Kind].Puller.(owner); ok && row.Version != "" {
+			o.Own(n, k.media())
+		}
+	}
 }
 
 // ask has every node that can fetch list what it fetches.

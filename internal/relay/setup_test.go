@@ -38,7 +38,8 @@ func setupOn(t *testing.T, pool *pgxpool.Pool, c *clock, w *world, n *names) *be
 	guard := outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24")}, Lookup: n.lookup}
 	b.routes = route.New(route.Config{DB: pool, Box: dbtest.Box(), Now: c.now, Log: dbtest.Log(t), Guard: guard})
 	b.Service = New(Config{DB: pool, Now: c.now, Log: dbtest.Log(t), Routes: b.routes, Nodes: w, Guard: guard, Leader: alone{},
-		Controls: media.Controls{"waits": {Puller: puller{w, true}}, "pulls": {Puller: puller{w, false}}, "cannot": {}}})
+		Controls: media.Controls{"waits": {Puller: puller{w, true}}, "pulls": {Puller: puller{w, false}}, "cannot": {},
+			"forgets": {Puller: forgetful{puller{w, false}, map[string]bool{}}}}})
 	if err := b.routes.Reload(t.Context(), pool); err != nil {
 		t.Fatal(err)
 	}
@@ -234,4 +235,34 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+}
+
+// forgetful knows only pulls that it began, or was told of.
+type forgetful struct {
+	puller
+	own map[string]bool
+}
+
+func (p forgetful) Own(n media.Node, st media.Stream) { p.own[n.Name+st.Path()] = true }
+
+func (p forgetful) Pull(ctx context.Context, n media.Node, pull media.Pull) error {
+	p.Own(n, pull.Stream)
+	return p.puller.Pull(ctx, n, pull)
+}
+
+func (p forgetful) Unpull(ctx context.Context, n media.Node, st media.Stream) error {
+	if !p.own[n.Name+st.Path()] {
+		return nil
+	}
+	return p.puller.Unpull(ctx, n, st)
+}
+
+func (p forgetful) Pulls(ctx context.Context, n media.Node) (out []media.PullState, err error) {
+	all, err := p.puller.Pulls(ctx, n)
+	for _, st := range all {
+		if p.own[n.Name+st.Stream.Path()] {
+			out = append(out, st)
+		}
+	}
+	return out, err
 }

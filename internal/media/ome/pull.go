@@ -53,6 +53,17 @@ func (o *ours) set(n media.Node, st media.Stream, source string) {
 	o.known[n.Name+st.Path()] = source
 }
 
+// fromElsewhere stands for the source of a pull that another process began.
+const fromElsewhere = "?"
+
+// Own says that a pull was begun by another process of ours, or by this one before
+// it was started again.
+func (p *Puller) Own(n media.Node, st media.Stream) {
+	if _, known := p.ours.get(n, st); !known {
+		p.ours.set(n, st, fromElsewhere)
+	}
+}
+
 // creation is what a pull is created with.
 type creation struct {
 	Name       string     `json:"name"`
@@ -76,7 +87,7 @@ func (p *Puller) Pull(ctx context.Context, n media.Node, want media.Pull) error 
 	if !canFetch(want.Source) {
 		return errScheme
 	}
-	if source, known := p.ours.get(n, want.Stream); known && source != want.Source {
+	if source, known := p.ours.get(n, want.Stream); known && source != want.Source && source != fromElsewhere {
 		if err := p.Unpull(ctx, n, want.Stream); err != nil {
 			return err
 		}

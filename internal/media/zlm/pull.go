@@ -131,6 +131,10 @@ func (c Client) Unpull(ctx context.Context, n media.Node, st media.Stream) error
 	return nil
 }
 
+// Own says that a pull was begun by another process of ours, or by this one before
+// it was started again.
+func (c Client) Own(n media.Node, st media.Stream) { c.ours.set(n, keyOf(st), true) }
+
 // Pulls lists the pulls that this process began, or found as it wanted them: to
 // others, and after a restart, they are unknown until Pull asks for them again.
 // Error: BadGateway.

@@ -1,0 +1,17 @@
+package zlm
+
+import "testing"
+
+func TestAPullThatAnotherProcessBeganCanBeEnded(t *testing.T) {
+	t.Parallel()
+	s, n := api(t, map[string]string{"listStreamProxy": listing("rtsp://192.0.2.5/other", 0), "delStreamProxy": done})
+	c := client()
+	c.Own(n, wanted.Stream)
+	if pulls, err := c.Pulls(t.Context(), n); err != nil || len(pulls) != 1 {
+		t.Errorf("%+v %v", pulls, err)
+	}
+	s.heard()
+	if err := c.Unpull(t.Context(), n, wanted.Stream); err != nil || s.heard() != "delStreamProxy __defaultVhost__/proxy/p1" {
+		t.Error(err)
+	}
+}
