@@ -155,6 +155,13 @@ WHERE id IN (
     LIMIT @row_limit) AND ended_at IS NULL
 RETURNING scene, vhost, app, stream;
 
+-- Ends that wait for their start, and whose ids a new process uses again. They
+-- are of the last minute, so looking through the newest sessions is enough.
+-- name: SessionsForgetEarly :exec
+DELETE FROM sessions s
+WHERE s.id > (SELECT coalesce(max(m.id), 0) - 50000 FROM sessions m) AND s.started_at IS NULL AND s.ended_at < @before::timestamptz
+  AND s.node = @node AND s.server_id = @server_id;
+
 -- name: SessionsEndAudience :exec
 UPDATE sessions SET ended_at = @ended_at::timestamptz, end_reason = 'stream_gone'
 WHERE ended_at IS NULL AND started_at <= @ended_at AND scene = 'play' AND app = @app AND stream = @stream AND vhost = @vhost

@@ -1277,6 +1277,25 @@ func (q *Queries) SessionsEndServer(ctx context.Context, db DBTX, arg SessionsEn
 	return items, nil
 }
 
+const sessionsForgetEarly = `-- name: SessionsForgetEarly :exec
+DELETE FROM sessions s
+WHERE s.id > (SELECT coalesce(max(m.id), 0) - 50000 FROM sessions m) AND s.started_at IS NULL AND s.ended_at < $1::timestamptz
+  AND s.node = $2 AND s.server_id = $3
+`
+
+type SessionsForgetEarlyParams struct {
+	Before   time.Time
+	Node     string
+	ServerID string
+}
+
+// Ends that wait for their start, and whose ids a new process uses again. They
+// are of the last minute, so looking through the newest sessions is enough.
+func (q *Queries) SessionsForgetEarly(ctx context.Context, db DBTX, arg SessionsForgetEarlyParams) error {
+	_, err := db.Exec(ctx, sessionsForgetEarly, arg.Before, arg.Node, arg.ServerID)
+	return err
+}
+
 const sessionsLive = `-- name: SessionsLive :many
 SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
 WHERE scene = 'publish' AND ended_at IS NULL AND refused = ''

@@ -55,8 +55,9 @@ func (l *Ledger) overAlready(ctx context.Context, tx pgx.Tx, o *op) (bool, error
 		Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
 }
 
-// endServer ends what a server had before a process of it began. More than one
-// commit can carry is left to the server's own list.
+// endServer ends what a server had before a process of it began, and forgets
+// the ends that wait for a start: the new process may use the same ids. More
+// than one commit can carry is left to the server's own list.
 func (l *Ledger) endServer(ctx context.Context, tx pgx.Tx, o *op) error {
 	e, before := o.e, o.now
 	if !e.At.IsZero() && e.At.Before(before) {
@@ -71,7 +72,7 @@ func (l *Ledger) endServer(ctx context.Context, tx pgx.Tx, o *op) error {
 			return err
 		}
 	}
-	return nil
+	return l.q.SessionsForgetEarly(ctx, tx, db.SessionsForgetEarlyParams{Before: before, Node: e.Node, ServerID: e.ServerID})
 }
 
 // endAudience ends everybody who plays a stream by one protocol: its server

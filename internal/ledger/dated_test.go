@@ -87,6 +87,19 @@ func TestARestartEmptiesWhatTheServerHadBefore(t *testing.T) {
 	b.wantOpen(t, other, elsewhere)
 }
 
+// The end of a client that was refused waits for a start that never comes. The
+// next process gives its id to somebody else.
+func TestAfterARestartAnEndFromBeforeIsNobodys(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	refused := onSRS(stream("x")).process("zlm-1/")
+	other := onSRS(stream("y")).process("zlm-2/")
+	b.allow(t, refused.close(), other.close())
+	b.allow(t, media.Event{Action: media.Restarted, Node: srsNode, ServerID: "zlm-1/"})
+	b.allow(t, refused.publish(), other.publish())
+	b.wantOpen(t, refused)
+}
+
 func TestTheEndOfAStreamEndsItsAudienceOfThatProtocol(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
