@@ -34,7 +34,12 @@ func (s *server) anonymous(t *testing.T, opts ...api.ClientOption) *api.ClientWi
 // logIn returns the first administrator.
 func (s *server) logIn(t *testing.T) account {
 	t.Helper()
-	resp, err := s.anonymous(t).AppLoginV1WithResponse(t.Context(), api.LoginRequest{Username: "admin", Password: s.password})
+	return s.logInAs(t, "admin", s.password)
+}
+
+func (s *server) logInAs(t *testing.T, name, password string) account {
+	t.Helper()
+	resp, err := s.anonymous(t).AppLoginV1WithResponse(t.Context(), api.LoginRequest{Username: name, Password: password})
 	if err != nil || resp.JSON200 == nil {
 		t.Fatalf("log in: %v, %s", err, body(resp))
 	}
@@ -42,7 +47,7 @@ func (s *server) logIn(t *testing.T) account {
 		r.Header.Set("Authorization", "Bearer "+resp.JSON200.Token)
 		return nil
 	}
-	return account{s.anonymous(t, api.WithRequestEditorFn(bearer)), "admin"}
+	return account{s.anonymous(t, api.WithRequestEditorFn(bearer)), name}
 }
 
 // closing asks for a connection of its own.
