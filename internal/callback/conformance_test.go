@@ -153,6 +153,12 @@ func (b *stage) nms(query string) dialecttest.Request {
 	return r
 }
 
+func (b *stage) mediaMTX(query string) dialecttest.Request {
+	body, _ := json.Marshal(map[string]any{"ip": "192.0.2.7", "user": "", "password": "", "token": "", "action": "publish", "path": "live/room1",
+		"protocol": "rtsp", "id": "442ced48-60fe-4a65-8410-a771b25eb076", "query": query, "userAgent": "x"})
+	return dialecttest.JSON("/callback/mediamtx?secret="+b.secret, "", string(body))
+}
+
 // nobody owns no stream but those of tokens.
 type nobody struct{}
 
@@ -174,12 +180,22 @@ func (c *clock) advance(d time.Duration) time.Time {
 
 type refused = dialecttest.Case[*stage]
 
+// unshown is how MediaMTX is told that its client may have more to show.
+func unshown(reason media.Reason) int {
+	if reason == media.NoCredential {
+		return 401
+	}
+	return 403
+}
+
 // both is a case of each media server whose client brings this query.
 func both(fault dialecttest.Fault, name string, reason media.Reason, query func(t *testing.T, b *stage) string) []refused {
 	return []refused{
 		{Fault: fault, Name: "SRS: " + name, Status: 403, Reason: string(reason), Request: func(t *testing.T, b *stage) dialecttest.Request { return b.srs(query(t, b)) }},
 		{Fault: fault, Name: "nginx-rtmp: " + name, Status: 403, Reason: string(reason), Request: func(t *testing.T, b *stage) dialecttest.Request { return b.nginx(query(t, b)) }},
 		{Fault: fault, Name: "NMS: " + name, Status: 403, Reason: string(reason), Request: func(t *testing.T, b *stage) dialecttest.Request { return b.nms(query(t, b)) }},
+		{Fault: fault, Name: "MediaMTX: " + name, Status: unshown(reason), Reason: string(reason),
+			Request: func(t *testing.T, b *stage) dialecttest.Request { return b.mediaMTX(query(t, b)) }},
 	}
 }
 
