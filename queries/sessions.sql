@@ -28,6 +28,19 @@ WHERE NOT EXISTS (
       AND e.vhost = i.vhost AND e.app = i.app AND e.stream = i.stream)
 ON CONFLICT DO NOTHING;
 
+-- A player whose number somebody else had long before is a new connection.
+-- name: SessionsEndRenumbered :exec
+WITH input AS (
+    SELECT unnest(@node::text[]) AS node, unnest(@server_id::text[]) AS server_id, unnest(@client_id::text[]) AS client_id,
+        unnest(@serial::bigint[]) AS serial, unnest(@vhost::text[]) AS vhost, unnest(@app::text[]) AS app,
+        unnest(@stream::text[]) AS stream, unnest(@started_at::timestamptz[]) AS started_at
+)
+UPDATE sessions s SET ended_at = i.started_at, end_reason = 'server_restarted'
+FROM input i
+WHERE s.ended_at IS NULL AND s.started_at < @before::timestamptz AND i.serial > 0
+  AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
+  AND s.scene = 'play' AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream;
+
 -- No row means that the stream has a publisher already. A publisher that is
 -- being written by somebody else is waited for.
 -- name: SessionOpenPublish :one
@@ -342,3 +355,9 @@ SELECT s.* FROM sessions s WHERE s.id = (
 UPDATE sessions s SET bytes_in = greatest(s.bytes_in, i.bytes_in), bytes_out = greatest(s.bytes_out, i.bytes_out)
 FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@ins::bigint[]) AS bytes_in, unnest(@outs::bigint[]) AS bytes_out) i
 WHERE s.id = i.id AND s.ended_at IS NULL AND (s.bytes_in < i.bytes_in OR s.bytes_out < i.bytes_out);
+
+-- Why a client that is on record was refused.
+-- name: SessionRefusal :one
+SELECT refused FROM sessions
+WHERE ended_at IS NULL AND refused <> '' AND node = @node AND server_id = @server_id AND client_id = @client_id
+  AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream;

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,20 @@ func (l *Ledger) openPlayers(ctx context.Context, tx pgx.Tx, ops []*op) error {
 		p.Subject, p.StartedAt = append(p.Subject, o.d.Credential.Subject), append(p.StartedAt, o.now)
 		o.verdict = media.Verdict{Allow: true, Reason: o.d.Reason}
 	}
+	if err := l.endRenumbered(ctx, tx, p); err != nil {
+		return err
+	}
 	return l.q.SessionsOpenPlay(ctx, tx, p)
+}
+
+// endRenumbered ends players whose number has been given again, to a player of
+// the same stream: only a server that counts from one at each start does that.
+func (l *Ledger) endRenumbered(ctx context.Context, tx pgx.Tx, p db.SessionsOpenPlayParams) error {
+	if !slices.ContainsFunc(p.Serial, func(n int64) bool { return n > 0 }) {
+		return nil
+	}
+	return l.q.SessionsEndRenumbered(ctx, tx, db.SessionsEndRenumberedParams{Before: p.Since, Node: p.Node, ServerID: p.ServerID, ClientID: p.ClientID, Serial: p.Serial,
+		Vhost: p.Vhost, App: p.App, Stream: p.Stream, StartedAt: p.StartedAt})
 }
 
 // before is the latest start of a session that an end may mean. Clocks of

@@ -29,9 +29,13 @@ func moment(e media.Event, now time.Time) time.Time {
 }
 
 // followsItself says whether a publisher is the next one of a client that does
-// not tell its connections apart, and whose end nobody told.
+// not tell its connections apart, and whose end nobody told. A number that is
+// given again is another connection, but for a repetition of the same callback.
 func followsItself(holder db.Session, o *op) bool {
-	return isDated(o.e) && sameClient(holder, o.e) && holder.StartedAt != nil && holder.StartedAt.Before(o.now)
+	if holder.StartedAt == nil || !sameClient(holder, o.e) {
+		return false
+	}
+	return isDated(o.e) && holder.StartedAt.Before(o.now) || o.e.Serial > 0 && holder.StartedAt.Before(o.now.Add(-remembered))
 }
 
 // since is from when on an end is the same as one that is on record: one that

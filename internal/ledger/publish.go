@@ -49,6 +49,10 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 		holder, err := l.q.SessionPublisher(ctx, tx, db.SessionPublisherParams{Vhost: o.e.Stream.Vhost, App: o.e.Stream.App, Stream: o.e.Stream.Name})
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
+			refused, err := l.stillRefused(ctx, tx, o)
+			if err != nil || refused {
+				return false, err
+			}
 			continue
 		case err != nil:
 			return false, err
@@ -66,6 +70,19 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 		}
 	}
 	return false, errUnavailable
+}
+
+// stillRefused says whether this very client is on record as refused. Then it is
+// about to be cut off, and stays refused until it comes again.
+func (l *Ledger) stillRefused(ctx context.Context, tx pgx.Tx, o *op) (bool, error) {
+	e := o.e
+	reason, err := l.q.SessionRefusal(ctx, tx, db.SessionRefusalParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID,
+		Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	o.verdict = media.Verdict{Reason: media.Reason(reason)}
+	return err == nil, err
 }
 
 // whyGone returns why the publisher on record must be gone, as the start of the

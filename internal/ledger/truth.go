@@ -142,6 +142,12 @@ type Found struct {
 // justEnded is how long what ended lately may stand on a list.
 const justEnded = 10 * time.Second
 
+// isLater says whether the client came after what is known of its number, which
+// was somebody else's then. Ages that servers tell are a little off.
+func (f Found) isLater(known db.Session) bool {
+	return f.Serial > 0 && known.EndedAt != nil && known.StartedAt != nil && !f.Began.IsZero() && f.Began.After(known.StartedAt.Add(justEnded))
+}
+
 // Learn decides on and records a client that its node lists. What has merely
 // expired since it began does not count against it. One that was on record and
 // ended wrongly is what it was; another whose credential nobody can know is on
@@ -159,7 +165,7 @@ func (l *Ledger) Learn(ctx context.Context, f Found) (media.Verdict, error) {
 	switch {
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return media.Verdict{}, pg.Err(err, nil)
-	case err == nil && (known.EndedAt == nil || now.Sub(*known.EndedAt) < justEnded):
+	case err == nil && !f.isLater(known) && (known.EndedAt == nil || now.Sub(*known.EndedAt) < justEnded):
 		return media.Verdict{Allow: true, Reason: media.Duplicate}, nil
 	}
 	d := l.believe(l.recheck(ctx, e, now), f, known)
