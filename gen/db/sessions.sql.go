@@ -599,6 +599,38 @@ func (q *Queries) SessionPublishing(ctx context.Context, db DBTX, arg SessionPub
 	return exists, err
 }
 
+const sessionRefusal = `-- name: SessionRefusal :one
+SELECT refused FROM sessions
+WHERE ended_at IS NULL AND refused <> '' AND node = $1 AND server_id = $2 AND client_id = $3
+  AND scene = $4 AND vhost = $5 AND app = $6 AND stream = $7
+`
+
+type SessionRefusalParams struct {
+	Node     string
+	ServerID string
+	ClientID string
+	Scene    string
+	Vhost    string
+	App      string
+	Stream   string
+}
+
+// Why a client that is on record was refused.
+func (q *Queries) SessionRefusal(ctx context.Context, db DBTX, arg SessionRefusalParams) (string, error) {
+	row := db.QueryRow(ctx, sessionRefusal,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+	)
+	var refused string
+	err := row.Scan(&refused)
+	return refused, err
+}
+
 const sessionRefuse = `-- name: SessionRefuse :one
 UPDATE sessions SET refused = $1
 WHERE ended_at IS NULL AND refused = '' AND credential_kind = $2
@@ -1218,6 +1250,47 @@ func (q *Queries) SessionsEndProcess(ctx context.Context, db DBTX, arg SessionsE
 		return nil, err
 	}
 	return items, nil
+}
+
+const sessionsEndRenumbered = `-- name: SessionsEndRenumbered :exec
+WITH input AS (
+    SELECT unnest($2::text[]) AS node, unnest($3::text[]) AS server_id, unnest($4::text[]) AS client_id,
+        unnest($5::bigint[]) AS serial, unnest($6::text[]) AS vhost, unnest($7::text[]) AS app,
+        unnest($8::text[]) AS stream, unnest($9::timestamptz[]) AS started_at
+)
+UPDATE sessions s SET ended_at = i.started_at, end_reason = 'server_restarted'
+FROM input i
+WHERE s.ended_at IS NULL AND s.started_at < $1::timestamptz AND i.serial > 0
+  AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
+  AND s.scene = 'play' AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream
+`
+
+type SessionsEndRenumberedParams struct {
+	Before    time.Time
+	Node      []string
+	ServerID  []string
+	ClientID  []string
+	Serial    []int64
+	Vhost     []string
+	App       []string
+	Stream    []string
+	StartedAt []time.Time
+}
+
+// A player whose number somebody else had long before is a new connection.
+func (q *Queries) SessionsEndRenumbered(ctx context.Context, db DBTX, arg SessionsEndRenumberedParams) error {
+	_, err := db.Exec(ctx, sessionsEndRenumbered,
+		arg.Before,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Serial,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+		arg.StartedAt,
+	)
+	return err
 }
 
 const sessionsEndServer = `-- name: SessionsEndServer :many
