@@ -75,7 +75,7 @@ func TestRefusalReasonsOfTheSpecAreThoseOfTheCore(t *testing.T) {
 		documented = append(documented, value.(string))
 	}
 	// Reasons that admit never reach the wire.
-	documented = append(documented, "allowed", "duplicate", "open_policy", "server_relay")
+	documented = append(documented, "allowed", "credential_unknown", "duplicate", "open_policy", "server_relay")
 	slices.Sort(documented)
 	if core := reasonsOfTheCore(t); !slices.Equal(documented, core) {
 		t.Errorf("the spec has\n%q\ninternal/media has\n%q", documented, core)
