@@ -799,6 +799,7 @@ const (
 	RefusalReasonAlreadyPublishing       RefusalReason = "already_publishing"
 	RefusalReasonCallbackUnauthenticated RefusalReason = "callback_unauthenticated"
 	RefusalReasonCredentialConflict      RefusalReason = "credential_conflict"
+	RefusalReasonCredentialUnknown       RefusalReason = "credential_unknown"
 	RefusalReasonInvalidCredentials      RefusalReason = "invalid_credentials"
 	RefusalReasonInvalidStream           RefusalReason = "invalid_stream"
 	RefusalReasonKeyRevoked              RefusalReason = "key_revoked"
@@ -827,6 +828,8 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonCallbackUnauthenticated:
 		return true
 	case RefusalReasonCredentialConflict:
+		return true
+	case RefusalReasonCredentialUnknown:
 		return true
 	case RefusalReasonInvalidCredentials:
 		return true
@@ -1967,6 +1970,7 @@ type CallbackRefusal struct {
 	// | `token_expired` | the token has expired |
 	// | `token_revoked` | the token was revoked |
 	// | `credential_conflict` | one parameter has several different values |
+	// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
@@ -4419,6 +4423,7 @@ type OvenmediaengineAnswer struct {
 	// | `token_expired` | the token has expired |
 	// | `token_revoked` | the token was revoked |
 	// | `credential_conflict` | one parameter has several different values |
+	// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
@@ -4677,6 +4682,7 @@ type RTCTokenRequest struct {
 // | `token_expired` | the token has expired |
 // | `token_revoked` | the token was revoked |
 // | `credential_conflict` | one parameter has several different values |
+// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 // | `signature_malformed` | the signature cannot be read |
 // | `signature_mismatch` | the signature is wrong |
 // | `signature_expired` | the signature is right but too old |
