@@ -50,6 +50,33 @@ func TestAnEdgeServesThePlaylistAndItsSegmentsToWhomItAdmits(t *testing.T) {
 	browser.wants(t, http.StatusForbidden, base+"/live/room1.m3u8")
 }
 
+// A signature that stands in the path is found where the operator says.
+func TestAnEdgeReadsSignaturesInThePath(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	s.cli(t, "rule", "create", "--scene", "play", "--application", "cdn", "--scheme", "aliyun_b")
+	signed := firstMatch(s.cli(t, "sign", "room1", "--application", "cdn"), `https?://[^/\s]+(/\S+\.m3u8)`)
+	if strings.Count(signed, "/") != 4 {
+		t.Fatalf("signed %q", signed)
+	}
+	for uri, want := range map[string]int{signed: http.StatusOK, strings.Replace(signed, "room1", "room2", 1): http.StatusForbidden,
+		signed[:len("/202601010000")] + "/" + strings.Repeat("0", 32) + "/cdn/room1.m3u8": http.StatusForbidden, "/cdn/room1.m3u8": http.StatusForbidden} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/callback/nginx?skip=2", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Original-URI", uri)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", uri, resp.StatusCode, want)
+		}
+	}
+}
+
 // record puts a stream into the folder that the edge serves.
 func (m *mediaServer) record(t *testing.T, stream string) {
 	t.Helper()
