@@ -128,11 +128,11 @@ RETURNING s.scene, s.vhost, s.app, s.stream, c.was_open::boolean AS was_open;
 SELECT r.id, r.started_at FROM (
     SELECT a.id, a.started_at FROM sessions a
     WHERE a.ended_at IS NULL AND a.node = @node AND a.server_id = @server_id AND a.client_id = @client_id
-      AND a.scene = 'publish' AND a.refused = '' AND a.vhost = @vhost AND a.app = @app AND a.stream = @stream
+      AND a.scene = 'publish' AND a.refused IN ('', 'replaced') AND a.vhost = @vhost AND a.app = @app AND a.stream = @stream
     UNION ALL
     SELECT b.id, b.started_at FROM sessions b
     WHERE b.ended_at IS NOT NULL AND b.node = @node AND b.server_id = @server_id AND b.client_id = @client_id
-      AND b.scene = 'publish' AND b.refused = '' AND b.vhost = @vhost AND b.app = @app AND b.stream = @stream AND b.started_at IS NOT NULL) r
+      AND b.scene = 'publish' AND b.refused IN ('', 'replaced') AND b.vhost = @vhost AND b.app = @app AND b.stream = @stream AND b.started_at IS NOT NULL) r
 ORDER BY r.id DESC LIMIT 1;
 
 -- Whose recording began at a time, where the media server does not tell, and
@@ -251,7 +251,7 @@ ORDER BY c.id;
 -- Two bounds of time that are not given are those of everything.
 -- name: SessionsClosed :many
 SELECT s.* FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
   AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
@@ -260,7 +260,7 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- name: SessionsClosedNewest :many
 SELECT s.* FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
   AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
@@ -271,7 +271,7 @@ LIMIT @row_limit OFFSET @row_offset;
 -- name: SessionsClosedCount :one
 SELECT count(*) FROM (
     SELECT 1 FROM sessions s
-    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
+    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
       AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
       AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app), lower(@app)) > 0))
       AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream), lower(@stream)) > 0))
@@ -361,3 +361,15 @@ WHERE s.id = i.id AND s.ended_at IS NULL AND (s.bytes_in < i.bytes_in OR s.bytes
 SELECT refused FROM sessions
 WHERE ended_at IS NULL AND refused <> '' AND node = @node AND server_id = @server_id AND client_id = @client_id
   AND scene = @scene AND vhost = @vhost AND app = @app AND stream = @stream;
+
+-- How often a stream was taken over of late, and whether this very connection has
+-- lost it.
+-- name: SessionsReplaced :one
+SELECT count(*) FILTER (WHERE r.replaced_at > @since::timestamptz) AS lately,
+    coalesce(bool_or(r.node = @node AND r.server_id = @server_id AND r.client_id = @client_id), false)::boolean AS lost
+FROM sessions r
+WHERE r.stream = @stream AND r.replaced_at > @long_since::timestamptz AND r.app = @app AND r.vhost = @vhost AND r.scene = 'publish';
+
+-- Another publisher takes the place of this one, whose history stays what it was.
+-- name: SessionReplace :execrows
+UPDATE sessions SET refused = 'replaced', replaced_at = @now::timestamptz WHERE id = @id AND ended_at IS NULL AND refused = '';

@@ -70,7 +70,7 @@ func (q *Queries) EvictionNodes(ctx context.Context, db DBTX, now time.Time) ([]
 }
 
 const evictionSessions = `-- name: EvictionSessions :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions WHERE id = ANY($1::bigint[]) AND ended_at IS NULL
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions WHERE id = ANY($1::bigint[]) AND ended_at IS NULL
 `
 
 func (q *Queries) EvictionSessions(ctx context.Context, db DBTX, ids []int64) ([]Session, error) {
@@ -104,6 +104,7 @@ func (q *Queries) EvictionSessions(ctx context.Context, db DBTX, ids []int64) ([
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -247,9 +248,9 @@ func (q *Queries) EvictionsByCredential(ctx context.Context, db DBTX, arg Evicti
 const evictionsByStream = `-- name: EvictionsByStream :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
 SELECT s.id, s.node, $1, $2, $2 FROM (
-    SELECT a.id, a.node, a.server_id, a.client_id, a.serial, a.scene, a.vhost, a.app, a.stream, a.address, a.protocol, a.credential_kind, a.credential_id, a.subject, a.started_at, a.ended_at, a.end_reason, a.bytes_in, a.bytes_out, a.refused, a.seen_at FROM sessions a WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = $3 AND a.stream = $4 AND $5::text <> 'play'
+    SELECT a.id, a.node, a.server_id, a.client_id, a.serial, a.scene, a.vhost, a.app, a.stream, a.address, a.protocol, a.credential_kind, a.credential_id, a.subject, a.started_at, a.ended_at, a.end_reason, a.bytes_in, a.bytes_out, a.refused, a.seen_at, a.replaced_at FROM sessions a WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = $3 AND a.stream = $4 AND $5::text <> 'play'
     UNION ALL
-    SELECT b.id, b.node, b.server_id, b.client_id, b.serial, b.scene, b.vhost, b.app, b.stream, b.address, b.protocol, b.credential_kind, b.credential_id, b.subject, b.started_at, b.ended_at, b.end_reason, b.bytes_in, b.bytes_out, b.refused, b.seen_at FROM sessions b WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = $3 AND b.stream = $4 AND $5 <> 'publish') s
+    SELECT b.id, b.node, b.server_id, b.client_id, b.serial, b.scene, b.vhost, b.app, b.stream, b.address, b.protocol, b.credential_kind, b.credential_id, b.subject, b.started_at, b.ended_at, b.end_reason, b.bytes_in, b.bytes_out, b.refused, b.seen_at, b.replaced_at FROM sessions b WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = $3 AND b.stream = $4 AND $5 <> 'publish') s
 WHERE $6::timestamptz IS NULL OR s.started_at < $6
 ON CONFLICT DO NOTHING
 `

@@ -291,6 +291,7 @@ type Session struct {
 	BytesOut       int64
 	Refused        string
 	SeenAt         *time.Time
+	ReplacedAt     *time.Time
 }
 
 type Setting struct {

@@ -258,7 +258,7 @@ func (q *Queries) SessionForget(ctx context.Context, db DBTX, arg SessionForgetP
 }
 
 const sessionOfClient = `-- name: SessionOfClient :one
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s WHERE s.id = (
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s WHERE s.id = (
     SELECT r.id FROM (
         SELECT a.id, 'infinity'::timestamptz AS at FROM sessions a
         WHERE a.ended_at IS NULL AND a.node = $1 AND a.server_id = ANY($2::text[]) AND a.client_id = $3
@@ -315,6 +315,7 @@ func (q *Queries) SessionOfClient(ctx context.Context, db DBTX, arg SessionOfCli
 		&i.BytesOut,
 		&i.Refused,
 		&i.SeenAt,
+		&i.ReplacedAt,
 	)
 	return i, err
 }
@@ -371,11 +372,11 @@ const sessionOfRecording = `-- name: SessionOfRecording :one
 SELECT r.id, r.started_at FROM (
     SELECT a.id, a.started_at FROM sessions a
     WHERE a.ended_at IS NULL AND a.node = $1 AND a.server_id = $2 AND a.client_id = $3
-      AND a.scene = 'publish' AND a.refused = '' AND a.vhost = $4 AND a.app = $5 AND a.stream = $6
+      AND a.scene = 'publish' AND a.refused IN ('', 'replaced') AND a.vhost = $4 AND a.app = $5 AND a.stream = $6
     UNION ALL
     SELECT b.id, b.started_at FROM sessions b
     WHERE b.ended_at IS NOT NULL AND b.node = $1 AND b.server_id = $2 AND b.client_id = $3
-      AND b.scene = 'publish' AND b.refused = '' AND b.vhost = $4 AND b.app = $5 AND b.stream = $6 AND b.started_at IS NOT NULL) r
+      AND b.scene = 'publish' AND b.refused IN ('', 'replaced') AND b.vhost = $4 AND b.app = $5 AND b.stream = $6 AND b.started_at IS NOT NULL) r
 ORDER BY r.id DESC LIMIT 1
 `
 
@@ -409,7 +410,7 @@ func (q *Queries) SessionOfRecording(ctx context.Context, db DBTX, arg SessionOf
 }
 
 const sessionOpen = `-- name: SessionOpen :one
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions WHERE id = $1 AND ended_at IS NULL
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions WHERE id = $1 AND ended_at IS NULL
 `
 
 func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, error) {
@@ -437,6 +438,7 @@ func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, 
 		&i.BytesOut,
 		&i.Refused,
 		&i.SeenAt,
+		&i.ReplacedAt,
 	)
 	return i, err
 }
@@ -543,7 +545,7 @@ func (q *Queries) SessionOpenRefused(ctx context.Context, db DBTX, arg SessionOp
 }
 
 const sessionPublisher = `-- name: SessionPublisher :one
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
 WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND vhost = $1 AND app = $2 AND stream = $3
 `
 
@@ -578,6 +580,7 @@ func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPubl
 		&i.BytesOut,
 		&i.Refused,
 		&i.SeenAt,
+		&i.ReplacedAt,
 	)
 	return i, err
 }
@@ -669,8 +672,26 @@ func (q *Queries) SessionRefuse(ctx context.Context, db DBTX, arg SessionRefuseP
 	return id, err
 }
 
+const sessionReplace = `-- name: SessionReplace :execrows
+UPDATE sessions SET refused = 'replaced', replaced_at = $1::timestamptz WHERE id = $2 AND ended_at IS NULL AND refused = ''
+`
+
+type SessionReplaceParams struct {
+	Now time.Time
+	ID  int64
+}
+
+// Another publisher takes the place of this one, whose history stays what it was.
+func (q *Queries) SessionReplace(ctx context.Context, db DBTX, arg SessionReplaceParams) (int64, error) {
+	result, err := db.Exec(ctx, sessionReplace, arg.Now, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const sessionsByCredential = `-- name: SessionsByCredential :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
 WHERE credential_kind = $1 AND credential_id = $2 AND ended_at IS NULL AND id > $3
 ORDER BY id
 LIMIT $4
@@ -720,6 +741,7 @@ func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg Session
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -750,8 +772,8 @@ func (q *Queries) SessionsCarried(ctx context.Context, db DBTX, arg SessionsCarr
 }
 
 const sessionsClosed = `-- name: SessionsClosed :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
   AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
   AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
   AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
@@ -811,6 +833,7 @@ func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClose
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -825,7 +848,7 @@ func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClose
 const sessionsClosedCount = `-- name: SessionsClosedCount :one
 SELECT count(*) FROM (
     SELECT 1 FROM sessions s
-    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
+    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
       AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
       AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
       AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
@@ -859,8 +882,8 @@ func (q *Queries) SessionsClosedCount(ctx context.Context, db DBTX, arg Sessions
 }
 
 const sessionsClosedNewest = `-- name: SessionsClosedNewest :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused = ''
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
+WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
   AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
   AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
   AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
@@ -919,6 +942,7 @@ func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg Session
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -931,9 +955,9 @@ func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg Session
 }
 
 const sessionsConsumers = `-- name: SessionsConsumers :many
-SELECT c.id, c.node, c.server_id, c.client_id, c.serial, c.scene, c.vhost, c.app, c.stream, c.address, c.protocol, c.credential_kind, c.credential_id, c.subject, c.started_at, c.ended_at, c.end_reason, c.bytes_in, c.bytes_out, c.refused, c.seen_at FROM (SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream) st
+SELECT c.id, c.node, c.server_id, c.client_id, c.serial, c.scene, c.vhost, c.app, c.stream, c.address, c.protocol, c.credential_kind, c.credential_id, c.subject, c.started_at, c.ended_at, c.end_reason, c.bytes_in, c.bytes_out, c.refused, c.seen_at, c.replaced_at FROM (SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream) st
 CROSS JOIN LATERAL (
-    SELECT v.id, v.node, v.server_id, v.client_id, v.serial, v.scene, v.vhost, v.app, v.stream, v.address, v.protocol, v.credential_kind, v.credential_id, v.subject, v.started_at, v.ended_at, v.end_reason, v.bytes_in, v.bytes_out, v.refused, v.seen_at FROM sessions v
+    SELECT v.id, v.node, v.server_id, v.client_id, v.serial, v.scene, v.vhost, v.app, v.stream, v.address, v.protocol, v.credential_kind, v.credential_id, v.subject, v.started_at, v.ended_at, v.end_reason, v.bytes_in, v.bytes_out, v.refused, v.seen_at, v.replaced_at FROM sessions v
     WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
     ORDER BY v.id LIMIT $4) c
 ORDER BY c.id
@@ -983,6 +1007,7 @@ func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsCo
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1370,7 +1395,7 @@ func (q *Queries) SessionsForgetEarly(ctx context.Context, db DBTX, arg Sessions
 }
 
 const sessionsLive = `-- name: SessionsLive :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
 WHERE scene = 'publish' AND ended_at IS NULL AND refused = ''
 ORDER BY app, stream, id
 LIMIT $1
@@ -1407,6 +1432,7 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1419,7 +1445,7 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 }
 
 const sessionsLiveByPath = `-- name: SessionsLiveByPath :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
 WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND lower(stream_path(s.vhost, s.app, s.stream)) = lower($1::text)
 ORDER BY stream_path(s.vhost, s.app, s.stream) = $1 DESC, s.id
 LIMIT 2
@@ -1457,6 +1483,7 @@ func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) 
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1495,7 +1522,7 @@ func (q *Queries) SessionsLiveCount(ctx context.Context, db DBTX, arg SessionsLi
 }
 
 const sessionsLivePage = `-- name: SessionsLivePage :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at FROM sessions s
+SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
 WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
   AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app), lower($2)) > 0))
   AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream), lower($4)) > 0))
@@ -1555,6 +1582,7 @@ func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLiv
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1631,7 +1659,7 @@ func (q *Queries) SessionsOpenFigures(ctx context.Context, db DBTX, began time.T
 }
 
 const sessionsOpenOn = `-- name: SessionsOpenOn :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
 WHERE node = $1 AND ended_at IS NULL AND id > $2
 ORDER BY id
 LIMIT $3
@@ -1675,6 +1703,7 @@ func (q *Queries) SessionsOpenOn(ctx context.Context, db DBTX, arg SessionsOpenO
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1755,7 +1784,7 @@ func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpe
 }
 
 const sessionsPlaying = `-- name: SessionsPlaying :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at FROM sessions
+SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
 WHERE scene = 'play' AND ended_at IS NULL AND app = $1 AND stream = $2 AND vhost = $3 AND id > $4
 ORDER BY id
 LIMIT $5
@@ -1807,6 +1836,7 @@ func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlay
 			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
+			&i.ReplacedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -1857,6 +1887,47 @@ func (q *Queries) SessionsPurge(ctx context.Context, db DBTX, before time.Time) 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sessionsReplaced = `-- name: SessionsReplaced :one
+SELECT count(*) FILTER (WHERE r.replaced_at > $1::timestamptz) AS lately,
+    coalesce(bool_or(r.node = $2 AND r.server_id = $3 AND r.client_id = $4), false)::boolean AS lost
+FROM sessions r
+WHERE r.stream = $5 AND r.replaced_at > $6::timestamptz AND r.app = $7 AND r.vhost = $8 AND r.scene = 'publish'
+`
+
+type SessionsReplacedParams struct {
+	Since     time.Time
+	Node      string
+	ServerID  string
+	ClientID  string
+	Stream    string
+	LongSince time.Time
+	App       string
+	Vhost     string
+}
+
+type SessionsReplacedRow struct {
+	Lately int64
+	Lost   bool
+}
+
+// How often a stream was taken over of late, and whether this very connection has
+// lost it.
+func (q *Queries) SessionsReplaced(ctx context.Context, db DBTX, arg SessionsReplacedParams) (SessionsReplacedRow, error) {
+	row := db.QueryRow(ctx, sessionsReplaced,
+		arg.Since,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Stream,
+		arg.LongSince,
+		arg.App,
+		arg.Vhost,
+	)
+	var i SessionsReplacedRow
+	err := row.Scan(&i.Lately, &i.Lost)
+	return i, err
 }
 
 const sessionsWatching = `-- name: SessionsWatching :many

@@ -39,7 +39,7 @@ func (l *Ledger) apply(ctx context.Context, tx pgx.Tx, batch []*op) error {
 }
 
 func (l *Ledger) applyOne(ctx context.Context, tx pgx.Tx, o *op) error {
-	o.verdict = media.Verdict{Allow: true, Reason: media.Allowed}
+	o.verdict, o.victim = media.Verdict{Allow: true, Reason: media.Allowed}, 0
 	switch {
 	case o.gone != nil:
 		return l.endGone(ctx, tx, o)

@@ -47,6 +47,7 @@ type op struct {
 	verdict media.Verdict
 	err     error
 	holder  db.Session // AlreadyPublishing: who does
+	victim  int64      // the session whose place was taken, if one was
 
 	// What only the committer uses.
 	answered    bool // the waiter was told of the commit

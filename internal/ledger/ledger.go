@@ -153,6 +153,10 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 		}
 		v, err = l.record(ctx, &op{e: e, d: d, now: now})
 	}
+	if o.victim != 0 && err == nil {
+		l.Log.InfoContext(ctx, "publisher taken over", "node", e.Node, "stream", e.Stream.String(), "client_id", e.ClientID, "client_address", e.Address,
+			"policy", string(d.Takeover.Policy), "replaced_session", o.victim)
+	}
 	if err != nil || v.Allow || !e.Fact || !d.Allow {
 		return v, err
 	}

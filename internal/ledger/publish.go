@@ -62,8 +62,12 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 		}
 		reason := l.whyGone(holder, o)
 		if reason == "" {
-			o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, holder
-			return false, nil
+			taken, err := l.takeOver(ctx, tx, o, holder)
+			if err != nil || !taken {
+				o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, holder
+				return false, err
+			}
+			continue
 		}
 		if _, err := l.q.SessionsEndByID(ctx, tx, db.SessionsEndByIDParams{Ids: []int64{holder.ID}, EndedAt: o.now, EndReason: reason}); err != nil {
 			return false, err

@@ -1,0 +1,77 @@
+package ledger
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/access"
+)
+
+// Replaced is why a publisher is cut off whose place another one took.
+const Replaced = "replaced"
+
+// The bounds of taking over. Two encoders with one key that both reconnect would
+// else take the stream from each other for ever; who has it after the last
+// takeover of a minute keeps it for the rest.
+const (
+	takeoverWindow = time.Minute
+	maxTakeovers   = 3
+	// lostFor is how long a connection that lost its stream cannot take it back: a
+	// start that is repeated or late must not end who came after.
+	lostFor = time.Hour
+)
+
+// takeOver makes room for a publisher if its rule lets it take the place of the
+// one on record: that one is off the record of who publishes from now on, and
+// its eviction is asked for in the same commit. The room stays on air.
+func (l *Ledger) takeOver(ctx context.Context, tx pgx.Tx, o *op, holder db.Session) (bool, error) {
+	if !mayTakeOver(o, holder) || !l.canCut(holder.Node) {
+		return false, nil
+	}
+	e := o.e
+	before, err := l.q.SessionsReplaced(ctx, tx, db.SessionsReplacedParams{Since: o.now.Add(-takeoverWindow), LongSince: o.now.Add(-lostFor),
+		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	if err != nil || before.Lost || before.Lately >= maxTakeovers {
+		return false, err
+	}
+	if _, err := l.q.EvictionInsert(ctx, tx, db.EvictionInsertParams{SessionID: holder.ID, Reason: Replaced, Now: o.now}); err != nil {
+		return false, err
+	}
+	if _, err := l.q.SessionReplace(ctx, tx, db.SessionReplaceParams{ID: holder.ID, Now: o.now}); err != nil {
+		return false, err
+	}
+	o.victim = holder.ID
+	return true, nil
+}
+
+// mayTakeOver is the policy of the newcomer's rule. Who needed no credential has
+// no policy and takes over nothing.
+func mayTakeOver(o *op, holder db.Session) bool {
+	switch t := o.d.Takeover; t.Policy {
+	case access.TakeoverReplace:
+		return true
+	case access.TakeoverResume:
+		return sameIdentity(holder, o.d.Credential) && holder.StartedAt != nil && o.now.Sub(*holder.StartedAt) <= t.Window
+	}
+	return false
+}
+
+// sameIdentity says whether the publisher on record came in as the same person,
+// or by the same credential.
+func sameIdentity(holder db.Session, c access.Credential) bool {
+	if holder.Subject != "" && c.Subject != "" {
+		return strings.EqualFold(holder.Subject, c.Subject)
+	}
+	return c.ID != "" && holder.CredentialKind == string(c.Kind) && holder.CredentialID == c.ID
+}
+
+// canCut says whether a node can be told to cut a client off. Where it cannot,
+// the publisher on record would go on, whatever we wrote down.
+func (l *Ledger) canCut(node string) bool {
+	n, ok := l.Nodes.Get(node)
+	return ok && n.ControlURL != "" && l.Controls[n.Kind].Kicker != nil
+}
