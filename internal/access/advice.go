@@ -20,6 +20,8 @@ var advice = map[media.Reason]string{
 	media.WrongScene:             "Publish with a publishing credential and play with one for playing: neither stands in for the other.",
 	media.WrongAddress:           "Let the client come from the address that the URL is bound to, or sign one that is bound to none.",
 	media.NoRight:                "Give the account a right to the path, or use another stream.",
+	media.InvalidCredentials:     "Use the name and the password of an account, or a token or signed URL instead of them.",
+	media.TooManyAttempts:        "Wait a few minutes: too many wrong passwords came from this address. Then use the right one, or a token.",
 	media.AlreadyPublishing:      "Stop the other publisher, or give the rule a takeover policy: stagedoor rule set ID --takeover resume.",
 	media.InvalidStream:          "Use a name of letters, digits, - and _, without blanks, slashes, %, ?, # and &.",
 	media.TemporarilyUnavailable: "Try again: Stagedoor or its database was busy or away. If it lasts, look at /readyz and the log.",

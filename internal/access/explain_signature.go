@@ -14,17 +14,22 @@ func (x *explaining) explainSignature() {
 		return
 	}
 	t, o := x.target(r), urlsign.VerifyOptions{Now: x.now, Validity: r.validity}
-	res, g := r.verify(x.e.Query, t, o)
+	query := x.e.Query
+	res, g := r.verify(query, t, o)
+	if other, ok := carried(x.e); ok && g == nil && r.byStreamTokens() {
+		query = other
+		res, g = r.verify(query, t, o)
+	}
 	if g == nil {
 		return
 	}
 	out := &ExplainedSignature{Scheme: g.scheme.Name(), Strength: g.scheme.Strength(), Status: res.Status.String(), KeyID: res.KeyID, Validity: r.validity}
 	x.out.Signature = out
-	c := g.scheme.Canonical(x.e.Query, t, o)
+	c := g.scheme.Canonical(query, t, o)
 	out.Signed, out.Time, out.Expires = c.Text, c.At, c.Expires
 	kid, revoked := "", false
 	if res.KeyID == "" {
-		if kid, revoked = r.revoked(x.e.Query, t, o); revoked {
+		if kid, revoked = r.revoked(query, t, o); revoked {
 			out.KeyID, out.Status = kid, "valid"
 		}
 	}
@@ -37,6 +42,11 @@ func (x *explaining) explainSignature() {
 	case revoked:
 		x.find("signed_by_revoked_key", "Sign with the active key: stagedoor sign prints such URLs. Whoever has the revoked one needs new URLs.",
 			"The signature is right, and key %s of rule %d, which made it, is revoked.", kid, r.id)
+	case x.d.Reason == media.TokenRevoked && res.TokenID != "":
+		x.find("token_revoked", "Hand out a new URL: this one was revoked by the id of its token.", "The token %s is genuine and revoked.", shown(res.TokenID))
+	case res.Status == urlsign.WrongStream:
+		x.find("signed_for_another_stream", "Use the URL of this stream, or ask for the stream that the URL is for.",
+			"The signature is genuine and opens another stream than %s.", shownStream(x.e.Stream))
 	case res.Status == urlsign.Expired:
 		x.explainExpired(out)
 	case res.Status == urlsign.WrongScene:

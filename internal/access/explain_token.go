@@ -30,6 +30,7 @@ func (x *explaining) explainToken() {
 	value, found, conflict := tokenOf(x.out.Scene, x.e.Query)
 	switch {
 	case !found || conflict: // explainQuery tells about the latter
+	case x.d.Credential.Kind == ByStreamToken: // which the rule's scheme tells about
 	case isAccessToken(value):
 		x.explainAccessToken(value)
 	default:

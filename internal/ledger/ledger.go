@@ -153,7 +153,7 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 		}
 		v, err = l.record(ctx, &op{e: e, d: d, now: now})
 	}
-	if o.victim != 0 && err == nil {
+	if err == nil && o.victim != 0 { // without an error nobody else has the op any more
 		l.Log.InfoContext(ctx, "publisher taken over", "node", e.Node, "stream", e.Stream.String(), "client_id", e.ClientID, "client_address", e.Address,
 			"policy", string(d.Takeover.Policy), "replaced_session", o.victim)
 	}
