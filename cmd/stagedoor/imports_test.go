@@ -47,7 +47,8 @@ var allowed = map[string][]string{
 	"internal/reconcile":  {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
 	"internal/ledger":     {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
 
-	"internal/refusal": {"gen/db", "internal/pg", "internal/errs", "internal/media"},
+	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
+	"internal/refusal":  {"gen/db", "internal/pg", "internal/errs", "internal/media"},
 
 	"internal/evict": {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},
 
