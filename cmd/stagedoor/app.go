@@ -14,6 +14,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/evict"
+	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 	"github.com/stagedoor-live/stagedoor/internal/jump"
@@ -46,6 +47,7 @@ type app struct {
 	ledger   *ledger.Ledger
 	evict    *evict.Service
 	refusals *refusal.Log
+	explain  *explain.Service
 	sessions *nginx.Sessions
 	relays   *relay.Service
 	feed     *pg.Feed
@@ -112,6 +114,8 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.sessions, err = a.newSessions(ctx); err != nil {
 		return err
 	}
+	a.explain = explain.New(explain.Config{Access: a.access, Streams: a.ledger, Now: now, PublishHost: media.HostOf(a.cfg.PushDomain),
+		PlayHost: media.HostOf(a.cfg.PullDomain), App: a.cfg.App})
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
 	a.relays = relay.New(relay.Config{DB: pool, Now: now, Log: a.log, Routes: a.routes, Nodes: a.nodes, Controls: a.controls,
 		Guard: outbound.Guard{Allow: a.cfg.RouteAllow}, Leader: a.leader})

@@ -155,6 +155,8 @@ var examples = map[string]example{
 	"rotateNodeSecret":     {},
 	"getNodeConfiguration": {},
 	"listRelays":           {},
+	"explainURL":           {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
+	"listRefusals":         {},
 	"healthz":              {},
 	"readyz":               {},
 	"metrics":              {},

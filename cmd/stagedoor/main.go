@@ -47,6 +47,8 @@ type cli struct {
 	Ban       banCmd       `cmd:"" help:"Forbid streams for a while."`
 	Node      nodeCmd      `cmd:"" help:"Manage media servers."`
 	Route     routeCmd     `cmd:"" help:"Show how pull routes go."`
+	Explain   explainCmd   `cmd:"" help:"Tell why a URL is admitted or refused; ends with status 1 if it is refused."`
+	Refusals  refusalsCmd  `cmd:"" help:"List who was refused and why."`
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
 	Token     tokenCmd     `cmd:"" help:"Manage stream tokens, which rules of mediamtx_jwt hand out."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
@@ -98,8 +100,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func report(stderr io.Writer, err error) int {
-	if err == nil || errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil || errors.Is(err, context.Canceled):
 		return exitOK
+	case errors.Is(err, errSaidNo):
+		return exitFailed
 	}
 	fmt.Fprintln(stderr, "stagedoor:", message(err))
 	switch errs.KindOf(err) {

@@ -28,6 +28,105 @@ const (
 	VolcengineSignatureScopes      volcengineSignatureContextKey      = "volcengineSignature.Scopes"
 )
 
+// Defines values for ExplainRequestScene.
+const (
+	ExplainRequestScenePlay    ExplainRequestScene = "play"
+	ExplainRequestScenePublish ExplainRequestScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ExplainRequestScene enum.
+func (e ExplainRequestScene) Valid() bool {
+	switch e {
+	case ExplainRequestScenePlay:
+		return true
+	case ExplainRequestScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainedKeyState.
+const (
+	ExplainedKeyStateActive   ExplainedKeyState = "active"
+	ExplainedKeyStateNext     ExplainedKeyState = "next"
+	ExplainedKeyStateRetiring ExplainedKeyState = "retiring"
+	ExplainedKeyStateRevoked  ExplainedKeyState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the ExplainedKeyState enum.
+func (e ExplainedKeyState) Valid() bool {
+	switch e {
+	case ExplainedKeyStateActive:
+		return true
+	case ExplainedKeyStateNext:
+		return true
+	case ExplainedKeyStateRetiring:
+		return true
+	case ExplainedKeyStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainedRuleScene.
+const (
+	ExplainedRuleScenePlay    ExplainedRuleScene = "play"
+	ExplainedRuleScenePublish ExplainedRuleScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ExplainedRuleScene enum.
+func (e ExplainedRuleScene) Valid() bool {
+	switch e {
+	case ExplainedRuleScenePlay:
+		return true
+	case ExplainedRuleScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainedRuleTakeover.
+const (
+	ExplainedRuleTakeoverReject  ExplainedRuleTakeover = "reject"
+	ExplainedRuleTakeoverReplace ExplainedRuleTakeover = "replace"
+	ExplainedRuleTakeoverResume  ExplainedRuleTakeover = "resume"
+)
+
+// Valid indicates whether the value is a known member of the ExplainedRuleTakeover enum.
+func (e ExplainedRuleTakeover) Valid() bool {
+	switch e {
+	case ExplainedRuleTakeoverReject:
+		return true
+	case ExplainedRuleTakeoverReplace:
+		return true
+	case ExplainedRuleTakeoverResume:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplanationScene.
+const (
+	ExplanationScenePlay    ExplanationScene = "play"
+	ExplanationScenePublish ExplanationScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ExplanationScene enum.
+func (e ExplanationScene) Valid() bool {
+	switch e {
+	case ExplanationScenePlay:
+		return true
+	case ExplanationScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewNodeKind.
 const (
 	NewNodeKindAliyun          NewNodeKind = "aliyun"
@@ -630,6 +729,352 @@ type Error struct {
 	RequestID string `json:"request_id"`
 }
 
+// ExplainRequest The URL of an encoder or a player, and what it alone does not tell.
+type ExplainRequest struct {
+	// Address The address that the client comes from, for URLs that are bound to one.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address,omitempty"`
+
+	// At The moment to judge. Absent means now, and then whoever publishes the stream already counts too.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At *time.Time `json:"at,omitempty"`
+
+	// Scene What the client does with it. Absent, the most likely is taken and `guess` in the answer says why.
+	//
+	// Example: publish
+	Scene ExplainRequestScene `json:"scene,omitempty"`
+
+	// URL The URL as the client has it: rtmp, rtmps, http or https (HTTP-FLV, HLS, WHIP, WHEP), webrtc,
+	// artc, srt with or without a streamid, rtsp or rtsps. Percent-encode nothing for this request
+	// that the client does not encode.
+	//
+	// Example: rtmp://push.example.com/live/x?sd=p2-1699395200-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	URL string `json:"url"`
+}
+
+// ExplainRequestScene What the client does with it. Absent, the most likely is taken and `guess` in the answer says why.
+//
+// Example: publish
+type ExplainRequestScene string
+
+// ExplainedCredential What the client brought, as far as that is known. Absent where it brought nothing.
+type ExplainedCredential struct {
+	// ID The id of the token, or the ids of rule and key with a slash between them.
+	//
+	// Example: 1/k7m2q9
+	ID string `json:"id"`
+
+	// Kind The kind: `live_token`, `access_token`, `stream_token`, `signature` or `policy`, which is none.
+	//
+	// Example: signature
+	Kind string `json:"kind"`
+
+	// Subject The account that it belongs to; empty if none.
+	//
+	// Example: alice
+	Subject string `json:"subject"`
+}
+
+// ExplainedKey A signing key of a rule, without its secret.
+type ExplainedKey struct {
+	// ID The id of the key.
+	//
+	// Example: k7m2q9
+	ID string `json:"id"`
+
+	// Scheme The scheme that it signs by.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme"`
+
+	// State Its state. All but revoked ones verify.
+	//
+	// Example: active
+	State ExplainedKeyState `json:"state"`
+}
+
+// ExplainedKeyState Its state. All but revoked ones verify.
+//
+// Example: active
+type ExplainedKeyState string
+
+// ExplainedRule The rule that the request was judged by. Absent where no rule applies.
+type ExplainedRule struct {
+	// App The application that it is for; empty for any.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Domain The domain that it is for; empty for any.
+	//
+	// Example: push.example.com
+	Domain string `json:"domain"`
+
+	// Enabled Whether it asks for a credential.
+	//
+	// Example: true
+	Enabled bool `json:"enabled"`
+
+	// ID The id of the rule.
+	//
+	// Example: 1
+	ID string `json:"id"`
+
+	// Keys Its keys, revoked ones among them.
+	Keys []ExplainedKey `json:"keys"`
+
+	// Scene The side of the door.
+	//
+	// Example: publish
+	Scene ExplainedRuleScene `json:"scene"`
+
+	// Scheme The scheme of its active key.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme"`
+
+	// Strength `strong`, `compatibility` or `unconfirmed`.
+	//
+	// Example: strong
+	Strength string `json:"strength"`
+
+	// Takeover What happens to a publisher whose stream has one already: it is refused, it takes the place,
+	// or it takes the place of its own identity.
+	//
+	// Example: reject
+	Takeover ExplainedRuleTakeover `json:"takeover"`
+
+	// TakeoverWindowSeconds How long after its start a publisher may be resumed. Absent without `resume`.
+	//
+	// Example: 86400
+	TakeoverWindowSeconds int64 `json:"takeover_window_seconds,omitempty"`
+
+	// ValiditySeconds What is added to the time in a URL.
+	//
+	// Example: 0
+	ValiditySeconds int64 `json:"validity_seconds"`
+
+	// Vhost The vhost that it is for; empty for any.
+	//
+	// Example:
+	Vhost string `json:"vhost"`
+
+	// Why Why this rule and no other.
+	//
+	// Example: It is the rule of any domain, for any application, to publish.
+	Why string `json:"why"`
+}
+
+// ExplainedRuleScene The side of the door.
+//
+// Example: publish
+type ExplainedRuleScene string
+
+// ExplainedRuleTakeover What happens to a publisher whose stream has one already: it is refused, it takes the place,
+// or it takes the place of its own identity.
+//
+// Example: reject
+type ExplainedRuleTakeover string
+
+// ExplainedSignature A signature as it was read and judged. Absent where the request has none of the rule's scheme.
+type ExplainedSignature struct {
+	// Expires The last second in which the URL is good, the rule's validity included.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// KeyID The key that made it or that it names; empty if unknown.
+	//
+	// Example: k7m2q9
+	KeyID string `json:"key_id"`
+
+	// KeyState The state of that key; absent if the rule does not have it.
+	//
+	// Example: active
+	KeyState string `json:"key_state,omitempty"`
+
+	// Scheme The scheme.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme"`
+
+	// SecondsLeft From the moment that was judged to `expires`; negative where it is over.
+	//
+	// Example: -3600
+	SecondsLeft *int64 `json:"seconds_left,omitempty"`
+
+	// Signed What the signature would have to be made of, with `{key}` for the secret where that is part of the text; empty where it cannot be read. Lines end in a line feed.
+	//
+	// Example: stagedoor-url-1
+	// p2-1699395200-k7m2q9
+	// /live/x
+	Signed string `json:"signed"`
+
+	// SkewSeconds How far `time` is ahead of the moment that was judged; negative where it lies before.
+	//
+	// Example: -3600
+	SkewSeconds *int64 `json:"skew_seconds,omitempty"`
+
+	// Status What became of it: `valid`, `malformed`, `mismatch`, `expired`, `wrong_scene`, `wrong_address`, `wrong_stream` or `repeated`.
+	//
+	// Example: expired
+	Status string `json:"status"`
+
+	// Strength `strong`, `compatibility` or `unconfirmed`.
+	//
+	// Example: strong
+	Strength string `json:"strength"`
+
+	// Time The time in the URL.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Time *time.Time `json:"time,omitempty"`
+
+	// ValiditySeconds What the rule adds to the time in the URL.
+	//
+	// Example: 0
+	ValiditySeconds int64 `json:"validity_seconds"`
+}
+
+// ExplainedToken A live token or an access token, without its text. Absent where the request has none.
+type ExplainedToken struct {
+	// ExpiresAt When an access token ends.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// ID The id of a live token, or the `jti` of an access token.
+	//
+	// Example: 7
+	ID string `json:"id"`
+
+	// IssuedAt When an access token was issued.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	IssuedAt *time.Time `json:"issued_at,omitempty"`
+
+	// Kind `live_token` or `access_token`.
+	//
+	// Example: live_token
+	Kind string `json:"kind"`
+
+	// RevokedAt When a live token was destroyed or its account disabled.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+
+	// Rights `publish and play` or `play` of a live token; the paths that the account of an access token may publish or play.
+	//
+	// Example: publish and play
+	Rights string `json:"rights"`
+
+	// Stream The stream that a live token is for.
+	//
+	// Example: live/x
+	Stream string `json:"stream"`
+
+	// Subject Whose it is.
+	//
+	// Example: alice
+	Subject string `json:"subject"`
+
+	// Verified Whether we made it. If not, the rest is what it says of itself.
+	//
+	// Example: true
+	Verified bool `json:"verified"`
+}
+
+// Explanation A decision with everything that led to it. It holds no secret.
+type Explanation struct {
+	// Address The address of the client; empty if unknown.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// Allowed Whether the client would be admitted.
+	//
+	// Example: false
+	Allowed bool `json:"allowed"`
+
+	// At The moment that was judged.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At time.Time `json:"at"`
+
+	// Changes What to do, the most telling first; empty where the client would be admitted.
+	Changes []string `json:"changes"`
+
+	// Credential What the client brought, as far as that is known. Absent where it brought nothing.
+	Credential *ExplainedCredential `json:"credential,omitempty"`
+
+	// Findings What was noticed, the most telling first.
+	Findings []Finding `json:"findings"`
+
+	// Guess Why this scene, where nobody said it.
+	//
+	// Example: its signature is one to publish
+	Guess string `json:"guess,omitempty"`
+
+	// Host The host that the domains of rules were compared with.
+	//
+	// Example: push.example.com
+	Host string `json:"host"`
+
+	// Protocol The protocol, as media servers report it; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// Reason Why, as in the answers to callbacks; `allowed` or `open_policy` where it is admitted.
+	//
+	// Example: signature_expired
+	Reason string `json:"reason"`
+
+	// Rule The rule that the request was judged by. Absent where no rule applies.
+	Rule *ExplainedRule `json:"rule,omitempty"`
+
+	// Scene What was judged.
+	//
+	// Example: publish
+	Scene ExplanationScene `json:"scene"`
+
+	// Signature The signature as it was read and judged. Absent where the request has none that the rule knows.
+	Signature *ExplainedSignature `json:"signature,omitempty"`
+
+	// Stream The stream as `app/name`, with its vhost in front where that is not the default one.
+	//
+	// Example: live/x
+	Stream string `json:"stream"`
+
+	// Token The token. Absent where the request has none.
+	Token *ExplainedToken `json:"token,omitempty"`
+}
+
+// ExplanationScene What was judged.
+//
+// Example: publish
+type ExplanationScene string
+
+// Finding Something that was noticed about a request.
+type Finding struct {
+	// Change What to do about it. Absent where nothing is to be done.
+	//
+	// Example: Sign a new URL, or give URLs a longer life where this one was meant to be good still.
+	Change string `json:"change,omitempty"`
+
+	// Code What it is, stable.
+	//
+	// Example: expired
+	Code string `json:"code"`
+
+	// Text The same in words.
+	//
+	// Example: The signature is right, and was good until 2023-11-07 22:13:20 UTC, 1h0m ago.
+	Text string `json:"text"`
+}
+
 // NewAccessKey What an access key is for.
 type NewAccessKey struct {
 	// Comment What the key is for, to be shown in lists.
@@ -957,6 +1402,105 @@ type NodeUpdateKind string
 // Example: publish
 type PushAction string
 
+// Refusal One refusal, without the query of the URL.
+type Refusal struct {
+	// Action What was asked for: `publish`, `play`, `update` of a running session, or `connect` for a callback of nobody knows whom.
+	//
+	// Example: publish
+	Action string `json:"action"`
+
+	// Address The address of the client, or where the callback came from.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// App The application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// At When.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At time.Time `json:"at"`
+
+	// Change What to do, as far as the reason alone tells.
+	//
+	// Example: Sign a new URL, or give URLs a longer life.
+	Change string `json:"change"`
+
+	// ClientID The id of the client at its media server.
+	//
+	// Example: 6n8j0c2b
+	ClientID string `json:"client_id"`
+
+	// KeyID The key of that signature; empty if unknown.
+	//
+	// Example: k7m2q9
+	KeyID string `json:"key_id"`
+
+	// Node The node that asked; empty for a callback of nobody knows whom.
+	//
+	// Example: edge-1
+	Node string `json:"node"`
+
+	// Protocol The protocol; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// Reason Why, as in the answers to callbacks.
+	//
+	// Example: signature_expired
+	Reason string `json:"reason"`
+
+	// Repeats How many more refusals of the stream in the same second this one stands for.
+	//
+	// Example: 0
+	Repeats int64 `json:"repeats"`
+
+	// RequestID The id of the media server's request; empty where no request asked.
+	//
+	// Example: 4b3f1c9d2e5a68071f2e3d4c
+	RequestID string `json:"request_id"`
+
+	// RuleID The rule of the signature that was refused; empty if it was none.
+	//
+	// Example: 1
+	RuleID string `json:"rule_id"`
+
+	// Scene `publish` or `play`; empty for a callback of nobody knows whom.
+	//
+	// Example: publish
+	Scene string `json:"scene"`
+
+	// Stream The name of the stream.
+	//
+	// Example: x
+	Stream string `json:"stream"`
+
+	// Subject The account of the token that was refused; empty if unknown.
+	//
+	// Example:
+	Subject string `json:"subject"`
+
+	// Vhost The vhost.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+}
+
+// RefusalPage One page of refusals.
+type RefusalPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: AAYJqz3b8AAAAAAAAAAAKg
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Refusals The refusals, the newest first.
+	Refusals []Refusal `json:"refusals"`
+}
+
 // Relay A pull route and how it goes.
 type Relay struct {
 	// Keepalive Whether streams are fetched without viewers too.
@@ -1186,6 +1730,33 @@ type ListNodesParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListRefusalsParams defines parameters for ListRefusals.
+type ListRefusalsParams struct {
+	// RequestID The `X-Request-Id` of the answer to the media server's callback, which is also in the log.
+	RequestID string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Stream The name of the stream, alone or as `app/name` or `vhost/app/name`.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Client The id of the client at its media server, or its address.
+	Client string `form:"client,omitempty" json:"client,omitempty"`
+
+	// Reason The reason, one of those in the answer.
+	Reason string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Since Only what was refused then or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only what was refused then or earlier.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit The most refusals that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListRelaysParams defines parameters for ListRelays.
 type ListRelaysParams struct {
 	// Limit The most routes that one page may hold.
@@ -1200,6 +1771,9 @@ type CreateAccessKeyJSONRequestBody = NewAccessKey
 
 // UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
 type UpdateAccountJSONRequestBody = AccountUpdate
+
+// ExplainURLJSONRequestBody defines body for ExplainURL for application/json ContentType.
+type ExplainURLJSONRequestBody = ExplainRequest
 
 // CreateNodeJSONRequestBody defines body for CreateNode for application/json ContentType.
 type CreateNodeJSONRequestBody = NewNode
@@ -1230,6 +1804,9 @@ type ServerInterface interface {
 	// UpdateAccount Change an account
 	// (PATCH /api/v1/accounts/{username})
 	UpdateAccount(w http.ResponseWriter, r *http.Request, username string)
+	// ExplainURL Explain what would happen to a URL
+	// (POST /api/v1/explain)
+	ExplainURL(w http.ResponseWriter, r *http.Request)
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(w http.ResponseWriter, r *http.Request)
@@ -1254,6 +1831,9 @@ type ServerInterface interface {
 	// RotateNodeSecret Give a media server a new secret
 	// (POST /api/v1/nodes/{node}/secret)
 	RotateNodeSecret(w http.ResponseWriter, r *http.Request, node NodeName)
+	// ListRefusals Find refusals
+	// (GET /api/v1/refusals)
+	ListRefusals(w http.ResponseWriter, r *http.Request, params ListRefusalsParams)
 	// ListRelays Show how pull routes go
 	// (GET /api/v1/relays)
 	ListRelays(w http.ResponseWriter, r *http.Request, params ListRelaysParams)
@@ -1498,6 +2078,26 @@ func (siw *ServerInterfaceWrapper) UpdateAccount(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateAccount(w, r, username)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ExplainURL operation middleware
+func (siw *ServerInterfaceWrapper) ExplainURL(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ExplainURL(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1759,6 +2359,136 @@ func (siw *ServerInterfaceWrapper) RotateNodeSecret(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListRefusals operation middleware
+func (siw *ServerInterfaceWrapper) ListRefusals(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRefusalsParams
+
+	// ------------- Optional query parameter "request_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "request_id", r.URL.Query(), &params.RequestID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "request_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "request_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "client" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "client", r.URL.Query(), &params.Client, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "client"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "client", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "reason" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "reason", r.URL.Query(), &params.Reason, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "reason"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "reason", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", r.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "since"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "since", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRefusals(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListRelays operation middleware
 func (siw *ServerInterfaceWrapper) ListRelays(w http.ResponseWriter, r *http.Request) {
 
@@ -1938,6 +2668,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.DeleteAccount)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.GetAccount)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.UpdateAccount)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/explain", wrapper.ExplainURL)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/logout", wrapper.Logout)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes", wrapper.ListNodes)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes", wrapper.CreateNode)
@@ -1946,6 +2677,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/nodes/{node}", wrapper.UpdateNode)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes/{node}/configuration", wrapper.GetNodeConfiguration)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes/{node}/secret", wrapper.RotateNodeSecret)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/refusals", wrapper.ListRefusals)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/relays", wrapper.ListRelays)
 
 	return m
@@ -2864,6 +3596,129 @@ func (response UpdateAccount500JSONResponse) VisitUpdateAccountResponse(w http.R
 type UpdateAccount503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateAccount503JSONResponse) VisitUpdateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURLRequestObject struct {
+	Body *ExplainURLJSONRequestBody
+}
+
+type ExplainURLResponseObject interface {
+	VisitExplainURLResponse(w http.ResponseWriter) error
+}
+
+type ExplainURL200JSONResponse Explanation
+
+func (response ExplainURL200JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURL400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ExplainURL400JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURL401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ExplainURL401JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURL403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ExplainURL403JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURL413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response ExplainURL413JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURL429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ExplainURL429JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURL500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ExplainURL500JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExplainURL503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ExplainURL503JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3820,6 +4675,115 @@ func (response RotateNodeSecret503JSONResponse) VisitRotateNodeSecretResponse(w 
 	return err
 }
 
+type ListRefusalsRequestObject struct {
+	Params ListRefusalsParams
+}
+
+type ListRefusalsResponseObject interface {
+	VisitListRefusalsResponse(w http.ResponseWriter) error
+}
+
+type ListRefusals200JSONResponse RefusalPage
+
+func (response ListRefusals200JSONResponse) VisitListRefusalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefusals400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListRefusals400JSONResponse) VisitListRefusalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefusals401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListRefusals401JSONResponse) VisitListRefusalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefusals403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListRefusals403JSONResponse) VisitListRefusalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefusals429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListRefusals429JSONResponse) VisitListRefusalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefusals500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListRefusals500JSONResponse) VisitListRefusalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefusals503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListRefusals503JSONResponse) VisitListRefusalsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRelaysRequestObject struct {
 	Params ListRelaysParams
 }
@@ -3952,6 +4916,9 @@ type StrictServerInterface interface {
 	// UpdateAccount Change an account
 	// (PATCH /api/v1/accounts/{username})
 	UpdateAccount(ctx context.Context, request UpdateAccountRequestObject) (UpdateAccountResponseObject, error)
+	// ExplainURL Explain what would happen to a URL
+	// (POST /api/v1/explain)
+	ExplainURL(ctx context.Context, request ExplainURLRequestObject) (ExplainURLResponseObject, error)
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
@@ -3976,6 +4943,9 @@ type StrictServerInterface interface {
 	// RotateNodeSecret Give a media server a new secret
 	// (POST /api/v1/nodes/{node}/secret)
 	RotateNodeSecret(ctx context.Context, request RotateNodeSecretRequestObject) (RotateNodeSecretResponseObject, error)
+	// ListRefusals Find refusals
+	// (GET /api/v1/refusals)
+	ListRefusals(ctx context.Context, request ListRefusalsRequestObject) (ListRefusalsResponseObject, error)
 	// ListRelays Show how pull routes go
 	// (GET /api/v1/relays)
 	ListRelays(ctx context.Context, request ListRelaysRequestObject) (ListRelaysResponseObject, error)
@@ -4214,6 +5184,37 @@ func (sh *strictHandler) UpdateAccount(w http.ResponseWriter, r *http.Request, u
 	}
 }
 
+// ExplainURL operation middleware
+func (sh *strictHandler) ExplainURL(w http.ResponseWriter, r *http.Request) {
+	var request ExplainURLRequestObject
+
+	var body ExplainURLJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ExplainURL(ctx, request.(ExplainURLRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExplainURL")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ExplainURLResponseObject); ok {
+		if err := validResponse.VisitExplainURLResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // Logout operation middleware
 func (sh *strictHandler) Logout(w http.ResponseWriter, r *http.Request) {
 	var request LogoutRequestObject
@@ -4425,6 +5426,32 @@ func (sh *strictHandler) RotateNodeSecret(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RotateNodeSecretResponseObject); ok {
 		if err := validResponse.VisitRotateNodeSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRefusals operation middleware
+func (sh *strictHandler) ListRefusals(w http.ResponseWriter, r *http.Request, params ListRefusalsParams) {
+	var request ListRefusalsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRefusals(ctx, request.(ListRefusalsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRefusals")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRefusalsResponseObject); ok {
+		if err := validResponse.VisitListRefusalsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

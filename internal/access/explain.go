@@ -24,6 +24,7 @@ type Explanation struct {
 	Address    string
 	At         time.Time // the moment that was judged
 	Credential Credential
+	Takeover   Takeover            // of a publisher: what happens where somebody else publishes
 	Rule       *ExplainedRule      // nil: no rule applies
 	Signature  *ExplainedSignature // nil: the request has none that the rule knows
 	Token      *ExplainedToken     // nil: the request has none
@@ -99,7 +100,7 @@ func (s *Service) Explain(ctx context.Context, now time.Time, e media.Event, nea
 	host := s.clientHost(scene, e.Host)
 	x.rule, x.ruled = s.ruleFor(scene, host, e.Stream)
 	x.out = Explanation{Allowed: x.d.Allow, Reason: x.d.Reason, Scene: scene, Stream: shownStream(e.Stream), Host: shown(host), Address: shown(e.Address),
-		At: now, Credential: x.d.Credential, Findings: []Finding{}}
+		At: now, Credential: x.d.Credential, Takeover: x.d.Takeover, Findings: []Finding{}}
 	x.explainState()
 	x.explainRule()
 	x.explainToken()

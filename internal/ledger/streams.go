@@ -75,6 +75,19 @@ func (l *Ledger) Live(ctx context.Context, f LiveFilter) ([]LiveStream, int64, e
 	return page, total, err
 }
 
+// OnAir lists running streams of an application by the record alone, at most
+// limit and never more than a thousand. Error: Unavailable.
+func (l *Ledger) OnAir(ctx context.Context, app string, limit int) ([]media.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := l.q.SessionsLivePage(ctx, l.DB, db.SessionsLivePageParams{App: storable(app), RowLimit: int32(min(max(limit, 0), maxPage))})
+	out := make([]media.Stream, len(rows))
+	for i, r := range rows {
+		out[i] = streamOf(r)
+	}
+	return out, pg.Err(err, nil)
+}
+
 var errNoStream = errs.New(errs.NotFound, "stream_not_found", "no such stream is on air")
 
 // Find returns the running stream at "/app/name" or "/vhost/app/name". A path

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
 // Replaced is why a publisher is cut off whose place another one took.
@@ -29,13 +32,7 @@ const (
 // one on record: that one is off the record of who publishes from now on, and
 // its eviction is asked for in the same commit. The room stays on air.
 func (l *Ledger) takeOver(ctx context.Context, tx pgx.Tx, o *op, holder db.Session) (bool, error) {
-	if !mayTakeOver(o, holder) || !l.canCut(holder.Node) {
-		return false, nil
-	}
-	e := o.e
-	before, err := l.q.SessionsReplaced(ctx, tx, db.SessionsReplacedParams{Since: o.now.Add(-takeoverWindow), LongSince: o.now.Add(-lostFor),
-		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
-	if err != nil || before.Lost || before.Lately >= maxTakeovers {
+	if may, err := l.prevails(ctx, tx, o, holder); err != nil || !may {
 		return false, err
 	}
 	if _, err := l.q.EvictionInsert(ctx, tx, db.EvictionInsertParams{SessionID: holder.ID, Reason: Replaced, Now: o.now}); err != nil {
@@ -46,6 +43,34 @@ func (l *Ledger) takeOver(ctx context.Context, tx pgx.Tx, o *op, holder db.Sessi
 	}
 	o.victim = holder.ID
 	return true, nil
+}
+
+// prevails says whether a newcomer takes the place of the publisher on record.
+func (l *Ledger) prevails(ctx context.Context, d db.DBTX, o *op, holder db.Session) (bool, error) {
+	if !mayTakeOver(o, holder) || !l.canCut(holder.Node) {
+		return false, nil
+	}
+	e := o.e
+	before, err := l.q.SessionsReplaced(ctx, d, db.SessionsReplacedParams{Since: o.now.Add(-takeoverWindow), LongSince: o.now.Add(-lostFor),
+		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	return err == nil && !before.Lost && before.Lately < maxTakeovers, err
+}
+
+// Rival tells who publishes a stream now, and whether a newcomer that was decided
+// on so would take the place. Busy is false where nobody publishes. Error:
+// Unavailable.
+func (l *Ledger) Rival(ctx context.Context, e media.Event, d access.Decision) (rival Session, busy, yields bool, err error) {
+	e = clean(e)
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	holder, err := l.q.SessionPublisher(ctx, l.DB, db.SessionPublisherParams{Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return rival, false, false, nil
+	}
+	if err == nil {
+		yields, err = l.prevails(ctx, l.DB, &op{e: e, d: d, now: l.Now()}, holder)
+	}
+	return sessionFromRow(holder), true, yields, pg.Err(err, nil)
 }
 
 // mayTakeOver is the policy of the newcomer's rule. Who needed no credential has

@@ -240,7 +240,7 @@ func TestAListTakesNothingOver(t *testing.T) {
 	s := onStage(t, access.Takeover{Policy: access.TakeoverReplace})
 	first := onSRS(stream("s"))
 	s.allow(t, s.as(alice, first))
-	if v, err := s.Learn(t.Context(), s.as(bob, onSRS(stream("s"))), true); err != nil || v.Allow || v.Reason != media.AlreadyPublishing {
+	if v, err := s.Learn(t.Context(), Found{Event: s.as(bob, onSRS(stream("s"))), Told: true}); err != nil || v.Allow || v.Reason != media.AlreadyPublishing {
 		t.Errorf("%+v, %v", v, err)
 	}
 	if live := s.rows(t, "SELECT * FROM sessions WHERE ended_at IS NULL AND refused = ''"); len(live) != 1 || live[0].ClientID != first.id {

@@ -40,7 +40,7 @@ var (
 	farOff  = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-var errCursor = errs.InvalidField("after", "after is not the cursor of a page")
+var errCursor = errs.InvalidField("cursor", "cursor is not the next_cursor of a page")
 
 // List returns one page of refusals, the newest first, and the cursor of the next
 // one, empty behind the last. What was refused in the last second may not be

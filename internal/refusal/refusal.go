@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -187,7 +188,8 @@ func (l *Log) putBack(rows []Refusal) {
 	}
 }
 
-// clean makes texts storable: valid UTF-8 without NUL, bounded. A query that
+// clean makes texts storable and fit to be shown: valid UTF-8 without control
+// characters, bounded. A query that
 // came as part of a name, because somebody escaped its "?", is cut off.
 func (r Refusal) clean() Refusal {
 	for _, p := range []*string{&r.Stream.Vhost, &r.Stream.App, &r.Stream.Name, &r.Address} {
@@ -206,7 +208,12 @@ func cleanText(s string) string {
 	if len(s) > maxText {
 		s = s[:maxText]
 	}
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 func columns(rows []Refusal) (p db.RefusalsInsertParams) {

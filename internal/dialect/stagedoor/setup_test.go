@@ -14,11 +14,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
+	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/route"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
@@ -37,6 +41,8 @@ type bench struct {
 	nodes    *node.Service
 	routes   *route.Service
 	relays   *relay.Service
+	access   *access.Service
+	refusals *refusal.Log
 	spec     *spectest.Validator
 
 	admin, alice string // access tokens
@@ -55,9 +61,14 @@ func setup(t *testing.T) *bench {
 	b.nodes = node.New(node.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader})
 	b.routes = route.New(route.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Log: log.Logger()})
 	b.relays = relay.New(relay.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Routes: b.routes, Nodes: b.nodes, Controls: someControls})
+	b.access = access.New(access.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(), Accounts: b.accounts, App: "live",
+		PublishHost: "push.example.com", PlayHost: "pull.example.com", Policy: access.DenyByDefault})
+	b.refusals = refusal.New(refusal.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Keep: time.Hour})
+	streams := ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Access: b.access, Nodes: b.nodes})
+	explainer := explain.New(explain.Config{Access: b.access, Streams: streams, Now: b.clock.now, PublishHost: "push.example.com", PlayHost: "pull.example.com", App: "live"})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Configure: configure}).Register(rt)
+	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Configure: configure}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	b.spec = spectest.New(t)

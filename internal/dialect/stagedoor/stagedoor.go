@@ -12,9 +12,11 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 )
 
@@ -24,6 +26,8 @@ type Server struct {
 	Nodes    *node.Service
 	Controls media.Controls
 	Relays   *relay.Service
+	Explain  *explain.Service
+	Refusals *refusal.Log
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }
