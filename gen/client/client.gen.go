@@ -179,6 +179,105 @@ func (e DVRCallbackAction) Valid() bool {
 	}
 }
 
+// Defines values for ExplainRequestScene.
+const (
+	ExplainRequestScenePlay    ExplainRequestScene = "play"
+	ExplainRequestScenePublish ExplainRequestScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ExplainRequestScene enum.
+func (e ExplainRequestScene) Valid() bool {
+	switch e {
+	case ExplainRequestScenePlay:
+		return true
+	case ExplainRequestScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainedKeyState.
+const (
+	ExplainedKeyStateActive   ExplainedKeyState = "active"
+	ExplainedKeyStateNext     ExplainedKeyState = "next"
+	ExplainedKeyStateRetiring ExplainedKeyState = "retiring"
+	ExplainedKeyStateRevoked  ExplainedKeyState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the ExplainedKeyState enum.
+func (e ExplainedKeyState) Valid() bool {
+	switch e {
+	case ExplainedKeyStateActive:
+		return true
+	case ExplainedKeyStateNext:
+		return true
+	case ExplainedKeyStateRetiring:
+		return true
+	case ExplainedKeyStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainedRuleScene.
+const (
+	ExplainedRuleScenePlay    ExplainedRuleScene = "play"
+	ExplainedRuleScenePublish ExplainedRuleScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ExplainedRuleScene enum.
+func (e ExplainedRuleScene) Valid() bool {
+	switch e {
+	case ExplainedRuleScenePlay:
+		return true
+	case ExplainedRuleScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplainedRuleTakeover.
+const (
+	ExplainedRuleTakeoverReject  ExplainedRuleTakeover = "reject"
+	ExplainedRuleTakeoverReplace ExplainedRuleTakeover = "replace"
+	ExplainedRuleTakeoverResume  ExplainedRuleTakeover = "resume"
+)
+
+// Valid indicates whether the value is a known member of the ExplainedRuleTakeover enum.
+func (e ExplainedRuleTakeover) Valid() bool {
+	switch e {
+	case ExplainedRuleTakeoverReject:
+		return true
+	case ExplainedRuleTakeoverReplace:
+		return true
+	case ExplainedRuleTakeoverResume:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExplanationScene.
+const (
+	ExplanationScenePlay    ExplanationScene = "play"
+	ExplanationScenePublish ExplanationScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ExplanationScene enum.
+func (e ExplanationScene) Valid() bool {
+	switch e {
+	case ExplanationScenePlay:
+		return true
+	case ExplanationScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FailureMetadataService.
 const (
 	FailureMetadataServiceLive FailureMetadataService = "live"
@@ -2395,6 +2494,334 @@ type Error struct {
 	RequestID string `json:"request_id"`
 }
 
+// ExplainRequest The URL of an encoder or a player, and what it alone does not tell.
+type ExplainRequest struct {
+	// Address The address that the client comes from, for URLs that are bound to one.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address,omitempty"`
+
+	// At The moment to judge. Absent means now, and then whoever publishes the stream already counts too.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At *time.Time `json:"at,omitempty"`
+
+	// Scene What the client does with it. Absent, the most likely is taken and `guess` in the answer says why.
+	//
+	// Example: publish
+	Scene ExplainRequestScene `json:"scene,omitempty"`
+
+	// URL The URL as the client has it: rtmp, rtmps, http or https (HTTP-FLV, HLS, WHIP, WHEP), webrtc,
+	// artc, srt with or without a streamid, rtsp or rtsps. Percent-encode nothing for this request
+	// that the client does not encode.
+	//
+	// Example: rtmp://push.example.com/live/x?sd=p2-1699395200-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	URL string `json:"url"`
+}
+
+// ExplainRequestScene What the client does with it. Absent, the most likely is taken and `guess` in the answer says why.
+//
+// Example: publish
+type ExplainRequestScene string
+
+// ExplainedCredential What the client brought, as far as that is known. Absent where it brought nothing.
+type ExplainedCredential struct {
+	// ID The id of the token, or the ids of rule and key with a slash between them.
+	//
+	// Example: 1/k7m2q9
+	ID string `json:"id"`
+
+	// Kind The kind: `live_token`, `access_token`, `stream_token`, `signature` or `policy`, which is none.
+	//
+	// Example: signature
+	Kind string `json:"kind"`
+
+	// Subject The account that it belongs to; empty if none.
+	//
+	// Example: alice
+	Subject string `json:"subject"`
+}
+
+// ExplainedKey A signing key of a rule, without its secret.
+type ExplainedKey struct {
+	// ID The id of the key.
+	//
+	// Example: k7m2q9
+	ID string `json:"id"`
+
+	// Scheme The scheme that it signs by.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme"`
+
+	// State Its state. All but revoked ones verify.
+	//
+	// Example: active
+	State ExplainedKeyState `json:"state"`
+}
+
+// ExplainedKeyState Its state. All but revoked ones verify.
+//
+// Example: active
+type ExplainedKeyState string
+
+// ExplainedRule The rule that the request was judged by. Absent where no rule applies.
+type ExplainedRule struct {
+	// App The application that it is for; empty for any.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Domain The domain that it is for; empty for any.
+	//
+	// Example: push.example.com
+	Domain string `json:"domain"`
+
+	// Enabled Whether it asks for a credential.
+	//
+	// Example: true
+	Enabled bool `json:"enabled"`
+
+	// ID The id of the rule.
+	//
+	// Example: 1
+	ID string `json:"id"`
+
+	// Keys Its keys, revoked ones among them.
+	Keys []ExplainedKey `json:"keys"`
+
+	// Scene The side of the door.
+	//
+	// Example: publish
+	Scene ExplainedRuleScene `json:"scene"`
+
+	// Scheme The scheme of its active key.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme"`
+
+	// Strength `strong`, `compatibility` or `unconfirmed`.
+	//
+	// Example: strong
+	Strength string `json:"strength"`
+
+	// Takeover What happens to a publisher whose stream has one already: it is refused, it takes the place,
+	// or it takes the place of its own identity.
+	//
+	// Example: reject
+	Takeover ExplainedRuleTakeover `json:"takeover"`
+
+	// TakeoverWindowSeconds How long after its start a publisher may be resumed. Absent without `resume`.
+	//
+	// Example: 86400
+	TakeoverWindowSeconds int64 `json:"takeover_window_seconds,omitempty"`
+
+	// ValiditySeconds What is added to the time in a URL.
+	//
+	// Example: 0
+	ValiditySeconds int64 `json:"validity_seconds"`
+
+	// Vhost The vhost that it is for; empty for any.
+	//
+	// Example:
+	Vhost string `json:"vhost"`
+
+	// Why Why this rule and no other.
+	//
+	// Example: It is the rule of any domain, for any application, to publish.
+	Why string `json:"why"`
+}
+
+// ExplainedRuleScene The side of the door.
+//
+// Example: publish
+type ExplainedRuleScene string
+
+// ExplainedRuleTakeover What happens to a publisher whose stream has one already: it is refused, it takes the place,
+// or it takes the place of its own identity.
+//
+// Example: reject
+type ExplainedRuleTakeover string
+
+// ExplainedSignature A signature as it was read and judged. Absent where the request has none of the rule's scheme.
+type ExplainedSignature struct {
+	// Expires The last second in which the URL is good, the rule's validity included.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// KeyID The key that made it or that it names; empty if unknown.
+	//
+	// Example: k7m2q9
+	KeyID string `json:"key_id"`
+
+	// KeyState The state of that key; absent if the rule does not have it.
+	//
+	// Example: active
+	KeyState string `json:"key_state,omitempty"`
+
+	// Scheme The scheme.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme"`
+
+	// SecondsLeft From the moment that was judged to `expires`; negative where it is over.
+	//
+	// Example: -3600
+	SecondsLeft *int64 `json:"seconds_left,omitempty"`
+
+	// Signed What the signature would have to be made of, with `{key}` for the secret where that is part of the text; empty where it cannot be read. Lines end in a line feed.
+	//
+	// Example: stagedoor-url-1
+	// p2-1699395200-k7m2q9
+	// /live/x
+	Signed string `json:"signed"`
+
+	// SkewSeconds How far `time` is ahead of the moment that was judged; negative where it lies before.
+	//
+	// Example: -3600
+	SkewSeconds *int64 `json:"skew_seconds,omitempty"`
+
+	// Status What became of it: `valid`, `malformed`, `mismatch`, `expired`, `wrong_scene`, `wrong_address`, `wrong_stream` or `repeated`.
+	//
+	// Example: expired
+	Status string `json:"status"`
+
+	// Strength `strong`, `compatibility` or `unconfirmed`.
+	//
+	// Example: strong
+	Strength string `json:"strength"`
+
+	// Time The time in the URL.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Time *time.Time `json:"time,omitempty"`
+
+	// ValiditySeconds What the rule adds to the time in the URL.
+	//
+	// Example: 0
+	ValiditySeconds int64 `json:"validity_seconds"`
+}
+
+// ExplainedToken A live token or an access token, without its text. Absent where the request has none.
+type ExplainedToken struct {
+	// ExpiresAt When an access token ends.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// ID The id of a live token, or the `jti` of an access token.
+	//
+	// Example: 7
+	ID string `json:"id"`
+
+	// IssuedAt When an access token was issued.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	IssuedAt *time.Time `json:"issued_at,omitempty"`
+
+	// Kind `live_token` or `access_token`.
+	//
+	// Example: live_token
+	Kind string `json:"kind"`
+
+	// RevokedAt When a live token was destroyed or its account disabled.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	RevokedAt *time.Time `json:"revoked_at,omitempty"`
+
+	// Rights `publish and play` or `play` of a live token; the paths that the account of an access token may publish or play.
+	//
+	// Example: publish and play
+	Rights string `json:"rights"`
+
+	// Stream The stream that a live token is for.
+	//
+	// Example: live/x
+	Stream string `json:"stream"`
+
+	// Subject Whose it is.
+	//
+	// Example: alice
+	Subject string `json:"subject"`
+
+	// Verified Whether we made it. If not, the rest is what it says of itself.
+	//
+	// Example: true
+	Verified bool `json:"verified"`
+}
+
+// Explanation A decision with everything that led to it. It holds no secret.
+type Explanation struct {
+	// Address The address of the client; empty if unknown.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// Allowed Whether the client would be admitted.
+	//
+	// Example: false
+	Allowed bool `json:"allowed"`
+
+	// At The moment that was judged.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At time.Time `json:"at"`
+
+	// Changes What to do, the most telling first; empty where the client would be admitted.
+	Changes []string `json:"changes"`
+
+	// Credential What the client brought, as far as that is known. Absent where it brought nothing.
+	Credential *ExplainedCredential `json:"credential,omitempty"`
+
+	// Findings What was noticed, the most telling first.
+	Findings []Finding `json:"findings"`
+
+	// Guess Why this scene, where nobody said it.
+	//
+	// Example: its signature is one to publish
+	Guess string `json:"guess,omitempty"`
+
+	// Host The host that the domains of rules were compared with.
+	//
+	// Example: push.example.com
+	Host string `json:"host"`
+
+	// Protocol The protocol, as media servers report it; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// Reason Why, as in the answers to callbacks; `allowed` or `open_policy` where it is admitted.
+	//
+	// Example: signature_expired
+	Reason string `json:"reason"`
+
+	// Rule The rule that the request was judged by. Absent where no rule applies.
+	Rule *ExplainedRule `json:"rule,omitempty"`
+
+	// Scene What was judged.
+	//
+	// Example: publish
+	Scene ExplanationScene `json:"scene"`
+
+	// Signature The signature as it was read and judged. Absent where the request has none that the rule knows.
+	Signature *ExplainedSignature `json:"signature,omitempty"`
+
+	// Stream The stream as `app/name`, with its vhost in front where that is not the default one.
+	//
+	// Example: live/x
+	Stream string `json:"stream"`
+
+	// Token The token. Absent where the request has none.
+	Token *ExplainedToken `json:"token,omitempty"`
+}
+
+// ExplanationScene What was judged.
+//
+// Example: publish
+type ExplanationScene string
+
 // FailureMetadata What every refusal consists of.
 type FailureMetadata struct {
 	// Action The action, as the request named it.
@@ -2435,6 +2862,24 @@ type FailureMetadata struct {
 //
 // Example: live
 type FailureMetadataService string
+
+// Finding Something that was noticed about a request.
+type Finding struct {
+	// Change What to do about it. Absent where nothing is to be done.
+	//
+	// Example: Sign a new URL, or give URLs a longer life where this one was meant to be good still.
+	Change string `json:"change,omitempty"`
+
+	// Code What it is, stable.
+	//
+	// Example: expired
+	Code string `json:"code"`
+
+	// Text The same in words.
+	//
+	// Example: The signature is right, and was good until 2023-11-07 22:13:20 UTC, 1h0m ago.
+	Text string `json:"text"`
+}
 
 // ForbidStreamRequest The stream to ban: exactly one of `Vhost` and `Domain`. Its sessions are ended, and nobody may publish or play it until then.
 type ForbidStreamRequest struct {
@@ -4670,6 +5115,105 @@ type RTCTokenRequest struct {
 	UserID string `json:"user_id,omitempty"`
 }
 
+// Refusal One refusal, without the query of the URL.
+type Refusal struct {
+	// Action What was asked for: `publish`, `play`, `update` of a running session, or `connect` for a callback of nobody knows whom.
+	//
+	// Example: publish
+	Action string `json:"action"`
+
+	// Address The address of the client, or where the callback came from.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// App The application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// At When.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At time.Time `json:"at"`
+
+	// Change What to do, as far as the reason alone tells.
+	//
+	// Example: Sign a new URL, or give URLs a longer life.
+	Change string `json:"change"`
+
+	// ClientID The id of the client at its media server.
+	//
+	// Example: 6n8j0c2b
+	ClientID string `json:"client_id"`
+
+	// KeyID The key of that signature; empty if unknown.
+	//
+	// Example: k7m2q9
+	KeyID string `json:"key_id"`
+
+	// Node The node that asked; empty for a callback of nobody knows whom.
+	//
+	// Example: edge-1
+	Node string `json:"node"`
+
+	// Protocol The protocol; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// Reason Why, as in the answers to callbacks.
+	//
+	// Example: signature_expired
+	Reason string `json:"reason"`
+
+	// Repeats How many more refusals of the stream in the same second this one stands for.
+	//
+	// Example: 0
+	Repeats int64 `json:"repeats"`
+
+	// RequestID The id of the media server's request; empty where no request asked.
+	//
+	// Example: 4b3f1c9d2e5a68071f2e3d4c
+	RequestID string `json:"request_id"`
+
+	// RuleID The rule of the signature that was refused; empty if it was none.
+	//
+	// Example: 1
+	RuleID string `json:"rule_id"`
+
+	// Scene `publish` or `play`; empty for a callback of nobody knows whom.
+	//
+	// Example: publish
+	Scene string `json:"scene"`
+
+	// Stream The name of the stream.
+	//
+	// Example: x
+	Stream string `json:"stream"`
+
+	// Subject The account of the token that was refused; empty if unknown.
+	//
+	// Example:
+	Subject string `json:"subject"`
+
+	// Vhost The vhost.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+}
+
+// RefusalPage One page of refusals.
+type RefusalPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: AAYJqz3b8AAAAAAAAAAAKg
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Refusals The refusals, the newest first.
+	Refusals []Refusal `json:"refusals"`
+}
+
 // RefusalReason Why a callback is refused.
 //
 // | Code | Meaning |
@@ -6203,6 +6747,33 @@ type IpchubRefreshParams struct {
 	Token string `form:"token,omitempty" json:"token,omitempty"`
 }
 
+// ListRefusalsParams defines parameters for ListRefusals.
+type ListRefusalsParams struct {
+	// RequestID The `X-Request-Id` of the answer to the media server's callback, which is also in the log.
+	RequestID string `form:"request_id,omitempty" json:"request_id,omitempty"`
+
+	// Stream The name of the stream, alone or as `app/name` or `vhost/app/name`.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Client The id of the client at its media server, or its address.
+	Client string `form:"client,omitempty" json:"client,omitempty"`
+
+	// Reason The reason, one of those in the answer.
+	Reason string `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// Since Only what was refused then or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only what was refused then or earlier.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit The most refusals that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListRelaysParams defines parameters for ListRelays.
 type ListRelaysParams struct {
 	// Limit The most routes that one page may hold.
@@ -6378,6 +6949,9 @@ type CreateAccessKeyJSONRequestBody = NewAccessKey
 
 // UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
 type UpdateAccountJSONRequestBody = AccountUpdate
+
+// ExplainURLJSONRequestBody defines body for ExplainURL for application/json ContentType.
+type ExplainURLJSONRequestBody = ExplainRequest
 
 // CancelMuteChatroomJSONRequestBody defines body for CancelMuteChatroom for application/json ContentType.
 type CancelMuteChatroomJSONRequestBody = ChatroomRef
@@ -7230,6 +7804,40 @@ type ClientInterface interface {
 	// Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 	UpdateAccount(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ExplainURLWithBody Explain what would happen to a URL
+	//
+	// Reads a URL as a media server would, decides about it as if its client stood at the door
+	// now, and tells how the decision came about: the rule and the key, what was signed with
+	// `{key}` in place of the secret, the times, the token, and what to change. It is the
+	// decision itself that answers, so the two never differ, but nothing is recorded and no use
+	// of a key is counted. The answer holds no secret, and no signature that would be right for
+	// the request. `stagedoor explain URL` prints the same. For administrators.
+	//
+	// Where the URL was made for something near, such as another stream that is on air, another
+	// format, another rule or a key that is revoked, a finding says so.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+	ExplainURLWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExplainURL Explain what would happen to a URL
+	//
+	// Reads a URL as a media server would, decides about it as if its client stood at the door
+	// now, and tells how the decision came about: the rule and the key, what was signed with
+	// `{key}` in place of the secret, the times, the token, and what to change. It is the
+	// decision itself that answers, so the two never differ, but nothing is recorded and no use
+	// of a key is counted. The answer holds no secret, and no signature that would be right for
+	// the request. `stagedoor explain URL` prints the same. For administrators.
+	//
+	// Where the URL was made for something near, such as another stream that is on air, another
+	// format, another rule or a key that is revoked, a finding says so.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+	ExplainURL(ctx context.Context, body ExplainURLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CancelMuteChatroomWithBody Let everybody speak again
 	//
 	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -7842,6 +8450,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
 	IpchubRefresh(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRefusals Find refusals
+	//
+	// Lists who was refused and why, the newest first, a page at a time; follow `next_cursor`
+	// until it is absent. Several filters are all to hold. Refusals are kept for
+	// `STAGEDOOR_REFUSALS_KEEP` (72 hours unless set otherwise), without the query of the URL.
+	//
+	// They are written once a second, beside the answers: what was refused in the last second may
+	// not be listed yet, and is lost if the process dies in it. Of one stream up to five
+	// refusals a second are listed one by one; the newest of them counts the others in
+	// `repeats`. For administrators.
+	//
+	// Corresponds with GET /api/v1/refusals (the `ListRefusals` operationId).
+	ListRefusals(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRelays Show how pull routes go
 	//
@@ -8964,6 +9586,60 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, username string, con
 // Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 func (c *Client) UpdateAccount(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateAccountRequest(c.Server, username, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExplainURLWithBody Explain what would happen to a URL
+//
+// Reads a URL as a media server would, decides about it as if its client stood at the door
+// now, and tells how the decision came about: the rule and the key, what was signed with
+// `{key}` in place of the secret, the times, the token, and what to change. It is the
+// decision itself that answers, so the two never differ, but nothing is recorded and no use
+// of a key is counted. The answer holds no secret, and no signature that would be right for
+// the request. `stagedoor explain URL` prints the same. For administrators.
+//
+// Where the URL was made for something near, such as another stream that is on air, another
+// format, another rule or a key that is revoked, a finding says so.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+func (c *Client) ExplainURLWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainURLRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExplainURL Explain what would happen to a URL
+//
+// Reads a URL as a media server would, decides about it as if its client stood at the door
+// now, and tells how the decision came about: the rule and the key, what was signed with
+// `{key}` in place of the secret, the times, the token, and what to change. It is the
+// decision itself that answers, so the two never differ, but nothing is recorded and no use
+// of a key is counted. The answer holds no secret, and no signature that would be right for
+// the request. `stagedoor explain URL` prints the same. For administrators.
+//
+// Where the URL was made for something near, such as another stream that is on air, another
+// format, another rule or a key that is revoked, a finding says so.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+func (c *Client) ExplainURL(ctx context.Context, body ExplainURLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExplainURLRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -10137,6 +10813,30 @@ func (c *Client) RotateNodeSecret(ctx context.Context, node NodeName, reqEditors
 // Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
 func (c *Client) IpchubRefresh(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIpchubRefreshRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRefusals Find refusals
+//
+// Lists who was refused and why, the newest first, a page at a time; follow `next_cursor`
+// until it is absent. Several filters are all to hold. Refusals are kept for
+// `STAGEDOOR_REFUSALS_KEEP` (72 hours unless set otherwise), without the query of the URL.
+//
+// They are written once a second, beside the answers: what was refused in the last second may
+// not be listed yet, and is lost if the process dies in it. Of one stream up to five
+// refusals a second are listed one by one; the newest of them counts the others in
+// `repeats`. For administrators.
+//
+// Corresponds with GET /api/v1/refusals (the `ListRefusals` operationId).
+func (c *Client) ListRefusals(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRefusalsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -12434,6 +13134,46 @@ func NewUpdateAccountRequestWithBody(server string, username string, contentType
 	return req, nil
 }
 
+// NewExplainURLRequest calls the generic ExplainURL builder with application/json body
+func NewExplainURLRequest(server string, body ExplainURLJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewExplainURLRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewExplainURLRequestWithBody constructs an http.Request for the ExplainURL method, with any body, and a specified content type
+func NewExplainURLRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/explain")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCancelMuteChatroomRequest calls the generic CancelMuteChatroom builder with application/json body
 func NewCancelMuteChatroomRequest(server string, body CancelMuteChatroomJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -13912,6 +14652,124 @@ func NewIpchubRefreshRequest(server string, params *IpchubRefreshParams) (*http.
 		var rawQueryFragments []string
 
 		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "token", params.Token, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRefusalsRequest constructs an http.Request for the ListRefusals method
+func NewListRefusalsRequest(server string, params *ListRefusalsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/refusals")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "request_id", params.RequestID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "client", params.Client, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "reason", params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 			return nil, err
 		} else {
 			for _, qp := range strings.Split(queryFrag, "&") {
@@ -16295,6 +17153,40 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 	UpdateAccountWithResponse(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAccountResponse, error)
 
+	// ExplainURLWithBodyWithResponse Explain what would happen to a URL
+	//
+	// Reads a URL as a media server would, decides about it as if its client stood at the door
+	// now, and tells how the decision came about: the rule and the key, what was signed with
+	// `{key}` in place of the secret, the times, the token, and what to change. It is the
+	// decision itself that answers, so the two never differ, but nothing is recorded and no use
+	// of a key is counted. The answer holds no secret, and no signature that would be right for
+	// the request. `stagedoor explain URL` prints the same. For administrators.
+	//
+	// Where the URL was made for something near, such as another stream that is on air, another
+	// format, another rule or a key that is revoked, a finding says so.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+	ExplainURLWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExplainURLResponse, error)
+
+	// ExplainURLWithResponse Explain what would happen to a URL
+	//
+	// Reads a URL as a media server would, decides about it as if its client stood at the door
+	// now, and tells how the decision came about: the rule and the key, what was signed with
+	// `{key}` in place of the secret, the times, the token, and what to change. It is the
+	// decision itself that answers, so the two never differ, but nothing is recorded and no use
+	// of a key is counted. The answer holds no secret, and no signature that would be right for
+	// the request. `stagedoor explain URL` prints the same. For administrators.
+	//
+	// Where the URL was made for something near, such as another stream that is on air, another
+	// format, another rule or a key that is revoked, a finding says so.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+	ExplainURLWithResponse(ctx context.Context, body ExplainURLJSONRequestBody, reqEditors ...RequestEditorFn) (*ExplainURLResponse, error)
+
 	// CancelMuteChatroomWithBodyWithResponse Let everybody speak again
 	//
 	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -16927,6 +17819,22 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/refreshtoken (the `IpchubRefresh` operationId).
 	IpchubRefreshWithResponse(ctx context.Context, params *IpchubRefreshParams, reqEditors ...RequestEditorFn) (*IpchubRefreshResponse, error)
+
+	// ListRefusalsWithResponse Find refusals
+	//
+	// Lists who was refused and why, the newest first, a page at a time; follow `next_cursor`
+	// until it is absent. Several filters are all to hold. Refusals are kept for
+	// `STAGEDOOR_REFUSALS_KEEP` (72 hours unless set otherwise), without the query of the URL.
+	//
+	// They are written once a second, beside the answers: what was refused in the last second may
+	// not be listed yet, and is lost if the process dies in it. Of one stream up to five
+	// refusals a second are listed one by one; the newest of them counts the others in
+	// `repeats`. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/refusals (the `ListRefusals` operationId).
+	ListRefusalsWithResponse(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*ListRefusalsResponse, error)
 
 	// ListRelaysWithResponse Show how pull routes go
 	//
@@ -18903,6 +19811,117 @@ func (r UpdateAccountResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ExplainURLResponse401Headers the declared response headers of an HTTP 401 response for ExplainURL
+type ExplainURLResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ExplainURLResponse429Headers the declared response headers of an HTTP 429 response for ExplainURL
+type ExplainURLResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ExplainURLResponse503Headers the declared response headers of an HTTP 503 response for ExplainURL
+type ExplainURLResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ExplainURLResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Explanation
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *TooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ExplainURLResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExplainURLResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ExplainURLResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ExplainURLResponse) GetJSON200() *Explanation {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ExplainURLResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ExplainURLResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ExplainURLResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ExplainURLResponse) GetJSON413() *TooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ExplainURLResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ExplainURLResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ExplainURLResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ExplainURLResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExplainURLResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExplainURLResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExplainURLResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -22489,6 +23508,110 @@ func (r IpchubRefreshResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r IpchubRefreshResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListRefusalsResponse401Headers the declared response headers of an HTTP 401 response for ListRefusals
+type ListRefusalsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListRefusalsResponse429Headers the declared response headers of an HTTP 429 response for ListRefusals
+type ListRefusalsResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListRefusalsResponse503Headers the declared response headers of an HTTP 503 response for ListRefusals
+type ListRefusalsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListRefusalsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RefusalPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListRefusalsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListRefusalsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListRefusalsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRefusalsResponse) GetJSON200() *RefusalPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListRefusalsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListRefusalsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListRefusalsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListRefusalsResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListRefusalsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListRefusalsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRefusalsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRefusalsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRefusalsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRefusalsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -26299,6 +27422,52 @@ func (c *ClientWithResponses) UpdateAccountWithResponse(ctx context.Context, use
 	return ParseUpdateAccountResponse(rsp)
 }
 
+// ExplainURLWithBodyWithResponse Explain what would happen to a URL
+//
+// Reads a URL as a media server would, decides about it as if its client stood at the door
+// now, and tells how the decision came about: the rule and the key, what was signed with
+// `{key}` in place of the secret, the times, the token, and what to change. It is the
+// decision itself that answers, so the two never differ, but nothing is recorded and no use
+// of a key is counted. The answer holds no secret, and no signature that would be right for
+// the request. `stagedoor explain URL` prints the same. For administrators.
+//
+// Where the URL was made for something near, such as another stream that is on air, another
+// format, another rule or a key that is revoked, a finding says so.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+func (c *ClientWithResponses) ExplainURLWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ExplainURLResponse, error) {
+	rsp, err := c.ExplainURLWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExplainURLResponse(rsp)
+}
+
+// ExplainURLWithResponse Explain what would happen to a URL
+//
+// Reads a URL as a media server would, decides about it as if its client stood at the door
+// now, and tells how the decision came about: the rule and the key, what was signed with
+// `{key}` in place of the secret, the times, the token, and what to change. It is the
+// decision itself that answers, so the two never differ, but nothing is recorded and no use
+// of a key is counted. The answer holds no secret, and no signature that would be right for
+// the request. `stagedoor explain URL` prints the same. For administrators.
+//
+// Where the URL was made for something near, such as another stream that is on air, another
+// format, another rule or a key that is revoked, a finding says so.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
+func (c *ClientWithResponses) ExplainURLWithResponse(ctx context.Context, body ExplainURLJSONRequestBody, reqEditors ...RequestEditorFn) (*ExplainURLResponse, error) {
+	rsp, err := c.ExplainURL(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExplainURLResponse(rsp)
+}
+
 // CancelMuteChatroomWithBodyWithResponse Let everybody speak again
 //
 // Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -27266,6 +28435,28 @@ func (c *ClientWithResponses) IpchubRefreshWithResponse(ctx context.Context, par
 		return nil, err
 	}
 	return ParseIpchubRefreshResponse(rsp)
+}
+
+// ListRefusalsWithResponse Find refusals
+//
+// Lists who was refused and why, the newest first, a page at a time; follow `next_cursor`
+// until it is absent. Several filters are all to hold. Refusals are kept for
+// `STAGEDOOR_REFUSALS_KEEP` (72 hours unless set otherwise), without the query of the URL.
+//
+// They are written once a second, beside the answers: what was refused in the last second may
+// not be listed yet, and is lost if the process dies in it. Of one stream up to five
+// refusals a second are listed one by one; the newest of them counts the others in
+// `repeats`. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/refusals (the `ListRefusals` operationId).
+func (c *ClientWithResponses) ListRefusalsWithResponse(ctx context.Context, params *ListRefusalsParams, reqEditors ...RequestEditorFn) (*ListRefusalsResponse, error) {
+	rsp, err := c.ListRefusals(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRefusalsResponse(rsp)
 }
 
 // ListRelaysWithResponse Show how pull routes go
@@ -29630,6 +30821,114 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateAccountResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseExplainURLResponse parses an HTTP response from a ExplainURLWithResponse call
+func ParseExplainURLResponse(rsp *http.Response) (*ExplainURLResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExplainURLResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Explanation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ExplainURLResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ExplainURLResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ExplainURLResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -33120,6 +34419,107 @@ func ParseIpchubRefreshResponse(rsp *http.Response) (*IpchubRefreshResponse, err
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers IpchubRefreshResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListRefusalsResponse parses an HTTP response from a ListRefusalsWithResponse call
+func ParseListRefusalsResponse(rsp *http.Response) (*ListRefusalsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRefusalsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RefusalPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListRefusalsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListRefusalsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListRefusalsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
