@@ -85,6 +85,9 @@ func (l *Ledger) stillRefused(ctx context.Context, tx pgx.Tx, o *op) (bool, erro
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
+	if reason == Replaced { // by somebody who has left since
+		reason = string(media.AlreadyPublishing)
+	}
 	o.verdict = media.Verdict{Reason: media.Reason(reason)}
 	return err == nil, err
 }

@@ -341,3 +341,14 @@ func (s *stage) playTakeover(t *testing.T, rnd *rand.Rand, r room.Room, n int) {
 	}
 	s.wantStatus(t, r.ID, want)
 }
+
+// Who lost the stream and is still to be cut off gets no reason that nobody knows.
+func TestWhoIsStillToBeCutOffStaysRefused(t *testing.T) {
+	t.Parallel()
+	s := onStage(t, access.Takeover{Policy: access.TakeoverReplace})
+	first, second := onSRS(stream("s")), onSRS(stream("s"))
+	s.allow(t, s.as(alice, first))
+	s.allow(t, s.as(alice, second))
+	s.allow(t, second.unpublish())
+	s.refuse(t, s.as(alice, first), media.AlreadyPublishing)
+}
