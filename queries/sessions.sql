@@ -356,6 +356,16 @@ UPDATE sessions s SET bytes_in = greatest(s.bytes_in, i.bytes_in), bytes_out = g
 FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@ins::bigint[]) AS bytes_in, unnest(@outs::bigint[]) AS bytes_out) i
 WHERE s.id = i.id AND s.ended_at IS NULL AND (s.bytes_in < i.bytes_in OR s.bytes_out < i.bytes_out);
 
+-- Which of some sessions are open, and when each was seen last.
+-- name: SessionsSeen :many
+UPDATE sessions s SET seen_at = i.seen_at
+FROM (SELECT unnest(@node::text[]) AS node, unnest(@server_id::text[]) AS server_id, unnest(@client_id::text[]) AS client_id,
+        unnest(@scene::text[]) AS scene, unnest(@vhost::text[]) AS vhost, unnest(@app::text[]) AS app, unnest(@stream::text[]) AS stream,
+        unnest(@seen_at::timestamptz[]) AS seen_at) i
+WHERE s.ended_at IS NULL AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
+  AND s.scene = i.scene AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream
+RETURNING s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream;
+
 -- Why a client that is on record was refused.
 -- name: SessionRefusal :one
 SELECT refused FROM sessions

@@ -274,10 +274,10 @@ func (a *app) chores(ctx context.Context) {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen)
+			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen, a.ledger.FlushSeen)
 			return
 		case <-often.C:
-			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen)
+			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen, a.ledger.FlushSeen)
 		case <-seldom.C:
 			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge, a.refusals.Purge,
 				func(ctx context.Context) error { return a.rooms.ExpireReports(ctx, a.cfg.SessionLease) })

@@ -1930,6 +1930,75 @@ func (q *Queries) SessionsReplaced(ctx context.Context, db DBTX, arg SessionsRep
 	return i, err
 }
 
+const sessionsSeen = `-- name: SessionsSeen :many
+UPDATE sessions s SET seen_at = i.seen_at
+FROM (SELECT unnest($1::text[]) AS node, unnest($2::text[]) AS server_id, unnest($3::text[]) AS client_id,
+        unnest($4::text[]) AS scene, unnest($5::text[]) AS vhost, unnest($6::text[]) AS app, unnest($7::text[]) AS stream,
+        unnest($8::timestamptz[]) AS seen_at) i
+WHERE s.ended_at IS NULL AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
+  AND s.scene = i.scene AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream
+RETURNING s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream
+`
+
+type SessionsSeenParams struct {
+	Node     []string
+	ServerID []string
+	ClientID []string
+	Scene    []string
+	Vhost    []string
+	App      []string
+	Stream   []string
+	SeenAt   []time.Time
+}
+
+type SessionsSeenRow struct {
+	Node     string
+	ServerID string
+	ClientID string
+	Scene    string
+	Vhost    string
+	App      string
+	Stream   string
+}
+
+// Which of some sessions are open, and when each was seen last.
+func (q *Queries) SessionsSeen(ctx context.Context, db DBTX, arg SessionsSeenParams) ([]SessionsSeenRow, error) {
+	rows, err := db.Query(ctx, sessionsSeen,
+		arg.Node,
+		arg.ServerID,
+		arg.ClientID,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+		arg.SeenAt,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SessionsSeenRow{}
+	for rows.Next() {
+		var i SessionsSeenRow
+		if err := rows.Scan(
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsWatching = `-- name: SessionsWatching :many
 SELECT (
     SELECT count(*) FROM sessions v

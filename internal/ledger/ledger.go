@@ -73,6 +73,7 @@ type Ledger struct {
 	closing bool
 
 	aftermath aftermath
+	seen      sightings
 	// processes is which process of a server published last. Only the committer
 	// uses it.
 	processes map[string]string
@@ -125,6 +126,9 @@ func (l *Ledger) handle(ctx context.Context, e media.Event) (v media.Verdict, br
 		return v, d.Credential, err
 	case media.Updated:
 		d := l.recheck(ctx, e, now)
+		if d.Allow {
+			l.seen.note(e, now)
+		}
 		return media.Verdict{Allow: d.Allow || d.Reason == media.TemporarilyUnavailable, Reason: d.Reason}, d.Credential, nil
 	case media.Unpublished, media.Stopped, media.Disconnected, media.Recorded, media.Restarted:
 		v, err = l.record(ctx, &op{e: e, now: now})
