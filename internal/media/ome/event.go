@@ -58,6 +58,7 @@ func decode(body []byte) (request, error) {
 // target is what a URL of a client says.
 type target struct {
 	scheme, host, path, query string
+	origin                    string // what stands before the path, as it stood
 	app, stream               string
 }
 
@@ -75,7 +76,7 @@ func split(raw string) (target, error) {
 	if slash < 0 {
 		return target{}, errors.New("request.url has no path")
 	}
-	t.path = rest[slash:]
+	t.path, t.origin = rest[slash:], scheme+"://"+rest[:slash]
 	segments := strings.SplitN(t.path[1:], "/", 3)
 	t.app = segments[0] // escapes stay: the server files the stream so
 	if len(segments) > 1 {
@@ -94,6 +95,7 @@ func (r request) event() media.Event {
 		Host:     r.url.host,
 		Query:    r.url.query,
 		Path:     r.url.path,
+		Origin:   r.url.origin,
 	}
 	// Nobody is told that a viewer of thumbnails is gone: each is a request.
 	ev.Tentative = ev.Protocol == "thumbnail" && ev.Action == media.Playing
