@@ -96,10 +96,15 @@ func (w walk) accounts(t *testing.T) {
 	good[*api.DeleteAccountResponse](t)(w.admin.DeleteAccountWithResponse(ctx, "walker"))
 }
 
-// nodes is our own addition too.
+// nodes is our own addition too, as is asking why.
 func (w walk) nodes(t *testing.T) {
 	ctx, user := t.Context(), "operator"
 	made := good[*api.CreateNodeResponse](t)(w.admin.CreateNodeWithResponse(ctx, api.NewNode{Name: "walked", Kind: "nginx-rtmp"})).JSON201
+	x := good[*api.ExplainURLResponse](t)(w.admin.ExplainURLWithResponse(ctx, api.ExplainRequest{URL: "rtmp://push.example.com/live/walked"})).JSON200
+	if x.Allowed || x.Reason != "no_credential" || len(x.Changes) == 0 {
+		t.Errorf("explained %+v", x)
+	}
+	good[*api.ListRefusalsResponse](t)(w.admin.ListRefusalsWithResponse(ctx, &api.ListRefusalsParams{Stream: "live/elsewhere"}))
 	good[*api.ListNodesResponse](t)(w.admin.ListNodesWithResponse(ctx, &api.ListNodesParams{}))
 	good[*api.UpdateNodeResponse](t)(w.admin.UpdateNodeWithResponse(ctx, "walked", api.NodeUpdate{ControlUsername: &user}))
 	if got := good[*api.GetNodeResponse](t)(w.admin.GetNodeWithResponse(ctx, "walked")).JSON200; got.ControlUsername != user {
