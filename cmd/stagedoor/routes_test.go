@@ -73,9 +73,5 @@ func routersOf(t *testing.T) []*httpx.Router {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.store.close(context.WithoutCancel(t.Context())) })
-	routers, err := a.routers(&drain{}, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return routers
+	return a.routers(&drain{}, true)
 }

@@ -84,12 +84,8 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	background.Go(func() { a.chores(work) })
 
 	draining := &drain{busy: map[net.Conn]struct{}{}}
-	handlers, err := a.handlers(draining, len(listeners) > 1)
-	if err != nil {
-		return err
-	}
 	servers, failed := []*http.Server{}, make(chan error, len(listeners))
-	for i, h := range handlers {
+	for i, h := range a.handlers(draining, len(listeners) > 1) {
 		srv, err := a.server(draining.wrap(h), draining.watch)
 		if err != nil {
 			return err
@@ -173,32 +169,27 @@ func (a *app) server(h http.Handler, watch func(net.Conn, http.ConnState)) (*htt
 
 // handlers builds the main handler and, where operations have an address of
 // their own, theirs; metrics and health are then not on the main one.
-func (a *app) handlers(d *drain, split bool) ([]http.Handler, error) {
-	routers, err := a.routers(d, split)
-	if err != nil {
-		return nil, err
-	}
-	limits := a.limits(time.Now)
+func (a *app) handlers(d *drain, split bool) []http.Handler {
+	routers, limits := a.routers(d, split), a.limits(time.Now)
 	if !split {
-		return []http.Handler{a.wrap(limits.Wrap(routers[0]))}, nil
+		return []http.Handler{a.wrap(limits.Wrap(routers[0]))}
 	}
-	return []http.Handler{a.wrap(limits.Wrap(withoutOps(routers[0]))), a.wrap(routers[1])}, nil
+	return []http.Handler{a.wrap(limits.Wrap(withoutOps(routers[0]))), a.wrap(routers[1])}
 }
 
 // routers returns the one of everything that the spec has and, where they are
 // on their own, that of operations.
-func (a *app) routers(d *drain, split bool) ([]*httpx.Router, error) {
+func (a *app) routers(d *drain, split bool) []*httpx.Router {
 	rt, private := httpx.NewRouter(), httpx.NewRouter()
 	a.mount(rt)
 	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Log: a.log}
-	if err := o.Register(rt); err != nil || !split {
-		return []*httpx.Router{rt}, err
+	o.Register(rt)
+	if !split {
+		return []*httpx.Router{rt}
 	}
-	if err := o.Register(private); err != nil {
-		return nil, err
-	}
+	o.Register(private)
 	registerProfiles(private)
-	return []*httpx.Router{rt, private}, nil
+	return []*httpx.Router{rt, private}
 }
 
 // mount registers the dialects and the callbacks.

@@ -24,17 +24,17 @@ func newDocument(contentType string, text []byte) document {
 	return document{contentType: contentType, etag: `"` + hex.EncodeToString(sum[:12]) + `"`, text: text}
 }
 
-// documents returns the spec as it is and as JSON.
-func documents(spec []byte) (asYAML, asJSON document, err error) {
+// asJSON returns the spec as JSON.
+func asJSON(spec []byte) (document, error) {
 	var tree any
 	if err := yaml.Unmarshal(spec, &tree); err != nil {
-		return asYAML, asJSON, fmt.Errorf("read openapi.yaml: %w", err)
+		return document{}, fmt.Errorf("read openapi.yaml: %w", err)
 	}
 	text, err := json.Marshal(tree)
 	if err != nil { // a key that is no string
-		return asYAML, asJSON, fmt.Errorf("openapi.yaml as JSON: %w", err)
+		return document{}, fmt.Errorf("openapi.yaml as JSON: %w", err)
 	}
-	return newDocument("application/yaml", spec), newDocument("application/json", text), nil
+	return newDocument("application/json", text), nil
 }
 
 // ServeHTTP answers 304 to those who have it already.

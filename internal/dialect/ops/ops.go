@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -32,28 +33,25 @@ type Server struct {
 	Log   *slog.Logger
 }
 
-// Register mounts the operations; it may do so on several routers. It fails
-// when Spec is not YAML.
-func (s *Server) Register(rt *httpx.Router) error {
-	h := &handler{Server: s, metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
+// Register mounts the operations; it may do so on several routers.
+func (s *Server) Register(rt *httpx.Router) {
+	h := &handler{Server: s, yaml: newDocument("application/yaml", s.Spec), metrics: promhttp.HandlerFor(s.Registry, promhttp.HandlerOpts{
 		// A collector that fails costs its own lines, not the page.
 		ErrorHandling: promhttp.ContinueOnError,
 		ErrorLog:      slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
 	})}
-	var err error
-	if h.yaml, h.json, err = documents(s.Spec); err != nil {
-		return err
-	}
+	// Reading it takes longer than everything else at the start.
+	h.json = sync.OnceValues(func() (document, error) { return asJSON(s.Spec) })
 	gen.HandlerWithOptions(h, gen.StdHTTPServerOptions{BaseRouter: rt, ErrorHandlerFunc: WriteError})
 	rt.Errors(WriteError, "/healthz", "/readyz", "/metrics", "/openapi.", "/.well-known/")
-	return nil
 }
 
 // handler is a Server with what it prepares once.
 type handler struct {
 	*Server
-	metrics    http.Handler
-	yaml, json document
+	metrics http.Handler
+	yaml    document
+	json    func() (document, error)
 }
 
 var _ gen.ServerInterface = (*handler)(nil)
@@ -73,7 +71,14 @@ func (h *handler) Metrics(w http.ResponseWriter, r *http.Request) {
 func (h *handler) OpenapiYAML(w http.ResponseWriter, r *http.Request) { h.yaml.ServeHTTP(w, r) }
 
 // OpenapiJSON shows the spec as JSON.
-func (h *handler) OpenapiJSON(w http.ResponseWriter, r *http.Request) { h.json.ServeHTTP(w, r) }
+func (h *handler) OpenapiJSON(w http.ResponseWriter, r *http.Request) {
+	d, err := h.json()
+	if err != nil {
+		WriteError(w, r, err)
+		return
+	}
+	d.ServeHTTP(w, r)
+}
 
 // JWKS shows the keys. A verifier that meets an unknown key id asks again, so a
 // copy that is some minutes old does no harm.
