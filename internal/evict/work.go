@@ -166,7 +166,7 @@ func (s *Service) kick(ctx context.Context, n media.Node, k media.Kicker, p pres
 	j.found, j.err = k.Kick(ctx, n, media.Client{ID: row.ClientID, Stream: streamOf(row), Address: row.Address, Protocol: row.Protocol})
 	// Without a list, the node's second word that there is nobody has to do.
 	j.gone = j.err == nil && !j.found && p == unknown && j.row.Missing > 0
-	attrs := []any{"node", row.Node, "stream", streamOf(row).String(), "scene", row.Scene, "client_id", row.ClientID, "reason", j.row.Reason}
+	attrs := []any{"node", row.Node, "stream", streamOf(row), "scene", row.Scene, "client_id", row.ClientID, "reason", j.row.Reason}
 	if j.err != nil {
 		s.Log.WarnContext(ctx, "not kicked", append(attrs, "error", j.err)...)
 		return

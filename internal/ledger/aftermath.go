@@ -73,7 +73,7 @@ func (l *Ledger) putAside(o *op) {
 }
 
 func (l *Ledger) lost(o *op, err error) {
-	l.Log.Error("session may stay open", "action", string(o.e.Action), "node", o.e.Node, "stream", o.e.Stream.String(),
+	l.Log.Error("session may stay open", "action", string(o.e.Action), "node", o.e.Node, "stream", o.e.Stream,
 		"client_id", o.e.ClientID, "error", err)
 }
 

@@ -221,7 +221,7 @@ func (l *Ledger) addRecording(ctx context.Context, tx pgx.Tx, o *op) error {
 	}
 	s, err := l.recorded(ctx, tx, o)
 	if errors.Is(err, pgx.ErrNoRows) {
-		l.Log.InfoContext(ctx, "recording of an unknown publisher ignored", "node", e.Node, "stream", e.Stream.String(), "client_id", e.ClientID)
+		l.Log.InfoContext(ctx, "recording of an unknown publisher ignored", "node", e.Node, "stream", e.Stream, "client_id", e.ClientID)
 		return nil
 	}
 	if err != nil {

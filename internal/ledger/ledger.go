@@ -158,7 +158,7 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 		v, err = l.record(ctx, &op{e: e, d: d, now: now})
 	}
 	if err == nil && o.victim != 0 { // without an error nobody else has the op any more
-		l.Log.InfoContext(ctx, "publisher taken over", "node", e.Node, "stream", e.Stream.String(), "client_id", e.ClientID, "client_address", e.Address,
+		l.Log.InfoContext(ctx, "publisher taken over", "node", e.Node, "stream", e.Stream, "client_id", e.ClientID, "client_address", e.Address,
 			"policy", string(d.Takeover.Policy), "replaced_session", o.victim)
 	}
 	if err != nil || v.Allow || !e.Fact || !d.Allow {
@@ -204,7 +204,7 @@ func (l *Ledger) report(ctx context.Context, e media.Event, v media.Verdict, bro
 	if v.Allow || err != nil {
 		return
 	}
-	l.Log.InfoContext(ctx, "refused", "action", string(e.Action), "node", e.Node, "stream", e.Stream.String(), "client_id", e.ClientID,
+	l.Log.InfoContext(ctx, "refused", "action", string(e.Action), "node", e.Node, "stream", e.Stream, "client_id", e.ClientID,
 		"client_address", e.Address, "reason", string(v.Reason))
 }
 

@@ -5,6 +5,7 @@ package media
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"time"
@@ -69,6 +70,13 @@ func (s Stream) String() string {
 		return s.App + "/" + s.Name
 	}
 	return s.Vhost + "/" + s.App + "/" + s.Name
+}
+
+// LogValue writes the stream as String does. What a client put into a name of
+// its own making may be a credential, and is left out.
+func (s Stream) LogValue() slog.Value {
+	s.Vhost, s.App, s.Name = WithoutQuery(s.Vhost), WithoutQuery(s.App), WithoutQuery(s.Name)
+	return slog.StringValue(s.String())
 }
 
 // CanonicalName cuts a stream name at its query and drops one format

@@ -2,6 +2,8 @@ package media
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 )
 
@@ -110,6 +112,19 @@ func TestHostOfDropsPortBracketsAndCase(t *testing.T) {
 	} {
 		if got := HostOf(authority); got != want {
 			t.Errorf("%q: %q, want %q", authority, got, want)
+		}
+	}
+}
+
+func TestStreamsAreLoggedWithoutWhatAClientHidInTheirNames(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	log := slog.New(slog.NewTextHandler(&b, nil))
+	for _, name := range []string{"room1", "room1?token=secret", "room1%3ftoken=secret", "room1&token=secret", "room1%26token=secret"} {
+		b.Reset()
+		log.Info("refused", "stream", Stream{App: "live", Name: name})
+		if text := b.String(); !strings.HasSuffix(text, " stream=live/room1\n") {
+			t.Errorf("%s: logged %s", name, text)
 		}
 	}
 }

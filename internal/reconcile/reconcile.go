@@ -284,7 +284,7 @@ func (r *Reconciler) learn(ctx context.Context, n media.Node, found ledger.Found
 	default:
 		r.Repaired(Refused, 1)
 	}
-	r.Log.InfoContext(ctx, "client learned", "node", n.Name, "scene", string(found.Scene()), "stream", found.Stream.String(), "client_id", found.ClientID,
+	r.Log.InfoContext(ctx, "client learned", "node", n.Name, "scene", string(found.Scene()), "stream", found.Stream, "client_id", found.ClientID,
 		"allowed", v.Allow, "reason", string(v.Reason))
 	return nil
 }

@@ -35,7 +35,7 @@ func (l Ledger) Handle(ctx context.Context, e media.Event) (media.Verdict, error
 	v, err := l.Ledger.Handle(ctx, e)
 	if err == nil && v.Allow && e.Action == media.Playing && !e.Relay {
 		if _, err := l.Relays.Demand(ctx, e.Node, e.Stream); err != nil {
-			l.Relays.Log.WarnContext(ctx, "stream of a route is not fetched", "node", e.Node, "stream", e.Stream.String(), "error", err)
+			l.Relays.Log.WarnContext(ctx, "stream of a route is not fetched", "node", e.Node, "stream", e.Stream, "error", err)
 		}
 	}
 	return v, err

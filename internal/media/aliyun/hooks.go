@@ -89,7 +89,7 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, ev media.Event, mal
 	ev.Source = source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
-		log.ErrorContext(r.Context(), "callback failed", "stream", ev.Stream.String(), "error", err)
+		log.ErrorContext(r.Context(), "callback failed", "stream", ev.Stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	answer(w, r, verdict)

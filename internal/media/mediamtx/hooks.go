@@ -141,7 +141,7 @@ func (h *Hooks) decide(r *http.Request, ev media.Event) media.Verdict {
 	v, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "callback failed", "node", ev.Node, "action", string(ev.Action),
-			"client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+			"client_id", ev.ClientID, "stream", ev.Stream, "error", err)
 		return media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	return v

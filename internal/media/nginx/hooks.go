@@ -45,7 +45,7 @@ func (h Hooks) NginxAuthRequest(w http.ResponseWriter, r *http.Request, p gen.Ng
 	q := question{Hooks: h, r: r, params: p, node: node.Name, asked: a, now: h.Now()}
 	verdict, granted, err := q.decide()
 	if err != nil {
-		h.Log.ErrorContext(r.Context(), "callback failed", "node", node.Name, "stream", a.stream.String(), "error", err)
+		h.Log.ErrorContext(r.Context(), "callback failed", "node", node.Name, "stream", a.stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	switch {
@@ -147,7 +147,7 @@ func (q *question) grant(w http.ResponseWriter, s *session) {
 	s.Used = q.now.Unix()
 	text, err := q.Sessions.seal(*s)
 	if err != nil || text == "" {
-		q.Log.WarnContext(q.r.Context(), "no session for a player", "stream", q.asked.stream.String(), "error", err)
+		q.Log.WarnContext(q.r.Context(), "no session for a player", "stream", q.asked.stream, "error", err)
 		return
 	}
 	w.Header().Set("X-Stagedoor-Session", text)

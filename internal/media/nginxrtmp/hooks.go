@@ -59,7 +59,7 @@ func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "action", string(ev.Action),
-			"client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+			"client_id", ev.ClientID, "stream", ev.Stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	answer(w, r, ev.Action, verdict)

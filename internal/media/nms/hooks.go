@@ -70,7 +70,7 @@ func (h Hooks) NodeMediaServerCallback(w http.ResponseWriter, r *http.Request) {
 	verdict, err := h.handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "action", string(ev.Action),
-			"client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+			"client_id", ev.ClientID, "stream", ev.Stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	answer(w, r, ev.Action, verdict)

@@ -81,7 +81,7 @@ func (h Hooks) OvenmediaengineCallback(w http.ResponseWriter, r *http.Request, _
 	ev.Source = source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
-		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	h.answer(w, r, ev, verdict)

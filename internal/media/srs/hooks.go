@@ -77,7 +77,7 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, action string) {
 	ev.Source = source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
-		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	answer(w, r, ev.Action, verdict)

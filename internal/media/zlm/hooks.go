@@ -66,7 +66,7 @@ func (h Hooks) ZlmediakitCallback(w http.ResponseWriter, r *http.Request, event 
 	ev.Source = caller(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
-		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream.String(), "error", err)
+		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	answer(w, r, ev.Action, verdict)
