@@ -292,7 +292,6 @@ const (
 	RefusalReasonAlreadyPublishing       RefusalReason = "already_publishing"
 	RefusalReasonCallbackUnauthenticated RefusalReason = "callback_unauthenticated"
 	RefusalReasonCredentialConflict      RefusalReason = "credential_conflict"
-	RefusalReasonCredentialUnknown       RefusalReason = "credential_unknown"
 	RefusalReasonInvalidCredentials      RefusalReason = "invalid_credentials"
 	RefusalReasonInvalidStream           RefusalReason = "invalid_stream"
 	RefusalReasonKeyRevoked              RefusalReason = "key_revoked"
@@ -321,8 +320,6 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonCallbackUnauthenticated:
 		return true
 	case RefusalReasonCredentialConflict:
-		return true
-	case RefusalReasonCredentialUnknown:
 		return true
 	case RefusalReasonInvalidCredentials:
 		return true
@@ -485,7 +482,6 @@ type CallbackRefusal struct {
 	// | `token_expired` | the token has expired |
 	// | `token_revoked` | the token was revoked |
 	// | `credential_conflict` | one parameter has several different values |
-	// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
@@ -1188,7 +1184,6 @@ type OvenmediaengineAnswer struct {
 	// | `token_expired` | the token has expired |
 	// | `token_revoked` | the token was revoked |
 	// | `credential_conflict` | one parameter has several different values |
-	// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
@@ -1291,7 +1286,6 @@ type PushAction string
 // | `token_expired` | the token has expired |
 // | `token_revoked` | the token was revoked |
 // | `credential_conflict` | one parameter has several different values |
-// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 // | `signature_malformed` | the signature cannot be read |
 // | `signature_mismatch` | the signature is wrong |
 // | `signature_expired` | the signature is right but too old |

@@ -898,7 +898,6 @@ const (
 	RefusalReasonAlreadyPublishing       RefusalReason = "already_publishing"
 	RefusalReasonCallbackUnauthenticated RefusalReason = "callback_unauthenticated"
 	RefusalReasonCredentialConflict      RefusalReason = "credential_conflict"
-	RefusalReasonCredentialUnknown       RefusalReason = "credential_unknown"
 	RefusalReasonInvalidCredentials      RefusalReason = "invalid_credentials"
 	RefusalReasonInvalidStream           RefusalReason = "invalid_stream"
 	RefusalReasonKeyRevoked              RefusalReason = "key_revoked"
@@ -927,8 +926,6 @@ func (e RefusalReason) Valid() bool {
 	case RefusalReasonCallbackUnauthenticated:
 		return true
 	case RefusalReasonCredentialConflict:
-		return true
-	case RefusalReasonCredentialUnknown:
 		return true
 	case RefusalReasonInvalidCredentials:
 		return true
@@ -2069,7 +2066,6 @@ type CallbackRefusal struct {
 	// | `token_expired` | the token has expired |
 	// | `token_revoked` | the token was revoked |
 	// | `credential_conflict` | one parameter has several different values |
-	// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
@@ -4868,7 +4864,6 @@ type OvenmediaengineAnswer struct {
 	// | `token_expired` | the token has expired |
 	// | `token_revoked` | the token was revoked |
 	// | `credential_conflict` | one parameter has several different values |
-	// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 	// | `signature_malformed` | the signature cannot be read |
 	// | `signature_mismatch` | the signature is wrong |
 	// | `signature_expired` | the signature is right but too old |
@@ -5226,7 +5221,6 @@ type RefusalPage struct {
 // | `token_expired` | the token has expired |
 // | `token_revoked` | the token was revoked |
 // | `credential_conflict` | one parameter has several different values |
-// | `credential_unknown` | the client was found running on its node, and by which credential is not known |
 // | `signature_malformed` | the signature cannot be read |
 // | `signature_mismatch` | the signature is wrong |
 // | `signature_expired` | the signature is right but too old |
