@@ -4,18 +4,16 @@
 package aliyun
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/callback"
-	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
@@ -86,7 +84,7 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, ev media.Event, mal
 		return
 	}
 	ev.Node = node.Name
-	ev.Source = source(r)
+	ev.Source = hook.Source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "stream", ev.Stream, "error", err)
@@ -99,7 +97,6 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, ev media.Event, mal
 func answer(w http.ResponseWriter, r *http.Request, v media.Verdict) {
 	switch v.Reason {
 	case media.TemporarilyUnavailable:
-		w.Header().Set("Retry-After", "1")
 		refuse(w, r, http.StatusServiceUnavailable, v.Reason)
 	case media.Unauthenticated:
 		refuse(w, r, http.StatusForbidden, v.Reason)
@@ -108,32 +105,11 @@ func answer(w http.ResponseWriter, r *http.Request, v media.Verdict) {
 	}
 }
 
-// fault is what the callback dialect lists for input that it cannot read.
-type fault struct {
-	Loc  []string `json:"loc"`
-	Msg  string   `json:"msg"`
-	Type string   `json:"type"`
-}
-
-func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
-	httpx.SetFailure(r.Context(), string(reason), nil)
-	var detail any = reason
-	if status == http.StatusUnprocessableEntity {
-		detail = []fault{{[]string{"query"}, "not a callback of Alibaba Cloud's live service", "value_error"}}
-	}
-	body, _ := json.Marshal(map[string]any{"detail": detail}) // cannot fail
-	write(w, status, string(body))
-}
+var refuse = hook.Refusal("query", "not a callback of Alibaba Cloud's live service")
 
 func write(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body) // a caller that is gone cannot be told
-}
-
-// source returns the address that a callback came from.
-func source(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
 }

@@ -5,18 +5,15 @@ package mediamtx
 
 import (
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/netip"
-	"strconv"
 	"time"
 
-	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // maxBody bounds a call, in bytes. An RTSP or HTTP client may send a long query
@@ -56,7 +53,7 @@ func (h *Hooks) MediamtxCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ev := a.event()
-	ev.Node, ev.Source = node.Name, source(r)
+	ev.Node, ev.Source = node.Name, hook.Source(r)
 	v := h.decide(r, ev)
 	if v.Allow && ev.Action == media.Playing && ev.ClientID != "" {
 		h.admitted.put(ev)
@@ -97,13 +94,13 @@ func (h *Hooks) MediamtxEvent(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	hook, ev, err := decodeHook(string(body))
+	which, ev, err := decodeHook(string(body))
 	if err != nil {
 		h.malformed(w, r, node, err)
 		return
 	}
-	ev.Node, ev.Source = node.Name, source(r)
-	switch hook {
+	ev.Node, ev.Source = node.Name, hook.Source(r)
+	switch which {
 	case hookRead:
 		ev = h.began(ev)
 	case hookUnread:
@@ -204,32 +201,5 @@ func allow(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// fault is what the callback dialect lists for a body that it cannot read.
-type fault struct {
-	Loc  []string `json:"loc"`
-	Msg  string   `json:"msg"`
-	Type string   `json:"type"`
-}
-
 // refuse explains itself to MediaMTX's log, which shows the body.
-func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
-	httpx.SetFailure(r.Context(), string(reason), nil)
-	var detail any = reason
-	switch status {
-	case http.StatusUnprocessableEntity:
-		detail = []fault{{[]string{"body"}, "not a call of MediaMTX", "value_error"}}
-	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "1")
-	}
-	body, _ := json.Marshal(map[string]any{"detail": detail}) // cannot fail
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a caller that is gone cannot be told
-}
-
-// source returns the address that a callback came from.
-func source(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
-}
+var refuse = hook.Refusal("body", "not a call of MediaMTX")

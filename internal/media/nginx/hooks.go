@@ -4,18 +4,15 @@
 package nginx
 
 import (
-	"encoding/json"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/callback"
-	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // Hooks answers the questions of edges. Each request must carry the node that
@@ -50,7 +47,6 @@ func (h Hooks) NginxAuthRequest(w http.ResponseWriter, r *http.Request, p gen.Ng
 	}
 	switch {
 	case verdict.Reason == media.TemporarilyUnavailable && !verdict.Allow:
-		w.Header().Set("Retry-After", "1")
 		refuse(w, r, http.StatusServiceUnavailable, verdict.Reason)
 	case !verdict.Allow:
 		refuse(w, r, http.StatusForbidden, verdict.Reason)
@@ -121,7 +117,7 @@ func (q *question) running(s session) media.Event {
 
 func (q *question) common(st media.Stream) media.Event {
 	e := media.Event{Node: q.node, Stream: st, Address: q.params.XOriginalAddr, Protocol: "hls", Host: hostOf(q.params.XOriginalHost),
-		PageURL: q.r.Referer(), Source: source(q.r)}
+		PageURL: q.r.Referer(), Source: hook.Source(q.r)}
 	if q.asked.part == whole {
 		e.Protocol = "http-flv"
 	}
@@ -173,18 +169,6 @@ func hostOf(host string) string {
 	return host
 }
 
-func source(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
-}
-
 // refuse answers with the only status that auth_request takes for a no; any
 // other one but 401 is a failure to it, which nginx tells the player as 500.
-func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
-	httpx.SetFailure(r.Context(), string(reason), nil)
-	body, _ := json.Marshal(map[string]media.Reason{"detail": reason}) // cannot fail
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // an edge that is gone cannot be told
-}
+var refuse = hook.Refusal("header", "not the question of an edge")

@@ -4,17 +4,14 @@
 package nginxrtmp
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/netip"
-	"strconv"
 
-	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // maxBody bounds a notification, in bytes. The module cuts names at 256 and
@@ -55,7 +52,7 @@ func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ev.Node = node.Name
-	ev.Source = source(r)
+	ev.Source = hook.Source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "action", string(ev.Action),
@@ -81,7 +78,6 @@ func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media
 	case failed && action == media.Updated:
 		allow(w)
 	case failed:
-		w.Header().Set("Retry-After", "1")
 		refuse(w, r, http.StatusServiceUnavailable, v.Reason)
 	case v.Reason == media.Unauthenticated, action.Asks() && !v.Allow:
 		refuse(w, r, http.StatusForbidden, v.Reason)
@@ -95,26 +91,8 @@ func allow(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// fault is what the callback dialect lists for a body that it cannot read.
-type fault struct {
-	Loc  []string `json:"loc"`
-	Msg  string   `json:"msg"`
-	Type string   `json:"type"`
-}
-
 // refuse explains itself to whoever reads the traffic; nginx-rtmp does not.
-func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
-	httpx.SetFailure(r.Context(), string(reason), nil)
-	var detail any = reason
-	if status == http.StatusUnprocessableEntity {
-		detail = []fault{{[]string{"body"}, "not a notification of nginx-rtmp", "value_error"}}
-	}
-	body, _ := json.Marshal(map[string]any{"detail": detail}) // cannot fail
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a caller that is gone cannot be told
-}
+var refuse = hook.Refusal("body", "not a notification of nginx-rtmp")
 
 var errContentType = errors.New("content type is not a form")
 
@@ -135,10 +113,4 @@ func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	refuse(w, r, http.StatusUnprocessableEntity, malformed)
-}
-
-// source returns the address that a callback came from.
-func source(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
 }

@@ -4,18 +4,15 @@ package nms
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/netip"
-	"strconv"
 	"time"
 
-	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -66,7 +63,7 @@ func (h Hooks) NodeMediaServerCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	h.tellRelay(r.Context(), node, &ev)
 	ev.Node = node.Name
-	ev.Source = source(r)
+	ev.Source = hook.Source(r)
 	verdict, err := h.handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "action", string(ev.Action),
@@ -112,7 +109,6 @@ const (
 func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media.Verdict) {
 	switch {
 	case v.Reason == media.TemporarilyUnavailable:
-		w.Header().Set("Retry-After", "1")
 		refuse(w, r, http.StatusServiceUnavailable, v.Reason)
 	case v.Reason == media.Unauthenticated, action.Asks() && !v.Allow:
 		refuse(w, r, http.StatusForbidden, v.Reason)
@@ -122,26 +118,8 @@ func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media
 	}
 }
 
-// fault is what the callback dialect lists for a body that it cannot read.
-type fault struct {
-	Loc  []string `json:"loc"`
-	Msg  string   `json:"msg"`
-	Type string   `json:"type"`
-}
-
 // refuse explains itself to whoever reads the traffic; the server does not.
-func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
-	httpx.SetFailure(r.Context(), string(reason), nil)
-	var detail any = reason
-	if status == http.StatusUnprocessableEntity {
-		detail = []fault{{[]string{"body"}, "not a notification of Node-Media-Server", "value_error"}}
-	}
-	body, _ := json.Marshal(map[string]any{"detail": detail}) // cannot fail
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a caller that is gone cannot be told
-}
+var refuse = hook.Refusal("body", "not a notification of Node-Media-Server")
 
 var errContentType = errors.New("content type is neither text nor JSON")
 
@@ -163,10 +141,4 @@ func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	refuse(w, r, http.StatusUnprocessableEntity, malformed)
-}
-
-// source returns the address that a callback came from.
-func source(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
 }

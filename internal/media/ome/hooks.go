@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	gen "github.com/stagedoor-live/stagedoor/gen/callback"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // maxBody bounds a request, in bytes. URL and user agent are the client's; each
@@ -78,7 +78,7 @@ func (h Hooks) OvenmediaengineCallback(w http.ResponseWriter, r *http.Request, _
 	}
 	ev := req.event()
 	ev.Node = node.Name
-	ev.Source = source(r)
+	ev.Source = hook.Source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
@@ -125,24 +125,9 @@ const (
 	tooLarge  media.Reason = "body_too_large"
 )
 
-// fault is what the callback dialect lists for a body that it cannot read.
-type fault struct {
-	Loc  []string `json:"loc"`
-	Msg  string   `json:"msg"`
-	Type string   `json:"type"`
-}
-
 // refuse explains itself to whoever reads the traffic; the server takes every
 // status but 200 for no.
-func refuse(w http.ResponseWriter, r *http.Request, status int, reason media.Reason) {
-	httpx.SetFailure(r.Context(), string(reason), nil)
-	var detail any = reason
-	if status == http.StatusUnprocessableEntity {
-		detail = []fault{{[]string{"body"}, "not an admission webhook of OvenMediaEngine", "value_error"}}
-	}
-	body, _ := json.Marshal(map[string]any{"detail": detail}) // cannot fail
-	write(w, status, string(body))
-}
+var refuse = hook.Refusal("body", "not an admission webhook of OvenMediaEngine")
 
 func write(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
@@ -170,10 +155,4 @@ func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	refuse(w, r, http.StatusUnprocessableEntity, malformed)
-}
-
-// source returns the address that a callback came from.
-func source(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
 }

@@ -10,12 +10,12 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // maxBody bounds a callback, in bytes. What SRS repeats of its client (stream
@@ -74,7 +74,7 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, action string) {
 		return
 	}
 	ev.Node = node.Name
-	ev.Source = source(r)
+	ev.Source = hook.Source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
@@ -161,10 +161,4 @@ func write(w http.ResponseWriter, status int, contentType, body string) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body) // a caller that is gone cannot be told
-}
-
-// source returns the address that a callback came from.
-func source(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
 }
