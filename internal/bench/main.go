@@ -17,7 +17,9 @@
 // and kept, or there is none. Nothing is left behind.
 //
 // Revocations are measured on real media servers with real encoders and players,
-// one after the other: from the request until the last byte.
+// one after the other: from the request until the last byte. Others are measured on
+// three processes with one PostgreSQL, each asked without a pause until the last
+// of them refuses.
 //
 // Not measured here is a decision alone: no callback of today asks for one
 // that leaves no session over a connection that stays.

@@ -32,6 +32,8 @@ type plan struct {
 	revocations     int // on each media server
 	revokedAtOnce   int // streams that are on the air together
 	crashes         int // of each media server
+	processes       int // on one database
+	visible         int // revocations that all of them must see
 }
 
 func standard() plan {
@@ -44,6 +46,7 @@ func standard() plan {
 		firstStarts: 3, warmStarts: 5, idle: time.Second,
 		profileDuration: 10 * time.Second,
 		revocations:     30, revokedAtOnce: 6, crashes: 2,
+		processes: 3, visible: 200,
 	}
 }
 
@@ -83,7 +86,11 @@ func (s *suite) run(ctx context.Context) (_ []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.Concat(loaded, revoking, signing, starting, []row{size}), nil
+	visible, err := s.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(loaded, visible, revoking, signing, starting, []row{size}), nil
 }
 
 func (s *suite) say(format string, args ...any) {
