@@ -34,7 +34,7 @@ demo: deps-test ## watch a real encoder, media server and player go through the 
 	@go test -count=1 -v -run '^TestMainJob$$' ./internal/e2e
 
 .PHONY: bench
-bench: deps-test ## measure callbacks, decisions and signatures beside their bare counterparts, revocations on real media servers
+bench: deps-test ## measure every figure that matters beside its bare counterpart
 	@STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server go run ./internal/bench $(if $(JSON),-json $(JSON))
 
 .PHONY: fuzz

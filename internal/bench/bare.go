@@ -29,6 +29,10 @@ type playPayload struct {
 // answerBare is the least that a callback can cost with net/http and
 // encoding/json: it decides nothing and remembers nothing.
 func answerBare(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		answerBareEdge(w, r)
+		return
+	}
 	var p playPayload
 	if err := json.NewDecoder(r.Body).Decode(&p); err != nil {
 		http.Error(w, "not JSON", http.StatusBadRequest)
@@ -36,6 +40,16 @@ func answerBare(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = io.WriteString(w, "0") // a caller that is gone cannot be told
+}
+
+// answerBareEdge is the least for an edge, whose question has no body: the
+// header with the original URI is there, and the answer is yes.
+func answerBareEdge(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("X-Original-Uri") == "" {
+		http.Error(w, "not the question of an edge", http.StatusForbidden)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
 }
 
 // serveBare serves the bare handler, tells its address in one line, and ends

@@ -24,48 +24,69 @@ func (s *suite) loaded(ctx context.Context) (rows []row, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, st.close(ctx)) }()
-	rows, err = s.callbacks(ctx, st)
-	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, st.server.tail())
+	if st.viewers, err = newViewers(st, s.plan.conns); err != nil {
+		return nil, err
 	}
-	rooms, err := s.rooms(ctx, st)
-	if err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, st.server.tail())
+	for _, p := range []struct {
+		name    string
+		measure func(context.Context, *stage) ([]row, error)
+	}{{"callbacks", s.callbacks}, {"flood", s.flood}, {"decisions", s.decisions}, {"rooms", s.rooms}} {
+		if !s.wants(p.name) {
+			continue
+		}
+		more, err := p.measure(ctx, st)
+		if err != nil {
+			return nil, fmt.Errorf("%w\n%s", err, st.server.tail())
+		}
+		rows = append(rows, more...)
 	}
-	return append(rows, rooms), nil
+	return rows, nil
+}
+
+// viewers are players that ask us and the bare handler to be let in.
+type viewers struct {
+	ours, bare load
+	kept       players // who asked us
+}
+
+func newViewers(st *stage, clients int) (v *viewers, err error) {
+	v = &viewers{}
+	if v.ours, err = playLoad(st.server.addr, clients, st.play, &v.kept); err != nil {
+		return nil, err
+	}
+	v.bare, err = playLoad(st.bare.addr, clients, st.play, &players{})
+	return v, err
+}
+
+// check compares who was let in with who is on record.
+func (v *viewers) check(ctx context.Context, st *stage) error {
+	n, err := st.count(ctx, "SELECT count(*) FROM sessions WHERE scene = 'play' AND started_at IS NOT NULL")
+	if err == nil && n != v.kept.admitted.Load() {
+		err = fmt.Errorf("%d players were let in and %d sessions kept", v.kept.admitted.Load(), n)
+	}
+	return err
 }
 
 // callbacks measures players that ask to be let in.
 func (s *suite) callbacks(ctx context.Context, st *stage) ([]row, error) {
-	var kept, others players
-	ours, err := playLoad(st.server.addr, s.plan.conns, st.play, &kept)
+	v := st.viewers
+	keepAlive, err := s.throughput(ctx, "callback_keepalive", v.ours, v.bare, 0.60)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := playLoad(st.bare.addr, s.plan.conns, st.play, &others)
+	fresh, err := s.throughput(ctx, "callback_newconn", v.ours.withFreshConnections(), v.bare.withFreshConnections(), 0.70)
 	if err != nil {
 		return nil, err
 	}
-	keepAlive, err := s.throughput(ctx, "callback_keepalive", ours, bare, 0.60)
+	st.capacity = keepAlive.Figure
+	p99, err := s.latency(ctx, v.ours, v.bare, st.capacity/2)
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := s.throughput(ctx, "callback_newconn", ours.withFreshConnections(), bare.withFreshConnections(), 0.70)
-	if err != nil {
-		return nil, err
-	}
-	p99, err := s.latency(ctx, ours, bare, keepAlive.Figure/2)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.profileCallbacks(ctx, st, ours); err != nil {
+	if err := s.profileCallbacks(ctx, st, v.ours); err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	n, err := st.count(ctx, "SELECT count(*) FROM sessions WHERE scene = 'play' AND started_at IS NOT NULL")
-	if err == nil && n != kept.admitted.Load() {
-		err = fmt.Errorf("%d players were let in and %d sessions kept", kept.admitted.Load(), n)
-	}
-	return []row{keepAlive, fresh, p99}, err
+	return []row{keepAlive, fresh, p99}, v.check(ctx, st)
 }
 
 func (s *suite) throughput(ctx context.Context, name string, ours, bare load, atLeast float64) (row, error) {

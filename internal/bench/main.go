@@ -20,9 +20,6 @@
 // one after the other: from the request until the last byte. Others are measured on
 // three processes with one PostgreSQL, each asked without a pause until the last
 // of them refuses.
-//
-// Not measured here is a decision alone: no callback of today asks for one
-// that leaves no session over a connection that stays.
 package main
 
 import (
@@ -33,6 +30,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -57,6 +55,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	jsonFile := flags.String("json", "", "also write the table as JSON to `FILE`")
+	only := flags.String("only", "", "measure only these, a `LIST` with commas: "+strings.Join((&suite{}).names(), ", "))
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the server under callbacks to `FILE`; the figures suffer")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -65,6 +64,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	s := &suite{plan: standard(), progress: stderr, profile: *profile}
+	if err := s.restrict(*only); err != nil {
+		return err
+	}
 	rows, err := s.run(ctx)
 	if ctx.Err() != nil {
 		return errors.New("interrupted")

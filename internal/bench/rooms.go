@@ -34,7 +34,7 @@ RETURNING *;
 
 // rooms measures creating rooms through the AppServer API beside pgbench, which
 // inserts the same row into the same table.
-func (s *suite) rooms(ctx context.Context, st *stage) (row, error) {
+func (s *suite) rooms(ctx context.Context, st *stage) ([]row, error) {
 	var created atomic.Int64
 	request := roomRequest(st.server.addr, st.token)
 	ours := newLoad(st.server.addr, s.plan.conns, func() shots { return &roomShots{request: request, created: &created} })
@@ -43,17 +43,17 @@ func (s *suite) rooms(ctx context.Context, st *stage) (row, error) {
 	if err != nil {
 		s.say("room_create has nothing beside it: %v", err)
 		rate, err := create()
-		return figure("room_create", rate, "1/s").aim(ratioAtLeast(0.60)), err
+		return []row{figure("room_create", rate, "1/s").aim(ratioAtLeast(0.60))}, err
 	}
 	a, b, err := s.alternate("room_create", s.plan.roomRounds, create, func() (float64, error) { return pgbench.run(ctx) })
 	if err != nil {
-		return row{}, err
+		return nil, err
 	}
 	n, err := st.count(ctx, "SELECT count(*) FROM rooms WHERE title = $1", roomTitle)
 	if err == nil && n != created.Load() {
 		err = fmt.Errorf("%d rooms were created and %d kept", created.Load(), n)
 	}
-	return figure("room_create", a, "1/s").beside(b, "pgbench").aim(ratioAtLeast(0.60)), err
+	return []row{figure("room_create", a, "1/s").beside(b, "pgbench").aim(ratioAtLeast(0.60))}, err
 }
 
 func roomRequest(addr, token string) []byte {

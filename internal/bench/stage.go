@@ -22,7 +22,11 @@ type stage struct {
 	database *pg.Private
 	db       *pgx.Conn
 	token    string
-	play     *url.URL // signed
+	room     string   // id
+	play     *url.URL // the room's for RTMP, signed, as are the next two
+	flv, hls *url.URL
+	viewers  *viewers
+	capacity float64 // callbacks in a second, once it has been measured
 }
 
 // openStage starts everything on the data directory of the last first start.
@@ -124,8 +128,14 @@ func (st *stage) logIn(ctx context.Context) error {
 	if room.JSON200 == nil {
 		return fmt.Errorf("create a room: %s %s", room.Status(), room.Body)
 	}
-	st.play, err = url.Parse(room.JSON200.PullURLInfo.RTMPURL)
-	return err
+	st.room = room.JSON200.ID
+	pull := room.JSON200.PullURLInfo
+	for text, to := range map[string]**url.URL{pull.RTMPURL: &st.play, pull.FLVURL: &st.flv, pull.HLSURL: &st.hls} {
+		if *to, err = url.Parse(text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count returns the number that a query finds.

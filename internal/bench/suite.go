@@ -19,8 +19,14 @@ type plan struct {
 	conns           int
 	callbackRounds  int
 	callbackRound   time.Duration
+	decisionRounds  int
+	decisionRound   time.Duration
 	latencyRounds   int
 	latencyRound    time.Duration
+	floodRounds     int
+	floodRound      time.Duration
+	floodRate       float64 // logins in a second
+	floodClients    int
 	roomRounds      int
 	roomRound       time.Duration // whole seconds: pgbench knows no others
 	signRounds      int
@@ -40,7 +46,9 @@ func standard() plan {
 	return plan{
 		conns:          64,
 		callbackRounds: 5, callbackRound: 2 * time.Second,
+		decisionRounds: 5, decisionRound: 1500 * time.Millisecond,
 		latencyRounds: 3, latencyRound: 3 * time.Second,
+		floodRounds: 3, floodRound: 4 * time.Second, floodRate: 200, floodClients: 192,
 		roomRounds: 3, roomRound: 3 * time.Second,
 		signRounds: 5, signRound: 100 * time.Millisecond,
 		firstStarts: 3, warmStarts: 5, idle: time.Second,
@@ -54,7 +62,8 @@ func standard() plan {
 type suite struct {
 	plan     plan
 	progress io.Writer
-	profile  string // file for a CPU profile, or ""
+	profile  string   // file for a CPU profile, or ""
+	only     []string // parts to measure; none: all of them
 
 	dir    string // everything on disk
 	binary string
@@ -70,27 +79,72 @@ func (s *suite) run(ctx context.Context) (_ []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	signing, err := s.signing()
-	if err != nil {
-		return nil, err
+	rows := map[string][]row{}
+	for _, p := range s.parts() {
+		if !s.wants(p.name) {
+			continue
+		}
+		if rows[p.name], err = p.measure(ctx); err != nil {
+			return nil, err
+		}
 	}
-	starting, err := s.starting(ctx)
-	if err != nil {
-		return nil, err
+	var all []row
+	for _, name := range []string{"load", "visible", "media", "signing", "starting"} {
+		all = append(all, rows[name]...)
 	}
-	loaded, err := s.loaded(ctx)
-	if err != nil {
-		return nil, err
+	return append(all, size), nil
+}
+
+// part is something that can be measured without the others.
+type part struct {
+	name    string
+	measure func(context.Context) ([]row, error)
+}
+
+// parts are in the order in which they are measured: starting leaves a data
+// directory behind that the load is served from.
+func (s *suite) parts() []part {
+	return []part{
+		{"signing", func(context.Context) ([]row, error) { return s.signing() }},
+		{"starting", s.starting},
+		{"load", s.loaded},
+		{"visible", s.visible},
+		{"media", s.revoking},
 	}
-	revoking, err := s.revoking(ctx)
-	if err != nil {
-		return nil, err
+}
+
+// restrict keeps to the parts of a list with commas.
+func (s *suite) restrict(list string) error {
+	if list == "" {
+		return nil
 	}
-	visible, err := s.visible(ctx)
-	if err != nil {
-		return nil, err
+	s.only = strings.Split(list, ",")
+	for _, name := range s.only {
+		if !slices.Contains(s.names(), name) {
+			return fmt.Errorf("%q is not one of %s", name, strings.Join(s.names(), ", "))
+		}
 	}
-	return slices.Concat(loaded, visible, revoking, signing, starting, []row{size}), nil
+	return nil
+}
+
+// loads are what can be measured at one server under load.
+func (s *suite) loads() []string { return []string{"callbacks", "flood", "decisions", "rooms"} }
+
+// wants says whether a part is to be measured. Who wants one of the loads wants
+// the load.
+func (s *suite) wants(name string) bool {
+	return len(s.only) == 0 || slices.Contains(s.only, name) || name == "load" && slices.ContainsFunc(s.loads(), func(l string) bool { return slices.Contains(s.only, l) })
+}
+
+// names are all that may be asked for.
+func (s *suite) names() []string {
+	names := s.loads()
+	for _, p := range s.parts() {
+		if p.name != "load" {
+			names = append(names, p.name)
+		}
+	}
+	return names
 }
 
 func (s *suite) say(format string, args ...any) {

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestOnlyWhatIsAskedForIsMeasured(t *testing.T) {
+	t.Parallel()
+	s := &suite{}
+	for _, name := range s.names() {
+		if !s.wants(name) {
+			t.Errorf("%s is not wanted by default", name)
+		}
+	}
+	if err := s.restrict("flood,media"); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"flood": true, "media": true, "load": true, "callbacks": false, "signing": false} {
+		if s.wants(name) != want {
+			t.Errorf("%s: %t", name, !want)
+		}
+	}
+	if err := s.restrict("signing"); err != nil || s.wants("load") {
+		t.Errorf("signing wants the load, %v", err)
+	}
+	if err := s.restrict("flood,nothing"); err == nil || !strings.Contains(err.Error(), "decisions") {
+		t.Errorf("got %v", err)
+	}
+}
