@@ -5,7 +5,8 @@ SELECT unnest(@at::timestamptz[]), unnest(@request_id::text[]), unnest(@node::te
     unnest(@protocol::text[]), unnest(@reason::text[]), unnest(@rule_id::bigint[]), unnest(@key_id::text[]), unnest(@subject::text[]),
     unnest(@repeats::bigint[]);
 
--- One page, the newest first. An empty filter means any.
+-- One page, the newest first. An empty filter means any. The times say which
+-- partitions are looked at.
 -- name: RefusalsPage :many
 SELECT * FROM refusals r
 WHERE (@request_id::text = '' OR r.request_id = @request_id) AND (@vhost::text = '' OR r.vhost = @vhost) AND (@app::text = '' OR r.app = @app)
@@ -14,9 +15,6 @@ WHERE (@request_id::text = '' OR r.request_id = @request_id) AND (@vhost::text =
   AND (r.at, r.id) < (@before_at::timestamptz, @before_id::bigint)
 ORDER BY r.at DESC, r.id DESC
 LIMIT @row_limit;
-
--- name: RefusalsPurge :execrows
-DELETE FROM refusals WHERE id IN (SELECT o.id FROM refusals o WHERE o.at < @before::timestamptz ORDER BY o.at, o.id LIMIT @row_limit);
 
 -- Leaves the newest ones, as many as the table should hold.
 -- name: RefusalsTrim :execrows

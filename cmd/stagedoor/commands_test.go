@@ -337,7 +337,7 @@ func TestMigrationsGoUpAndDown(t *testing.T) {
 	if got := decoded[status](t, i, "", "migrate", "up"); got.Version != got.Latest {
 		t.Errorf("up: %+v", got)
 	}
-	if got := decoded[status](t, i, "", "migrate", "down", "--yes"); got.Version+1 != got.Latest {
+	if got := decoded[status](t, i, "", "migrate", "down", "--yes"); got.Version >= got.Latest {
 		t.Errorf("down: %+v", got)
 	}
 	i.fails(t, exitUsage, "--yes", "", "migrate", "down")

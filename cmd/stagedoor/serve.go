@@ -71,6 +71,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stopWork()
+	a.chore(ctx, a.refusals.Maintain)
 	if err := a.feed.Start(work); err != nil {
 		return fmt.Errorf("load the view: %w", err)
 	}
@@ -270,8 +271,11 @@ func (a *app) chores(ctx context.Context) {
 		case <-often.C:
 			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen, a.ledger.FlushSeen)
 		case <-seldom.C:
-			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge, a.refusals.Purge,
+			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge,
 				func(ctx context.Context) error { return a.rooms.ExpireReports(ctx, a.cfg.SessionLease) })
+			if a.leader.Hold(ctx, "days") {
+				a.chore(ctx, a.refusals.Maintain, a.refusals.Trim)
+			}
 		}
 	}
 }

@@ -83,7 +83,8 @@ type RefusalsPageParams struct {
 	RowLimit  int32
 }
 
-// One page, the newest first. An empty filter means any.
+// One page, the newest first. An empty filter means any. The times say which
+// partitions are looked at.
 func (q *Queries) RefusalsPage(ctx context.Context, db DBTX, arg RefusalsPageParams) ([]Refusal, error) {
 	rows, err := db.Query(ctx, refusalsPage,
 		arg.RequestID,
@@ -132,23 +133,6 @@ func (q *Queries) RefusalsPage(ctx context.Context, db DBTX, arg RefusalsPagePar
 		return nil, err
 	}
 	return items, nil
-}
-
-const refusalsPurge = `-- name: RefusalsPurge :execrows
-DELETE FROM refusals WHERE id IN (SELECT o.id FROM refusals o WHERE o.at < $1::timestamptz ORDER BY o.at, o.id LIMIT $2)
-`
-
-type RefusalsPurgeParams struct {
-	Before   time.Time
-	RowLimit int32
-}
-
-func (q *Queries) RefusalsPurge(ctx context.Context, db DBTX, arg RefusalsPurgeParams) (int64, error) {
-	result, err := db.Exec(ctx, refusalsPurge, arg.Before, arg.RowLimit)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const refusalsTrim = `-- name: RefusalsTrim :execrows

@@ -4,7 +4,10 @@ import "time"
 
 // What tests of package pg_test need from inside.
 
-const MigrateLock = migrateLock
+const (
+	MigrateLock = migrateLock
+	MoveAtMost  = moveAtMost
+)
 
 // MigrateUpFiles is MigrateUp with other migrations than the schema's.
 var MigrateUpFiles = migrateUp

@@ -46,7 +46,7 @@ var errCursor = errs.InvalidField("cursor", "cursor is not the next_cursor of a 
 // one, empty behind the last. What was refused in the last second may not be
 // there yet. Errors: Invalid, Unavailable.
 func (l *Log) List(ctx context.Context, f Filter) (page []Refusal, next string, err error) {
-	p, err := f.params()
+	p, err := f.params(l.Now().Add(-l.Keep))
 	if err != nil || p.RowLimit == 0 {
 		return nil, "", err
 	}
@@ -69,24 +69,30 @@ func (l *Log) List(ctx context.Context, f Filter) (page []Refusal, next string, 
 	return page, next, nil
 }
 
-func (f Filter) params() (db.RefusalsPageParams, error) {
+// params leaves out what is older than refusals are kept, even while its day is
+// still there.
+func (f Filter) params(oldest time.Time) (db.RefusalsPageParams, error) {
 	p := db.RefusalsPageParams{RequestID: cleanText(f.RequestID), Client: cleanText(f.Client), Reason: cleanText(string(f.Reason)),
-		Since: f.Since, Until: f.Until, BeforeAt: farOff, RowLimit: int32(min(max(f.Limit, 0), maxPage))}
+		Since: latest(f.Since, oldest), Until: f.Until, BeforeAt: farOff, RowLimit: int32(min(max(f.Limit, 0), maxPage))}
 	st := parseStream(f.Stream)
 	p.Vhost, p.App, p.Stream = cleanText(st.Vhost), cleanText(st.App), cleanText(st.Name)
-	if f.Since.Before(longAgo) {
-		p.Since = longAgo
-	}
-	if f.Until.IsZero() || f.Until.After(farOff) {
-		p.Until = farOff
-	}
 	if f.After != "" {
 		var ok bool
 		if p.BeforeAt, p.BeforeID, ok = parseCursor(f.After); !ok {
 			return p, errCursor
 		}
 	}
+	if f.Until.IsZero() || f.Until.After(p.BeforeAt) {
+		p.Until = p.BeforeAt
+	}
 	return p, nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // parseStream reads a stream as media.Stream.String writes it, or its name alone.
@@ -129,28 +135,21 @@ func fromRow(r db.Refusal) Refusal {
 		Reason: media.Reason(r.Reason), RuleID: r.RuleID, KeyID: r.KeyID, Subject: r.Subject, Repeats: r.Repeats}
 }
 
-// purgeAtOnce bounds one statement of Purge.
-const purgeAtOnce = 10_000
+// trimAtOnce bounds one statement of Trim.
+const trimAtOnce = 10_000
 
-// Purge forgets refusals that are older than they are kept, and the oldest of
-// more than a million. Error: Unavailable.
-func (l *Log) Purge(ctx context.Context) error {
-	before := l.Now().Add(-l.Keep)
-	err := l.purge(func() (int64, error) {
-		return l.q.RefusalsPurge(ctx, l.DB, db.RefusalsPurgeParams{Before: before, RowLimit: purgeAtOnce})
-	})
-	if err != nil {
-		return err
-	}
-	return l.purge(func() (int64, error) {
-		return l.q.RefusalsTrim(ctx, l.DB, db.RefusalsTrimParams{Kept: maxKept, RowLimit: purgeAtOnce})
-	})
+// Maintain makes the days that refusals are kept in and drops those that are
+// older than they are kept. It is called before Run, and every few hours. Error:
+// Unavailable.
+func (l *Log) Maintain(ctx context.Context) error {
+	return pg.Daily{Table: "refusals", Keep: l.Keep}.Maintain(ctx, l.DB, l.Now())
 }
 
-func (l *Log) purge(some func() (int64, error)) error {
+// Trim forgets the oldest refusals of more than a million. Error: Unavailable.
+func (l *Log) Trim(ctx context.Context) error {
 	for {
-		n, err := some()
-		if err != nil || n < purgeAtOnce {
+		n, err := l.q.RefusalsTrim(ctx, l.DB, db.RefusalsTrimParams{Kept: maxKept, RowLimit: trimAtOnce})
+		if err != nil || n < trimAtOnce {
 			return pg.Err(err, nil)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -280,26 +281,115 @@ func TestNotingFromManySidesLosesNothing(t *testing.T) {
 	}
 }
 
+func (b *bundle) days(t testing.TB) (days []string) {
+	t.Helper()
+	rows, err := b.pool.Query(t.Context(), "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'refusals'::regclass ORDER BY 1")
+	if err == nil {
+		days, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return days
+}
+
+func (b *bundle) maintained(t testing.TB) {
+	t.Helper()
+	if err := b.Maintain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestOldRefusalsAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.maintained(t)
 	b.Note(refused("x", 1))
 	late := refused("y", 2)
 	late.At = start.Add(time.Hour)
 	b.Note(late)
 	b.flushed(t)
 	b.now = start.Add(72 * time.Hour)
-	if err := b.Purge(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.maintained(t)
 	if list := b.list(t, Filter{}); len(list) != 2 {
 		t.Fatalf("forgotten too early: %+v", list)
 	}
 	b.now = start.Add(72*time.Hour + time.Second)
-	if err := b.Purge(t.Context()); err != nil {
+	b.maintained(t)
+	if list := b.list(t, Filter{}); len(list) != 1 || list[0].Stream.Name != "y" {
+		t.Errorf("shown of a day that is half over: %+v", list)
+	}
+	if list := b.list(t, Filter{Since: start.Add(-time.Hour)}); len(list) != 1 {
+		t.Errorf("shown to who asks for more: %+v", list)
+	}
+	b.now = start.Add(84 * time.Hour) // the day ended three days ago
+	b.maintained(t)
+	if days := b.days(t); slices.Contains(days, "refusals_p20260501") || !slices.Contains(days, "refusals_p20260502") {
+		t.Errorf("days that are left: %v", days)
+	}
+}
+
+// A page looks at the days that may have it, and there by an index.
+func TestAPageReadsOnlyItsDays(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for range 30 {
+		b.maintained(t)
+		b.now = b.now.AddDate(0, 0, 1)
+	}
+	b.now = b.now.AddDate(0, 0, -1)
+	spy := &querySpy{DB: b.pool}
+	b.DB = spy
+	b.list(t, Filter{Stream: "live/x"})
+	tx, err := b.pool.Begin(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if list := b.list(t, Filter{}); len(list) != 1 || list[0].Stream.Name != "y" {
+	defer tx.Rollback(context.WithoutCancel(t.Context()))
+	if _, err := tx.Exec(t.Context(), "SET LOCAL enable_seqscan = off"); err != nil { // of tables without rows
+		t.Fatal(err)
+	}
+	rows, err := tx.Query(t.Context(), "EXPLAIN "+spy.sql, spy.args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	plan := strings.Join(lines, "\n")
+	if err != nil || strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "p20260530") || strings.Contains(plan, "p20260526") {
+		t.Errorf("%v\n%s", err, plan)
+	}
+}
+
+// querySpy notes the last statement.
+type querySpy struct {
+	pg.DB
+	sql  string
+	args []any
+}
+
+func (s *querySpy) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	s.sql, s.args = sql, args
+	return s.DB.Query(ctx, sql, args...)
+}
+
+func TestTheOldestOfTooManyGo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.maintained(t)
+	for i := range 5 {
+		b.Note(refused(fmt.Sprintf("s%d", i), i))
+	}
+	b.flushed(t)
+	_, err := b.pool.Exec(t.Context(), "SELECT setval(pg_get_serial_sequence('refusals', 'id'), $1)", maxKept+2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Note(refused("new", 9))
+	b.flushed(t)
+	if err := b.Trim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if list := b.list(t, Filter{}); len(list) != 3 || list[0].Stream.Name != "new" || list[2].Stream.Name != "s3" {
 		t.Errorf("left: %+v", list)
 	}
 }
