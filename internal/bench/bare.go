@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,14 +53,33 @@ func answerBareEdge(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// serveBare serves the bare handler, tells its address in one line, and ends
+// bareHandler has the plain rooms, too, where there is a database for them.
+func bareHandler(ctx context.Context, databaseURL string) (http.Handler, error) {
+	if databaseURL == "" {
+		return http.HandlerFunc(answerBare), nil
+	}
+	rooms, err := newPlainRooms(ctx, databaseURL, standard().conns)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == startPath || r.URL.Path == pausePath {
+			rooms.ServeHTTP(w, r)
+			return
+		}
+		answerBare(w, r)
+	}), err
+}
+
+// serveBare serves the bare handlers, tells its address in one line, and ends
 // with stdin, which is when the process that started it ends.
-func serveBare(stdin io.Reader, stdout io.Writer) error {
+func serveBare(ctx context.Context, databaseURL string, stdin io.Reader, stdout io.Writer) error {
+	h, err := bareHandler(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: http.HandlerFunc(answerBare)}
+	srv := &http.Server{Handler: h}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	if _, err := fmt.Fprintln(stdout, l.Addr()); err != nil {

@@ -30,7 +30,7 @@ func (s *suite) loaded(ctx context.Context) (rows []row, err error) {
 	for _, p := range []struct {
 		name    string
 		measure func(context.Context, *stage) ([]row, error)
-	}{{"callbacks", s.callbacks}, {"flood", s.flood}, {"decisions", s.decisions}, {"rooms", s.rooms}} {
+	}{{"callbacks", s.callbacks}, {"flood", s.flood}, {"decisions", s.decisions}, {"rooms", s.rooms}, {"hotrow", s.hotRow}} {
 		if !s.wants(p.name) {
 			continue
 		}

@@ -37,6 +37,9 @@ import (
 // bareArg makes the program the bare server instead, for its own use.
 const bareArg = "-bare"
 
+// bareDatabase tells the bare server, in its environment, of a database.
+const bareDatabase = "BENCH_DATABASE_URL"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -50,7 +53,7 @@ func main() {
 // run is main without the process. Progress goes to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) == 1 && args[0] == bareArg {
-		return serveBare(stdin, stdout)
+		return serveBare(ctx, os.Getenv(bareDatabase), stdin, stdout)
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)

@@ -169,20 +169,20 @@ func (srv *server) memory() (float64, error) {
 	return 0, errors.New("the kernel does not tell the memory of a process")
 }
 
-// bareServer is the bare handler in a process of its own.
+// bareServer is what stands beside us, in a process of its own.
 type bareServer struct {
 	cmd  *exec.Cmd
 	hold io.Closer // it ends when this closes
 	addr string
 }
 
-func startBare() (*bareServer, error) {
+func startBare(databaseURL string) (*bareServer, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	b := &bareServer{cmd: exec.Command(self, bareArg)}
-	b.cmd.Env, b.cmd.Stderr = environment(), os.Stderr
+	b.cmd.Env, b.cmd.Stderr = environment(bareDatabase+"="+databaseURL), os.Stderr
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if b.hold, err = b.cmd.StdinPipe(); err != nil {
 		return nil, err

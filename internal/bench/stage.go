@@ -46,10 +46,10 @@ func (s *suite) openStage(ctx context.Context) (_ *stage, err error) {
 	if st.server, _, err = s.start(ctx, s.dataDir(), ops); err != nil {
 		return nil, err
 	}
-	if st.bare, err = startBare(); err != nil {
+	if err := st.openDatabase(ctx, s.dataDir()); err != nil {
 		return nil, err
 	}
-	if err := st.openDatabase(ctx, s.dataDir()); err != nil {
+	if st.bare, err = startBare(st.database.URL()); err != nil {
 		return nil, err
 	}
 	return st, st.logIn(ctx)

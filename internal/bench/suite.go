@@ -29,6 +29,8 @@ type plan struct {
 	floodClients    int
 	roomRounds      int
 	roomRound       time.Duration // whole seconds: pgbench knows no others
+	hotRounds       int
+	hotRound        time.Duration
 	signRounds      int
 	signRound       time.Duration
 	firstStarts     int
@@ -50,6 +52,7 @@ func standard() plan {
 		latencyRounds: 3, latencyRound: 3 * time.Second,
 		floodRounds: 3, floodRound: 4 * time.Second, floodRate: 200, floodClients: 192,
 		roomRounds: 3, roomRound: 3 * time.Second,
+		hotRounds: 3, hotRound: 3 * time.Second,
 		signRounds: 5, signRound: 100 * time.Millisecond,
 		firstStarts: 3, warmStarts: 5, idle: time.Second,
 		profileDuration: 10 * time.Second,
@@ -128,7 +131,9 @@ func (s *suite) restrict(list string) error {
 }
 
 // loads are what can be measured at one server under load.
-func (s *suite) loads() []string { return []string{"callbacks", "flood", "decisions", "rooms"} }
+func (s *suite) loads() []string {
+	return []string{"callbacks", "flood", "decisions", "rooms", "hotrow"}
+}
 
 // wants says whether a part is to be measured. Who wants one of the loads wants
 // the load.
