@@ -106,7 +106,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	a.refusals = refusal.New(refusal.Config{DB: pool, Now: now, Log: a.log, Keep: a.cfg.RefusalsKeep, Dropped: a.metrics.dropRefusals})
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
 		Controls: a.controls, Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
-	a.leader = pg.NewLeader(pool, a.log)
+	a.leader = pg.NewLeader(a.store.direct, a.log)
 	a.reconciler = reconcile.New(reconcile.Config{DB: pool, Now: now, Log: a.log, Ledger: a.ledger, Leader: a.leader, Nodes: a.nodes, Controls: a.controls,
 		Period: a.cfg.ReconcilePeriod, Lease: a.cfg.SessionLease, Repaired: a.metrics.observeRepairs})
 	a.evict = evict.New(evict.Config{DB: pool, Now: now, Jitter: mathrand.Float64, Log: a.log, Nodes: a.nodes, Controls: a.controls, Ledger: a.ledger,
@@ -120,6 +120,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	a.relays = relay.New(relay.Config{DB: pool, Now: now, Log: a.log, Routes: a.routes, Nodes: a.nodes, Controls: a.controls,
 		Guard: outbound.Guard{Allow: a.cfg.RouteAllow}, Leader: a.leader})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays, a.evict)
+	a.feed.ListenAt(a.store.direct)
 	return nil
 }
 

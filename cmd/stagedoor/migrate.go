@@ -17,11 +17,11 @@ type migrateCmd struct {
 func withURL(e *env, fn func(url string) error) error {
 	s := &store{log: newLogger(quiet(e), e.stderr)}
 	defer s.close(e.ctx)
-	url, err := s.url(e.ctx, e.cfg)
+	_, direct, err := s.urls(e.ctx, e.cfg)
 	if err != nil {
 		return err
 	}
-	return fn(url)
+	return advise(fn(direct))
 }
 
 type migrateUpCmd struct{}

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
@@ -19,6 +22,7 @@ import (
 // store is the open database with what is needed to read its secrets.
 type store struct {
 	pool    *pgxpool.Pool
+	direct  *pgx.ConnConfig // past any pooler
 	box     *seal.Box
 	private *pg.Private // nil for a database of the operator's
 	log     *slog.Logger
@@ -36,12 +40,15 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	if s.box, err = openBox(cfg); err != nil {
 		return nil, err
 	}
-	url, err := s.url(ctx, cfg)
+	url, direct, err := s.urls(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := pg.MigrateUp(ctx, url); err != nil {
-		return nil, fmt.Errorf("migrate the database: %w", err)
+	if err := pg.MigrateUp(ctx, direct); err != nil {
+		return nil, fmt.Errorf("migrate the database: %w", advise(err))
+	}
+	if s.direct, err = pg.Direct(direct); err != nil {
+		return nil, err
 	}
 	if s.pool, err = pg.Open(ctx, url); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -49,15 +56,23 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	return s, nil
 }
 
-func (s *store) url(ctx context.Context, cfg *config.Settings) (string, error) {
+// urls returns the database, and the way to it past a pooler.
+func (s *store) urls(ctx context.Context, cfg *config.Settings) (url, direct string, err error) {
 	if cfg.DatabaseURL != "" {
-		return cfg.DatabaseURL.Reveal(), nil
+		return cfg.DatabaseURL.Reveal(), cmp.Or(cfg.DirectURL, cfg.DatabaseURL).Reveal(), nil
 	}
-	var err error
 	if s.private, err = pg.StartPrivate(ctx, pg.PrivateConfig{Dir: cfg.DataDir, Log: s.log}); err != nil {
-		return "", fmt.Errorf("start the private PostgreSQL: %w", err)
+		return "", "", fmt.Errorf("start the private PostgreSQL: %w", err)
 	}
-	return s.private.URL(), nil
+	return s.private.URL(), s.private.URL(), nil
+}
+
+// advise says what to set where a pooler is in the way.
+func advise(err error) error {
+	if errors.Is(err, pg.ErrPooled) {
+		return fmt.Errorf("%w: set STAGEDOOR_DATABASE_DIRECT_URL to PostgreSQL itself; STAGEDOOR_DATABASE_URL may stay as it is", err)
+	}
+	return err
 }
 
 // dataDirMode lets the user that PostgreSQL runs as pass through to its own

@@ -14,6 +14,7 @@ type Config struct {
 	OpsListen   string `name:"ops-listen" env:"STAGEDOOR_OPS_LISTEN" placeholder:"HOST:PORT" help:"Address of metrics, health and pprof. Empty: on the main listener."`
 	PublicURL   string `name:"public-url" env:"STAGEDOOR_PUBLIC_URL" placeholder:"URL" help:"Base of the links we hand out. Empty: from the listen address."`
 	DatabaseURL Secret `name:"database-url" env:"STAGEDOOR_DATABASE_URL" placeholder:"URL" help:"PostgreSQL 14 or later. Empty: a private server in the data directory."`
+	DirectURL   Secret `name:"database-direct-url" env:"STAGEDOOR_DATABASE_DIRECT_URL" placeholder:"URL" help:"Way to the same database past a pooler in transaction mode (PgBouncer), for migrations, news of changes and leadership. Empty: the database URL."`
 	DataDir     string `name:"data-dir" env:"STAGEDOOR_DATA_DIR" default:"./data" help:"Directory of the private database and of generated secrets."`
 	MasterKey   Secret `name:"master-key" env:"STAGEDOOR_MASTER_KEY" placeholder:"KEY" help:"32 bytes in hex or base64 that encrypt stored keys and passwords. Empty: generated into the data directory."`
 

@@ -199,6 +199,8 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"PUBLIC_URL", func(c *Config) { c.PublicURL = "https://me:pw@live.example.com/" }},
 		{"DATA_DIR", func(c *Config) { c.DataDir = "" }},
 		{"DATABASE_URL", func(c *Config) { c.DatabaseURL = "mysql://db/x" }},
+		{"DATABASE_DIRECT_URL", func(c *Config) { c.DatabaseURL, c.DirectURL = "postgres://db/x", "mysql://db/x" }},
+		{"DATABASE_DIRECT_URL", func(c *Config) { c.DirectURL = "postgres://db/x" }},
 		{"MASTER_KEY", func(c *Config) { c.MasterKey = "abcd" }},
 		{"MASTER_KEY", func(c *Config) { c.MasterKey = Secret(strings.Repeat("ab", 33)) }},
 		{"ADMIN_USERNAME", func(c *Config) { c.AdminUsername = "" }},

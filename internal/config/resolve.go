@@ -199,16 +199,24 @@ func isDomain(domain string) bool {
 }
 
 func (r *resolver) secrets(s *Settings) {
-	database := s.DatabaseURL.Reveal()
-	if database != "" && !strings.Contains(database, "=") &&
-		!strings.HasPrefix(database, "postgres://") && !strings.HasPrefix(database, "postgresql://") {
-		r.problem("DATABASE_URL", "is neither a postgres:// URL nor key=value pairs")
+	r.database("DATABASE_URL", s.DatabaseURL)
+	r.database("DATABASE_DIRECT_URL", s.DirectURL)
+	if s.DirectURL != "" && s.DatabaseURL == "" {
+		r.problem("DATABASE_DIRECT_URL", "needs STAGEDOOR_DATABASE_URL")
 	}
 	if s.MasterKey != "" && !isMasterKey(s.MasterKey.Reveal()) {
 		r.problem("MASTER_KEY", "is not 32 bytes in hex or base64; 'openssl rand -hex 32' makes one")
 	}
 	if name := s.AdminUsername; name == "" || len(name) > 64 || strings.TrimSpace(name) != name {
 		r.problem("ADMIN_USERNAME", "%q is not 1 to 64 bytes without spaces around them", name)
+	}
+}
+
+// database accepts what PostgreSQL's own programs do.
+func (r *resolver) database(variable string, secret Secret) {
+	url := secret.Reveal()
+	if url != "" && !strings.Contains(url, "=") && !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
+		r.problem(variable, "is neither a postgres:// URL nor key=value pairs")
 	}
 }
 

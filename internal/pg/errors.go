@@ -77,7 +77,7 @@ func isTransient(code string) bool {
 	switch code {
 	case "57P01", "57P02", "57P03", "57P05", // shutting down, crashed, starting, idle too long
 		"57014",          // cancelled, by statement_timeout or an operator
-		"25006",          // read only: a standby, or a primary that was demoted
+		readOnly,         // a standby, or a primary that was demoted
 		"40001", "40P01", // serialization failure, deadlock
 		"55P03": // lock not available
 		return true

@@ -59,6 +59,7 @@ type Follower interface {
 // own and lends followers the pool.
 type Feed struct {
 	pool      *pgxpool.Pool
+	direct    *pgx.ConnConfig // of the connection that listens
 	log       *slog.Logger
 	followers []Follower
 	byTable   map[string][]Follower
@@ -71,6 +72,7 @@ type Feed struct {
 func NewFeed(pool *pgxpool.Pool, log *slog.Logger, followers ...Follower) *Feed {
 	f := &Feed{
 		pool:      pool,
+		direct:    pool.Config().ConnConfig,
 		log:       log,
 		followers: followers,
 		byTable:   map[string][]Follower{},
@@ -84,6 +86,10 @@ func NewFeed(pool *pgxpool.Pool, log *slog.Logger, followers ...Follower) *Feed 
 	}
 	return f
 }
+
+// ListenAt has the feed listen at PostgreSQL itself (see Direct) where the pool
+// goes through a pooler. Call it before Start.
+func (f *Feed) ListenAt(direct *pgx.ConnConfig) { f.direct = direct }
 
 // Start returns when every follower is loaded, or with the error that kept
 // one from it. From then on it follows until ctx ends. Call it once.
@@ -143,7 +149,7 @@ func (f *Feed) reconnect(ctx context.Context) *pgx.Conn {
 
 // connect listens and then reloads.
 func (f *Feed) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, f.pool.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, f.direct)
 	if err != nil {
 		return nil, Err(err, nil)
 	}

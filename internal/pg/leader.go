@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -31,8 +30,8 @@ const (
 // who holds a name may be paused and go on after somebody else has taken over,
 // so the work itself has to bear being done twice.
 type Leader struct {
-	pool *pgxpool.Pool
-	log  *slog.Logger
+	config *pgx.ConnConfig
+	log    *slog.Logger
 
 	mu   sync.Mutex // also of what the connection is used for
 	conn *pgx.Conn
@@ -40,9 +39,10 @@ type Leader struct {
 	lost chan struct{} // told, without waiting, that there is no connection
 }
 
-// NewLeader returns a Leader that holds nothing until Run runs.
-func NewLeader(pool *pgxpool.Pool, log *slog.Logger) *Leader {
-	return &Leader{pool: pool, log: log, held: map[string]bool{}, lost: make(chan struct{}, 1)}
+// NewLeader returns a Leader that holds nothing until Run runs. The connection is
+// made to PostgreSQL itself (see Direct).
+func NewLeader(config *pgx.ConnConfig, log *slog.Logger) *Leader {
+	return &Leader{config: config, log: log, held: map[string]bool{}, lost: make(chan struct{}, 1)}
 }
 
 // Run connects, and again whenever the connection is lost, until ctx ends. Then
@@ -65,7 +65,7 @@ func (l *Leader) Run(ctx context.Context) {
 }
 
 func (l *Leader) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig)
+	conn, err := pgx.ConnectConfig(ctx, l.config)
 	if err != nil {
 		return nil, Err(err, nil)
 	}

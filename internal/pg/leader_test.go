@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
@@ -26,17 +24,13 @@ type candidate struct {
 
 func stand(t *testing.T, url string) *candidate {
 	t.Helper()
-	config, err := pgxpool.ParseConfig(url)
+	config, err := pg.Direct(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &candidate{}
-	config.ConnConfig.DialFunc, config.ConnConfig.ConnectTimeout = c.dial, time.Second
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Leader = pg.NewLeader(pool, dbtest.Log(t))
+	config.DialFunc, config.ConnectTimeout = c.dial, time.Second
+	c.Leader = pg.NewLeader(config, dbtest.Log(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -44,10 +38,7 @@ func stand(t *testing.T, url string) *candidate {
 		c.Run(ctx)
 	}()
 	c.stop = func() { cancel(); receive(t, ended) }
-	t.Cleanup(func() {
-		c.stop()
-		pool.Close()
-	})
+	t.Cleanup(c.stop)
 	return c
 }
 
@@ -170,7 +161,7 @@ func TestAnImpatientCallerCostsNobodyTheLead(t *testing.T) {
 
 func TestNobodyLeadsBeforeItRuns(t *testing.T) {
 	t.Parallel()
-	if pg.NewLeader(dbtest.Pool(t), dbtest.Log(t)).Hold(t.Context(), "one") {
+	if pg.NewLeader(dbtest.Pool(t).Config().ConnConfig, dbtest.Log(t)).Hold(t.Context(), "one") {
 		t.Error("leads without a connection")
 	}
 }

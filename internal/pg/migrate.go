@@ -65,7 +65,7 @@ func MigrateStatus(ctx context.Context, url string) (version uint, dirty bool, l
 	if latest, err = latestMigration(schema.Files); err != nil {
 		return 0, false, 0, err
 	}
-	config, err := connConfig(url)
+	config, err := Direct(url)
 	if err != nil {
 		return 0, false, latest, err
 	}
@@ -74,6 +74,9 @@ func MigrateStatus(ctx context.Context, url string) (version uint, dirty bool, l
 		return 0, false, latest, fmt.Errorf("migrate: %w", Err(err, nil))
 	}
 	defer closeConn(ctx, conn)
+	if err := demandSession(ctx, conn, config); err != nil {
+		return 0, false, latest, fmt.Errorf("migrate: %w", Err(err, nil))
+	}
 	version, dirty, err = currentMigration(ctx, conn)
 	return version, dirty, latest, err
 }
@@ -84,7 +87,7 @@ func migrateLocked(ctx context.Context, url string, files fs.FS, change func(con
 	if err != nil {
 		return err
 	}
-	config, err := connConfig(url)
+	config, err := Direct(url)
 	if err != nil {
 		return err
 	}
@@ -93,6 +96,9 @@ func migrateLocked(ctx context.Context, url string, files fs.FS, change func(con
 		return fmt.Errorf("migrate: %w", Err(err, nil))
 	}
 	defer closeConn(ctx, conn) // which gives the lock back
+	if err := demandSession(ctx, conn, config); err != nil {
+		return fmt.Errorf("migrate: %w", Err(err, nil))
+	}
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", migrateLock); err != nil {
 		return fmt.Errorf("migrate: wait for the lock: %w", Err(err, nil))
 	}

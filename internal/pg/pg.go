@@ -4,12 +4,14 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
@@ -38,14 +40,23 @@ const (
 // connect three seconds. It fails with an errs.Unavailable error when the
 // server does not answer.
 //
-// Behind PgBouncer in transaction mode, add default_query_exec_mode=cache_describe
-// to url where its max_prepared_statements is zero. Migrations and the Feed need
-// sessions of their own and must reach PostgreSQL itself.
+// The url may name several hosts, of which target_session_attrs=read-write finds
+// the primary, and it may lead through PgBouncer in transaction mode. Migrations,
+// the Feed and the Leader need sessions of their own and must then be given
+// another way, to PostgreSQL itself (see Direct).
 func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	config, err := poolConfig(url)
 	if err != nil {
 		return nil, err
 	}
+	pool, err := openPool(ctx, config)
+	if errors.Is(err, errRelayed) {
+		return openRelayed(ctx, config.Copy(), strings.Contains(url, "default_query_exec_mode"))
+	}
+	return pool, err
+}
+
+func openPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -71,7 +82,7 @@ func poolConfig(url string) (*pgxpool.Config, error) {
 	}
 	// After a failover an idle connection may lead nowhere without saying so.
 	config.PingTimeout = connectTimeout
-	config.AfterConnect = prepare
+	config.AfterConnect = prepareFirst()
 	return config, nil
 }
 
@@ -84,8 +95,10 @@ func prepare(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// connConfig parses url for one connection outside a pool.
-func connConfig(url string) (*pgx.ConnConfig, error) {
+// Direct is how to connect to the database at url outside a pool, for what needs
+// a session of its own. Where url leads through a pooler in transaction mode,
+// MigrateUp fails with ErrPooled.
+func Direct(url string) (*pgx.ConnConfig, error) {
 	// The pool's parser knows the pool_ parameters, which pgx's own would send
 	// to the server.
 	config, err := poolConfig(url)
@@ -102,7 +115,16 @@ func setConnDefaults(config *pgx.ConnConfig, url string) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "stagedoor"
 	}
+	keep := config.OnPgError
+	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		return err.Code != readOnly && keep(conn, err)
+	}
 }
+
+// readOnly is what a server says that is no primary, or not any more. Such a
+// connection is closed: the next one finds the primary, where url names several
+// hosts or something that knows which one it is.
+const readOnly = "25006"
 
 // InTx runs fn in a transaction, or in a savepoint where db is one already. It
 // commits when fn returns nil and rolls back when fn fails or panics. Errors

@@ -138,7 +138,7 @@ func (m *postmaster) await(ctx context.Context, s site, url string) error {
 
 // createDatabase makes our database with the credentials that url has for it.
 func createDatabase(ctx context.Context, s site, url string) error {
-	config, err := connConfig(url)
+	config, err := Direct(url)
 	if err != nil {
 		return err
 	}

@@ -287,7 +287,7 @@ func leads(t *testing.T, url string) (*pg.Leader, *pgxpool.Pool, func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	l := pg.NewLeader(pool, dbtest.Log(t))
+	l := pg.NewLeader(pool.Config().ConnConfig, dbtest.Log(t))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
