@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
@@ -39,13 +42,14 @@ func newServer(t *testing.T, settings map[string]string) *server {
 	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{spec: spectest.New(t), data: filepath.Join(dir, "data"), log: &logBook{}, settings: map[string]string{
+	s := &server{spec: spectest.New(t), log: &logBook{}, settings: map[string]string{
 		"LISTEN": "127.0.0.1:0", "DATA_DIR": filepath.Join(dir, "data"), "LOG_FORMAT": "json",
 		"RATE_LIMIT": "0", // all load comes from one address
 	}}
 	for name, value := range settings {
 		s.settings[name] = value
 	}
+	s.data = s.settings["DATA_DIR"]
 	t.Cleanup(func() { s.finish(t) })
 	block := s.start(t)
 	s.password = firstMatch(block, `(?m)^\s+password\s+(\S+)`)
@@ -131,10 +135,7 @@ func (s *server) finish(t *testing.T) {
 // postmaster returns the process id of the private PostgreSQL, zero when none
 // runs.
 func (s *server) postmaster() int {
-	home := filepath.Join(s.data, "postgres")
-	if elsewhere, err := os.ReadFile(filepath.Join(s.data, "postgres.location")); err == nil {
-		home = strings.TrimSpace(string(elsewhere))
-	}
+	home := s.home()
 	text, err := os.ReadFile(filepath.Join(home, "data", "postmaster.pid"))
 	if err != nil {
 		return 0
@@ -193,3 +194,29 @@ func (b *lockedBuffer) String() string {
 
 // since rounds for people.
 func since(begin time.Time) time.Duration { return time.Since(begin).Round(10 * time.Millisecond) }
+
+// database connects to what the server keeps its record in.
+func (s *server) database(t *testing.T) *pgx.Conn {
+	t.Helper()
+	address := s.settings["DATABASE_URL"]
+	if address == "" {
+		password, err := os.ReadFile(filepath.Join(s.data, "postgres.password"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		address = "postgres://stagedoor:" + strings.TrimSpace(string(password)) + "@/stagedoor?host=" + url.QueryEscape(filepath.Join(s.home(), "run"))
+	}
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// home is where the private PostgreSQL lives.
+func (s *server) home() string {
+	if elsewhere, err := os.ReadFile(filepath.Join(s.data, "postgres.location")); err == nil {
+		return strings.TrimSpace(string(elsewhere))
+	}
+	return filepath.Join(s.data, "postgres")
+}
