@@ -255,39 +255,6 @@ func (a *app) playURL(n media.Node, st media.Stream) string {
 	return media.FillURL(template, st)
 }
 
-// chores are what must happen now and then. Key use that is not written down
-// yet is written at the end.
-func (a *app) chores(ctx context.Context) {
-	often, seldom := time.NewTicker(10*time.Second), time.NewTicker(time.Hour)
-	defer often.Stop()
-	defer seldom.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen, a.ledger.FlushSeen)
-			return
-		case <-often.C:
-			a.chore(ctx, a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen, a.ledger.FlushSeen)
-		case <-seldom.C:
-			a.chore(ctx, a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.ledger.Purge, a.jumps.Purge,
-				func(ctx context.Context) error { return a.rooms.ExpireReports(ctx, a.cfg.SessionLease) })
-			if a.leader.Hold(ctx, "days") {
-				a.chore(ctx, a.refusals.Maintain, a.refusals.Trim)
-			}
-		}
-	}
-}
-
-func (a *app) chore(ctx context.Context, work ...func(context.Context) error) {
-	for _, do := range work {
-		if err := do(ctx); err != nil {
-			a.log.WarnContext(ctx, "chore failed", "error", err)
-		}
-	}
-}
-
 // ready says why the process should get no requests, or nil.
 func (a *app) ready(d *drain) func(context.Context) error {
 	return func(ctx context.Context) error {

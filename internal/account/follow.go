@@ -90,13 +90,20 @@ func (s *Service) applyRevoked(ctx context.Context, q pg.DB, jti string) error {
 	return nil
 }
 
-// Purge forgets what has ended for good: revocations of expired tokens, expired
-// refresh tokens and access keys revoked long ago. Every process calls it now and
-// then; the order does not matter.
+// Forget drops from memory what has ended for good. Every process calls it now
+// and then.
+func (s *Service) Forget() {
+	now := s.now()
+	s.memory.forget(now.Add(-revokedSlack), now)
+}
+
+// Purge deletes what has ended for good: revocations of expired tokens, expired
+// refresh tokens and access keys revoked long ago. One process calls it now and
+// then, for all.
 func (s *Service) Purge(ctx context.Context) error {
+	s.Forget()
 	now := s.now()
 	before := now.Add(-revokedSlack)
-	s.memory.forget(before, now)
 	for what, purge := range map[string]func() error{
 		"revoked tokens": func() error { return s.q.RevokedTokenDeleteBefore(ctx, s.db, before) },
 		"refresh tokens": func() error { return s.q.RefreshTokenDeleteBefore(ctx, s.db, before) },

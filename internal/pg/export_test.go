@@ -14,3 +14,5 @@ var MigrateUpFiles = migrateUp
 
 // SetHeartbeat shortens what a test would wait for. Call it before Start.
 func (f *Feed) SetHeartbeat(d time.Duration) { f.heartbeat = d }
+
+var OpenSession, CheckSession = openSession, checkSession

@@ -15,14 +15,15 @@ const (
 	// leaderPatience how long it may take to answer.
 	leaderHeartbeat = 2 * time.Second
 	leaderPatience  = 2 * time.Second
-	// The server gives the locks of a host that vanished to somebody else after
-	// about ten seconds; those of a process that was killed it gives at once.
-	leaderSetup = "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+	// leaderIdle is after how long the server gives what a process holds, of which
+	// it hears nothing, to somebody else. It is longer than those two together.
+	leaderIdle = 6 * time.Second
 )
 
 // A Leader lets one of several processes do what must not be done by all. A name
 // is held through an advisory lock on a connection of its own, so it is free
-// again as soon as that connection ends, however the process died.
+// again as soon as that connection ends, however the process died, and within
+// seconds when it is paused.
 //
 //	(start) --connect--> connected --lost--> nothing held --connect--> connected
 //
@@ -49,7 +50,7 @@ func NewLeader(config *pgx.ConnConfig, log *slog.Logger) *Leader {
 // everything is given up.
 func (l *Leader) Run(ctx context.Context) {
 	for pause := feedRetryMin; ctx.Err() == nil; pause = min(2*pause, feedRetryMax) {
-		conn, err := l.connect(ctx)
+		conn, err := openSession(ctx, l.config, leaderIdle)
 		if err != nil {
 			l.log.DebugContext(ctx, "leader cannot connect", "error", err)
 			pauseFor(ctx, pause/2+rand.N(pause))
@@ -62,18 +63,6 @@ func (l *Leader) Run(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.drop(ctx)
-}
-
-func (l *Leader) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, l.config)
-	if err != nil {
-		return nil, Err(err, nil)
-	}
-	if _, err := conn.Exec(ctx, leaderSetup); err != nil {
-		closeConn(ctx, conn)
-		return nil, Err(err, nil)
-	}
-	return conn, nil
 }
 
 func (l *Leader) use(conn *pgx.Conn) {
@@ -147,7 +136,7 @@ func (l *Leader) alive(ctx context.Context) bool {
 	}
 	ping, cancel := context.WithTimeout(ctx, leaderPatience)
 	defer cancel()
-	if err := l.conn.Ping(ping); err != nil {
+	if err := checkSession(ping, l.conn); err != nil {
 		l.fail(ctx, err)
 		return false
 	}

@@ -69,24 +69,12 @@ func (s *Service) FlushLikes(ctx context.Context) {
 	_ = workers.Wait() // none of them fails
 }
 
-// Run does what nobody waits for, until the context ends: it tells groups about
-// likes and removes those that were left behind.
+// Run tells groups about likes, which nobody waits for, until the context ends.
 func (s *Service) Run(ctx context.Context) {
-	var work sync.WaitGroup
-	defer work.Wait()
-	work.Go(func() {
-		every(ctx, likePause, s.FlushLikes)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
-		defer cancel()
-		s.FlushLikes(ctx) // the last ones
-	})
-	work.Go(func() {
-		every(ctx, strayPause, func(ctx context.Context) {
-			if err := s.SweepGroups(ctx); err != nil {
-				s.Log.WarnContext(ctx, "message groups not removed", "error", err)
-			}
-		})
-	})
+	every(ctx, likePause, s.FlushLikes)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
+	defer cancel()
+	s.FlushLikes(ctx) // the last ones
 }
 
 func every(ctx context.Context, pause time.Duration, do func(context.Context)) {

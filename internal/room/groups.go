@@ -144,8 +144,8 @@ const (
 // never is when a group is tried again that its provider cannot remove.
 var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// SweepGroups tries again to remove the groups that no room has. Error:
-// Unavailable.
+// SweepGroups tries again to remove the groups that no room has. One process
+// calls it every few minutes. Error: Unavailable.
 func (s *Service) SweepGroups(ctx context.Context) error {
 	now := s.Now()
 	rows, err := s.q.StrayGroups(ctx, s.DB, db.StrayGroupsParams{TriedBefore: now.Add(-strayPause), RowLimit: strayBatch})
