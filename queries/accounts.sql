@@ -12,6 +12,9 @@ RETURNING *;
 -- name: AccountByUsername :one
 SELECT * FROM accounts WHERE lower(username) = lower(@username);
 
+-- name: AccountsByUsernames :many
+SELECT * FROM accounts WHERE lower(username) = ANY(@lower_usernames::text[]);
+
 -- name: AccountListAfter :many
 SELECT * FROM accounts
 WHERE lower(username) COLLATE "C" > lower(@after)

@@ -48,6 +48,9 @@ LIMIT @row_limit;
 -- name: RuleByID :one
 SELECT * FROM auth_rules WHERE id = @id;
 
+-- name: RulesByIDs :many
+SELECT * FROM auth_rules WHERE id = ANY(@ids::bigint[]);
+
 -- name: RuleCount :one
 SELECT count(*) FROM auth_rules;
 

@@ -9,8 +9,8 @@ RETURNING *;
 -- name: BanDelete :one
 DELETE FROM bans WHERE vhost = @vhost AND domain = @domain AND app = @app AND stream = @stream RETURNING id;
 
--- name: BanByID :one
-SELECT * FROM bans WHERE id = @id;
+-- name: BansByIDs :many
+SELECT * FROM bans WHERE id = ANY(@ids::bigint[]);
 
 -- name: BansInForce :many
 SELECT * FROM bans WHERE until > @now;

@@ -30,14 +30,14 @@ LIMIT @row_limit;
 -- name: LiveTokenAccessAll :many
 SELECT * FROM live_token_access WHERE revoked_at IS NULL OR revoked_at > @revoked_after::timestamptz;
 
--- name: LiveTokenAccessByID :many
-SELECT * FROM live_token_access WHERE id = @id;
+-- name: LiveTokenAccessByIDs :many
+SELECT * FROM live_token_access WHERE id = ANY(@ids::bigint[]);
 
 -- name: LiveTokenAccessByHash :many
 SELECT * FROM live_token_access WHERE token_hash = @hash OR play_hash = @hash;
 
--- name: LiveTokenAccessByUsername :many
-SELECT * FROM live_token_access WHERE lower(username) = lower(@username) AND revoked_at IS NULL;
+-- name: LiveTokenAccessByUsernames :many
+SELECT * FROM live_token_access WHERE lower(username) = ANY(@lower_usernames::text[]) AND revoked_at IS NULL;
 
 -- name: LiveTokenPurge :execrows
 DELETE FROM live_tokens WHERE revoked_at < @revoked_before::timestamptz;

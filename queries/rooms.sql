@@ -89,8 +89,8 @@ WHERE id = @id AND status = 1 AND NOT EXISTS (SELECT 1 FROM push_reports r WHERE
 -- name: RoomsClosed :many
 SELECT id FROM rooms WHERE status = 2 OR deleted_at IS NOT NULL;
 
--- name: RoomClosed :one
-SELECT (status = 2 OR deleted_at IS NOT NULL)::boolean FROM rooms WHERE id = @id;
+-- name: RoomsClosedOf :many
+SELECT id FROM rooms WHERE id = ANY(@ids::text[]) AND (status = 2 OR deleted_at IS NOT NULL);
 
 -- name: RoomAnchorOfStream :one
 SELECT anchor_id FROM rooms WHERE (app = @app AND id = @stream) OR meeting_id = @meeting_id LIMIT 1;

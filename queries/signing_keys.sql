@@ -9,6 +9,9 @@ SELECT * FROM signing_keys ORDER BY rule_id, position, id;
 -- name: KeysByRule :many
 SELECT * FROM signing_keys WHERE rule_id = @rule_id ORDER BY position, id;
 
+-- name: KeysOfRules :many
+SELECT * FROM signing_keys WHERE rule_id = ANY(@rule_ids::bigint[]) ORDER BY rule_id, position, id;
+
 -- name: KeysByRules :many
 SELECT * FROM signing_keys WHERE rule_id = ANY(@rule_ids::bigint[]) AND state <> 'revoked' ORDER BY rule_id, position, id;
 

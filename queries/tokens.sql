@@ -16,8 +16,8 @@ ON CONFLICT (jti) DO UPDATE
 SET superseded = false, expires_at = greatest(revoked_tokens.expires_at, EXCLUDED.expires_at)
 WHERE revoked_tokens.superseded AND NOT EXCLUDED.superseded;
 
--- name: RevokedTokenByJTI :one
-SELECT * FROM revoked_tokens WHERE jti = @jti;
+-- name: RevokedTokensByJTI :many
+SELECT jti, expires_at, superseded FROM revoked_tokens WHERE jti = ANY(@jtis::text[]);
 
 -- name: RevokedTokenListLive :many
 SELECT jti, expires_at, superseded FROM revoked_tokens WHERE expires_at >= @since;

@@ -121,6 +121,7 @@ func (a *app) build(ctx context.Context) (err error) {
 		Guard: outbound.Guard{Allow: a.cfg.RouteAllow}, Leader: a.leader})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays, a.evict)
 	a.feed.ListenAt(a.store.direct)
+	a.metrics.observeFeed(a.feed)
 	return nil
 }
 

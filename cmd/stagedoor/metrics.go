@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/reconcile"
 )
 
@@ -57,6 +58,22 @@ func newMetrics(r *prometheus.Registry) *metrics {
 	}
 	r.MustRegister(m.repairs, m.verdicts, m.requests, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// observeFeed tells how true the view in memory is.
+func (m *metrics) observeFeed(f *pg.Feed) {
+	reloads := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "stagedoor_view_reloads_total",
+		Help: "Times that rules, tokens and accounts were read anew, by cause.",
+	}, []string{"cause"})
+	for _, cause := range pg.Causes {
+		reloads.WithLabelValues(string(cause))
+	}
+	f.Reloaded = func(c pg.Cause) { reloads.WithLabelValues(string(c)).Inc() }
+	m.registry.MustRegister(reloads, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "stagedoor_view_staleness_seconds",
+		Help: "Time since rules, tokens and accounts in memory were last known to be as the database has them.",
+	}, func() float64 { return f.Staleness().Seconds() }))
 }
 
 // observeVerdict counts decisions. Events that only inform are not decisions.

@@ -262,7 +262,8 @@ func (a *app) ready(d *drain) func(context.Context) error {
 		case d.started():
 			return errs.New(errs.Unavailable, "draining", "shutting down")
 		case !a.feed.Ready():
-			return errs.New(errs.Unavailable, "view_incomplete", "rules, tokens and accounts are being read")
+			return errs.New(errs.Unavailable, "view_incomplete", fmt.Sprintf("rules, tokens and accounts are being read; what is known of them is %s old",
+				a.feed.Staleness().Round(time.Second)))
 		}
 		return pg.Err(a.store.pool.Ping(ctx), nil)
 	}

@@ -9263,7 +9263,7 @@ type ClientInterface interface {
 	//
 	// Answers 200 when the view of rules, keys and tokens is whole and the database answers, and
 	// 503 before that, while the view is being loaded again, and from the moment that a shutdown
-	// begins. A load balancer should ask here.
+	// begins. The text says why, and how old what is in memory is. A load balancer should ask here.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12304,7 +12304,7 @@ func (c *Client) OpenapiYAML(ctx context.Context, reqEditors ...RequestEditorFn)
 //
 // Answers 200 when the view of rules, keys and tokens is whole and the database answers, and
 // 503 before that, while the view is being loaded again, and from the moment that a shutdown
-// begins. A load balancer should ask here.
+// begins. The text says why, and how old what is in memory is. A load balancer should ask here.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -18680,7 +18680,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Answers 200 when the view of rules, keys and tokens is whole and the database answers, and
 	// 503 before that, while the view is being loaded again, and from the moment that a shutdown
-	// begins. A load balancer should ask here.
+	// begins. The text says why, and how old what is in memory is. A load balancer should ask here.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -29698,7 +29698,7 @@ func (c *ClientWithResponses) OpenapiYAMLWithResponse(ctx context.Context, reqEd
 //
 // Answers 200 when the view of rules, keys and tokens is whole and the database answers, and
 // 503 before that, while the view is being loaded again, and from the moment that a shutdown
-// begins. A load balancer should ask here.
+// begins. The text says why, and how old what is in memory is. A load balancer should ask here.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -388,3 +388,41 @@ func (q *Queries) AccountUpdate(ctx context.Context, db DBTX, arg AccountUpdateP
 	)
 	return i, err
 }
+
+const accountsByUsernames = `-- name: AccountsByUsernames :many
+SELECT id, username, email, full_name, password_hash, admin, permission_level, disabled_at, tokens_not_before, created_at, updated_at, push_rights, pull_rights FROM accounts WHERE lower(username) = ANY($1::text[])
+`
+
+func (q *Queries) AccountsByUsernames(ctx context.Context, db DBTX, lowerUsernames []string) ([]Account, error) {
+	rows, err := db.Query(ctx, accountsByUsernames, lowerUsernames)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Account{}
+	for rows.Next() {
+		var i Account
+		if err := rows.Scan(
+			&i.ID,
+			&i.Username,
+			&i.Email,
+			&i.FullName,
+			&i.PasswordHash,
+			&i.Admin,
+			&i.PermissionLevel,
+			&i.DisabledAt,
+			&i.TokensNotBefore,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.PushRights,
+			&i.PullRights,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -386,3 +386,41 @@ func (q *Queries) RuleWrite(ctx context.Context, db DBTX, arg RuleWriteParams) (
 	)
 	return i, err
 }
+
+const rulesByIDs = `-- name: RulesByIDs :many
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds FROM auth_rules WHERE id = ANY($1::bigint[])
+`
+
+func (q *Queries) RulesByIDs(ctx context.Context, db DBTX, ids []int64) ([]AuthRule, error) {
+	rows, err := db.Query(ctx, rulesByIDs, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuthRule{}
+	for rows.Next() {
+		var i AuthRule
+		if err := rows.Scan(
+			&i.ID,
+			&i.Domain,
+			&i.Vhost,
+			&i.App,
+			&i.Scene,
+			&i.Scheme,
+			&i.Enabled,
+			&i.ValidSeconds,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Options,
+			&i.Takeover,
+			&i.TakeoverSeconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -10,25 +10,6 @@ import (
 	"time"
 )
 
-const banByID = `-- name: BanByID :one
-SELECT id, vhost, domain, app, stream, created_at, until FROM bans WHERE id = $1
-`
-
-func (q *Queries) BanByID(ctx context.Context, db DBTX, id int64) (Ban, error) {
-	row := db.QueryRow(ctx, banByID, id)
-	var i Ban
-	err := row.Scan(
-		&i.ID,
-		&i.Vhost,
-		&i.Domain,
-		&i.App,
-		&i.Stream,
-		&i.CreatedAt,
-		&i.Until,
-	)
-	return i, err
-}
-
 const banCount = `-- name: BanCount :one
 SELECT count(*) FROM bans
 WHERE ($1::text = '' OR vhost = $1)
@@ -243,6 +224,38 @@ func (q *Queries) BanWrite(ctx context.Context, db DBTX, arg BanWriteParams) (Ba
 		&i.Until,
 	)
 	return i, err
+}
+
+const bansByIDs = `-- name: BansByIDs :many
+SELECT id, vhost, domain, app, stream, created_at, until FROM bans WHERE id = ANY($1::bigint[])
+`
+
+func (q *Queries) BansByIDs(ctx context.Context, db DBTX, ids []int64) ([]Ban, error) {
+	rows, err := db.Query(ctx, bansByIDs, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Ban{}
+	for rows.Next() {
+		var i Ban
+		if err := rows.Scan(
+			&i.ID,
+			&i.Vhost,
+			&i.Domain,
+			&i.App,
+			&i.Stream,
+			&i.CreatedAt,
+			&i.Until,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const bansInForce = `-- name: BansInForce :many

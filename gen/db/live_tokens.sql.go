@@ -77,12 +77,12 @@ func (q *Queries) LiveTokenAccessByHash(ctx context.Context, db DBTX, hash []byt
 	return items, nil
 }
 
-const liveTokenAccessByID = `-- name: LiveTokenAccessByID :many
-SELECT id, app, stream, token_hash, play_hash, revoked_at, username, disabled_at FROM live_token_access WHERE id = $1
+const liveTokenAccessByIDs = `-- name: LiveTokenAccessByIDs :many
+SELECT id, app, stream, token_hash, play_hash, revoked_at, username, disabled_at FROM live_token_access WHERE id = ANY($1::bigint[])
 `
 
-func (q *Queries) LiveTokenAccessByID(ctx context.Context, db DBTX, id int64) ([]LiveTokenAccess, error) {
-	rows, err := db.Query(ctx, liveTokenAccessByID, id)
+func (q *Queries) LiveTokenAccessByIDs(ctx context.Context, db DBTX, ids []int64) ([]LiveTokenAccess, error) {
+	rows, err := db.Query(ctx, liveTokenAccessByIDs, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +110,12 @@ func (q *Queries) LiveTokenAccessByID(ctx context.Context, db DBTX, id int64) ([
 	return items, nil
 }
 
-const liveTokenAccessByUsername = `-- name: LiveTokenAccessByUsername :many
-SELECT id, app, stream, token_hash, play_hash, revoked_at, username, disabled_at FROM live_token_access WHERE lower(username) = lower($1) AND revoked_at IS NULL
+const liveTokenAccessByUsernames = `-- name: LiveTokenAccessByUsernames :many
+SELECT id, app, stream, token_hash, play_hash, revoked_at, username, disabled_at FROM live_token_access WHERE lower(username) = ANY($1::text[]) AND revoked_at IS NULL
 `
 
-func (q *Queries) LiveTokenAccessByUsername(ctx context.Context, db DBTX, username string) ([]LiveTokenAccess, error) {
-	rows, err := db.Query(ctx, liveTokenAccessByUsername, username)
+func (q *Queries) LiveTokenAccessByUsernames(ctx context.Context, db DBTX, lowerUsernames []string) ([]LiveTokenAccess, error) {
+	rows, err := db.Query(ctx, liveTokenAccessByUsernames, lowerUsernames)
 	if err != nil {
 		return nil, err
 	}

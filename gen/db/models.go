@@ -83,6 +83,11 @@ type Eviction struct {
 	Error     string
 }
 
+type Feed struct {
+	Number int64
+	One    bool
+}
+
 type LiveToken struct {
 	ID          int64
 	AccountID   int64

@@ -129,17 +129,6 @@ func (q *Queries) RoomByMeetingID(ctx context.Context, db DBTX, meetingID *strin
 	return i, err
 }
 
-const roomClosed = `-- name: RoomClosed :one
-SELECT (status = 2 OR deleted_at IS NOT NULL)::boolean FROM rooms WHERE id = $1
-`
-
-func (q *Queries) RoomClosed(ctx context.Context, db DBTX, id string) (bool, error) {
-	row := db.QueryRow(ctx, roomClosed, id)
-	var column_1 bool
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const roomCount = `-- name: RoomCount :one
 SELECT count(*) FROM (
     SELECT 1 FROM rooms
@@ -694,6 +683,30 @@ SELECT id FROM rooms WHERE status = 2 OR deleted_at IS NOT NULL
 
 func (q *Queries) RoomsClosed(ctx context.Context, db DBTX) ([]string, error) {
 	rows, err := db.Query(ctx, roomsClosed)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const roomsClosedOf = `-- name: RoomsClosedOf :many
+SELECT id FROM rooms WHERE id = ANY($1::text[]) AND (status = 2 OR deleted_at IS NOT NULL)
+`
+
+func (q *Queries) RoomsClosedOf(ctx context.Context, db DBTX, ids []string) ([]string, error) {
+	rows, err := db.Query(ctx, roomsClosedOf, ids)
 	if err != nil {
 		return nil, err
 	}

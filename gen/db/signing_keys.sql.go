@@ -248,6 +248,42 @@ func (q *Queries) KeysForgetRevoked(ctx context.Context, db DBTX, arg KeysForget
 	return err
 }
 
+const keysOfRules = `-- name: KeysOfRules :many
+SELECT id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at, scheme, options, position FROM signing_keys WHERE rule_id = ANY($1::bigint[]) ORDER BY rule_id, position, id
+`
+
+func (q *Queries) KeysOfRules(ctx context.Context, db DBTX, ruleIds []int64) ([]SigningKey, error) {
+	rows, err := db.Query(ctx, keysOfRules, ruleIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SigningKey{}
+	for rows.Next() {
+		var i SigningKey
+		if err := rows.Scan(
+			&i.ID,
+			&i.RuleID,
+			&i.Kid,
+			&i.SecretSealed,
+			&i.State,
+			&i.CreatedAt,
+			&i.ChangedAt,
+			&i.LastUsedAt,
+			&i.Scheme,
+			&i.Options,
+			&i.Position,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const keysRevoke = `-- name: KeysRevoke :exec
 UPDATE signing_keys SET state = 'revoked', changed_at = $1 WHERE id = ANY($2::bigint[])
 `

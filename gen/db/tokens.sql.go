@@ -10,23 +10,6 @@ import (
 	"time"
 )
 
-const revokedTokenByJTI = `-- name: RevokedTokenByJTI :one
-SELECT jti, username, revoked_at, expires_at, superseded FROM revoked_tokens WHERE jti = $1
-`
-
-func (q *Queries) RevokedTokenByJTI(ctx context.Context, db DBTX, jti string) (RevokedToken, error) {
-	row := db.QueryRow(ctx, revokedTokenByJTI, jti)
-	var i RevokedToken
-	err := row.Scan(
-		&i.JTI,
-		&i.Username,
-		&i.RevokedAt,
-		&i.ExpiresAt,
-		&i.Superseded,
-	)
-	return i, err
-}
-
 const revokedTokenDeleteBefore = `-- name: RevokedTokenDeleteBefore :exec
 DELETE FROM revoked_tokens WHERE expires_at < $1
 `
@@ -83,6 +66,36 @@ func (q *Queries) RevokedTokenListLive(ctx context.Context, db DBTX, since time.
 	items := []RevokedTokenListLiveRow{}
 	for rows.Next() {
 		var i RevokedTokenListLiveRow
+		if err := rows.Scan(&i.JTI, &i.ExpiresAt, &i.Superseded); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const revokedTokensByJTI = `-- name: RevokedTokensByJTI :many
+SELECT jti, expires_at, superseded FROM revoked_tokens WHERE jti = ANY($1::text[])
+`
+
+type RevokedTokensByJTIRow struct {
+	JTI        string
+	ExpiresAt  time.Time
+	Superseded bool
+}
+
+func (q *Queries) RevokedTokensByJTI(ctx context.Context, db DBTX, jtis []string) ([]RevokedTokensByJTIRow, error) {
+	rows, err := db.Query(ctx, revokedTokensByJTI, jtis)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RevokedTokensByJTIRow{}
+	for rows.Next() {
+		var i RevokedTokensByJTIRow
 		if err := rows.Scan(&i.JTI, &i.ExpiresAt, &i.Superseded); err != nil {
 			return nil, err
 		}

@@ -69,6 +69,10 @@ type Service struct {
 	// applying is held from reading rows until they are in the view, so that of
 	// two readers the later one also writes later.
 	applying sync.Mutex
+	// meanwhile is what has changed since the Reload under way began, nil without
+	// one. Applying guards it.
+	meanwhile map[pg.Change]struct{}
+	reloading sync.Mutex // is held by a Reload
 	// lookups bounds how often tokens of ours that the view does not know may
 	// reach the database; misses remembers until when one is not asked for again.
 	lookups *rate.Limiter

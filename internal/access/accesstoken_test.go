@@ -299,10 +299,12 @@ type telling struct {
 	changes chan<- pg.Change
 }
 
-func (f telling) Apply(ctx context.Context, q pg.DB, c pg.Change) error {
-	err := f.Service.Apply(ctx, q, c)
-	if c.Table == "accounts" {
-		f.changes <- c
+func (f telling) Apply(ctx context.Context, q pg.DB, changes ...pg.Change) error {
+	err := f.Service.Apply(ctx, q, changes...)
+	for _, c := range changes {
+		if c.Table == "accounts" {
+			f.changes <- c
+		}
 	}
 	return err
 }

@@ -96,7 +96,7 @@ func (s *Service) Forbid(ctx context.Context, b Ban) error {
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	return pg.Err(s.applyBan(ctx, s.DB, row.ID), nil)
+	return pg.Err(s.applied(ctx, s.DB, bansTable, row.ID), nil)
 }
 
 // Resume ends the ban of a stream. Nothing happens where there is none, so that
@@ -113,7 +113,7 @@ func (s *Service) Resume(ctx context.Context, vhost, domain, app, stream string)
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	return pg.Err(s.applyBan(ctx, s.DB, id), nil)
+	return pg.Err(s.applied(ctx, s.DB, bansTable, id), nil)
 }
 
 // BanFilter chooses bans. Empty fields choose any.
@@ -238,21 +238,4 @@ func (b *bans) hit(now time.Time, name string, st media.Stream) bool {
 
 func (b *bans) hitDomain(now time.Time, name string, st media.Stream) bool {
 	return now.Before(b.list[banKey{app: st.App, stream: st.Name, name: name, domain: true}].until)
-}
-
-// applyBan reads one ban again.
-func (s *Service) applyBan(ctx context.Context, d db.DBTX, id int64) error {
-	s.applying.Lock()
-	defer s.applying.Unlock()
-	row, err := s.q.BanByID(ctx, d, id)
-	if err != nil && !noRows(err) {
-		return err
-	}
-	s.view.mu.Lock()
-	defer s.view.mu.Unlock()
-	s.view.bans.drop(id)
-	if err == nil {
-		s.view.bans.put(row)
-	}
-	return nil
 }

@@ -215,10 +215,8 @@ func (s *Service) EnsureDefaults(ctx context.Context) error {
 		}
 		return nil
 	})
-	for _, id := range made {
-		if err == nil {
-			err = s.applyRule(ctx, s.DB, id)
-		}
+	if err == nil && len(made) > 0 {
+		err = s.applied(ctx, s.DB, rulesTable, made...)
 	}
 	return pg.Err(err, nil)
 }
@@ -261,7 +259,7 @@ func (s *Service) DeleteRule(ctx context.Context, id int64) error {
 	if err != nil {
 		return pg.Err(err, ruleConstraints)
 	}
-	return s.applyRule(ctx, s.DB, id)
+	return s.applied(ctx, s.DB, rulesTable, id)
 }
 
 // Rules lists all rules with their keys, oldest first.
@@ -287,7 +285,7 @@ func (s *Service) Rules(ctx context.Context) ([]Rule, error) {
 }
 
 func (s *Service) refreshRule(ctx context.Context, id int64) (Rule, error) {
-	if err := s.applyRule(ctx, s.DB, id); err != nil {
+	if err := s.applied(ctx, s.DB, rulesTable, id); err != nil {
 		return Rule{}, pg.Err(err, nil)
 	}
 	row, err := s.q.RuleByID(ctx, s.DB, id)

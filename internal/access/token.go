@@ -116,12 +116,7 @@ func (s *Service) storeToken(ctx context.Context, o Owner, t LiveToken) error {
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	for _, id := range changed {
-		if err := s.applyToken(ctx, s.DB, id); err != nil {
-			return pg.Err(err, nil)
-		}
-	}
-	return nil
+	return pg.Err(s.applied(ctx, s.DB, tokensTable, changed...), nil)
 }
 
 // replaceToken returns the ids of the rows that changed. One caller at a time
@@ -200,7 +195,7 @@ func (s *Service) DestroyToken(ctx context.Context, o Owner, token string) (Cred
 	if err != nil {
 		return Credential{}, pg.Err(err, nil)
 	}
-	return Credential{Kind: ByLiveToken, ID: strconv.FormatInt(id, 10)}, pg.Err(s.applyToken(ctx, s.DB, id), nil)
+	return Credential{Kind: ByLiveToken, ID: strconv.FormatInt(id, 10)}, pg.Err(s.applied(ctx, s.DB, tokensTable, id), nil)
 }
 
 // Tokens lists the caller's own pairs, everybody's for those who manage them.

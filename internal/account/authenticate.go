@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -207,17 +206,30 @@ func (s *Service) lookUp(ctx context.Context, v verified, now time.Time) (held, 
 	return h, nil
 }
 
-// applyAccount makes memory agree with one row, present or not.
-func (s *Service) applyAccount(ctx context.Context, q pg.DB, username string) error {
-	mark := s.memory.mark()
-	row, err := s.q.AccountByUsername(ctx, q, username)
-	if errors.Is(err, pgx.ErrNoRows) {
-		s.memory.remove(foldUsername(username), s.now())
-		return nil
+// applyAccounts makes memory agree with rows, present or not.
+func (s *Service) applyAccounts(ctx context.Context, q pg.DB, usernames []string) error {
+	folded := make([]string, len(usernames))
+	for i, name := range usernames {
+		folded[i] = foldUsername(name)
 	}
+	mark := s.memory.mark()
+	rows, err := s.q.AccountsByUsernames(ctx, q, folded)
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	s.memory.put(row, mark)
+	found := map[string]bool{}
+	for _, row := range rows {
+		found[foldUsername(row.Username)] = true
+		s.memory.put(row, mark)
+	}
+	for _, name := range folded {
+		if !found[name] {
+			s.memory.remove(name, s.now())
+		}
+	}
 	return nil
+}
+
+func (s *Service) applyAccount(ctx context.Context, q pg.DB, username string) error {
+	return s.applyAccounts(ctx, q, []string{username})
 }

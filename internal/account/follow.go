@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,37 +29,53 @@ func (s *Service) Tables() []string {
 	return []string{accountsTable, tokenKeysTable, revokedTokensTable, accessKeysTable}
 }
 
-// Reload reads everything again.
+// Reload reads everything again, all but the token keys in one snapshot. Those
+// are few and read in turn: an older reading never follows a newer one.
 func (s *Service) Reload(ctx context.Context, q pg.DB) error {
 	if err := s.loadKeys(ctx, q); err != nil {
 		return fmt.Errorf("load token keys: %w", err)
 	}
-	if err := s.loadRevoked(ctx, q); err != nil {
-		return fmt.Errorf("load revoked tokens: %w", err)
-	}
-	if err := s.loadAccessKeys(ctx, q); err != nil {
-		return fmt.Errorf("load access keys: %w", err)
-	}
-	mark := s.memory.mark()
-	rows, err := s.q.AccountListAll(ctx, q)
-	if err != nil {
-		return fmt.Errorf("load accounts: %w", pg.Err(err, nil))
-	}
-	s.memory.replace(rows, mark)
-	return nil
+	mark := s.memory.mark() // what is put in from here on may be newer than the snapshot
+	return pg.InSnapshot(ctx, q, func(tx pgx.Tx) error {
+		if err := s.loadRevoked(ctx, tx); err != nil {
+			return fmt.Errorf("load revoked tokens: %w", err)
+		}
+		if err := s.loadAccessKeys(ctx, tx, mark); err != nil {
+			return fmt.Errorf("load access keys: %w", err)
+		}
+		rows, err := s.q.AccountListAll(ctx, tx)
+		if err != nil {
+			return fmt.Errorf("load accounts: %w", pg.Err(err, nil))
+		}
+		s.memory.replace(rows, mark)
+		return nil
+	})
 }
 
-// Apply makes memory agree with one changed row.
-func (s *Service) Apply(ctx context.Context, q pg.DB, c pg.Change) error {
-	switch c.Table {
-	case accountsTable:
-		return s.applyAccount(ctx, q, c.Key)
-	case tokenKeysTable:
+// Apply makes memory agree with changed rows, with one query for those that come
+// in numbers.
+func (s *Service) Apply(ctx context.Context, q pg.DB, changes ...pg.Change) error {
+	keys := map[string][]string{}
+	for _, c := range changes {
+		keys[c.Table] = append(keys[c.Table], c.Key)
+	}
+	if names := keys[accountsTable]; len(names) > 0 {
+		if err := s.applyAccounts(ctx, q, names); err != nil {
+			return err
+		}
+	}
+	if ids := keys[revokedTokensTable]; len(ids) > 0 {
+		if err := s.applyRevoked(ctx, q, ids); err != nil {
+			return err
+		}
+	}
+	for _, id := range keys[accessKeysTable] {
+		if err := s.applyAccessKey(ctx, q, id); err != nil {
+			return err
+		}
+	}
+	if len(keys[tokenKeysTable]) > 0 {
 		return s.loadKeys(ctx, q)
-	case revokedTokensTable:
-		return s.applyRevoked(ctx, q, c.Key)
-	case accessKeysTable:
-		return s.applyAccessKey(ctx, q, c.Key)
 	}
 	return nil
 }
@@ -78,16 +93,12 @@ func (s *Service) loadRevoked(ctx context.Context, q pg.DB) error {
 	return nil
 }
 
-func (s *Service) applyRevoked(ctx context.Context, q pg.DB, jti string) error {
-	row, err := s.q.RevokedTokenByJTI(ctx, q, jti)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil // purged since
+func (s *Service) applyRevoked(ctx context.Context, q pg.DB, jtis []string) error {
+	rows, err := s.q.RevokedTokensByJTI(ctx, q, jtis) // without those that are purged since
+	for _, row := range rows {
+		s.memory.revoke(row.JTI, revocation{row.ExpiresAt, row.Superseded})
 	}
-	if err != nil {
-		return pg.Err(err, nil)
-	}
-	s.memory.revoke(row.JTI, revocation{row.ExpiresAt, row.Superseded})
-	return nil
+	return pg.Err(err, nil)
 }
 
 // Forget drops from memory what has ended for good. Every process calls it now

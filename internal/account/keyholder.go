@@ -31,6 +31,7 @@ type heldKey struct {
 	accountID int64
 	secret    []byte
 	revoked   bool
+	write     uint64 // the write that put it here
 }
 
 // KeyHolder returns the secret of an access key and whom it acts for, from
@@ -112,8 +113,8 @@ func (s *Service) openAccessKey(row db.AccessKeyHolder) (heldKey, error) {
 	return heldKey{account: foldUsername(row.Username), accountID: row.AccountID, secret: secret, revoked: row.RevokedAt != nil}, nil
 }
 
-// loadAccessKeys reads all keys again.
-func (s *Service) loadAccessKeys(ctx context.Context, q pg.DB) error {
+// loadAccessKeys reads all keys again, after mark.
+func (s *Service) loadAccessKeys(ctx context.Context, q pg.DB, mark uint64) error {
 	rows, err := s.q.AccessKeyListAll(ctx, q)
 	if err != nil {
 		return pg.Err(err, nil)
@@ -124,7 +125,7 @@ func (s *Service) loadAccessKeys(ctx context.Context, q pg.DB) error {
 			return err
 		}
 	}
-	s.memory.replaceKeys(keys)
+	s.memory.replaceKeys(keys, mark)
 	return nil
 }
 
@@ -155,7 +156,8 @@ func (m *memory) key(id string) (heldKey, held, bool) {
 func (m *memory) putKey(id string, k heldKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	k.revoked = k.revoked || m.keys[id].revoked
+	m.writes++
+	k.revoked, k.write = k.revoked || m.keys[id].revoked, m.writes
 	m.keys[id] = k
 }
 
@@ -173,14 +175,19 @@ func (m *memory) removeKey(id string) {
 	delete(m.keys, id)
 }
 
-// replaceKeys exchanges all keys. One that was created while they were read
-// comes back with its own change, or a look-up.
-func (m *memory) replaceKeys(keys map[string]heldKey) {
+// replaceKeys exchanges all keys for what was read after mark. One that was put
+// in meanwhile may be newer than that and stays.
+func (m *memory) replaceKeys(keys map[string]heldKey, mark uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, k := range keys {
 		k.revoked = k.revoked || m.keys[id].revoked
 		keys[id] = k
+	}
+	for id, k := range m.keys {
+		if _, read := keys[id]; !read && k.write > mark {
+			keys[id] = k
+		}
 	}
 	m.keys = keys
 }

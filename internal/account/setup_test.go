@@ -183,9 +183,11 @@ type announcing struct {
 	applied chan<- pg.Change
 }
 
-func (a *announcing) Apply(ctx context.Context, q pg.DB, c pg.Change) error {
-	err := a.Service.Apply(ctx, q, c)
-	a.applied <- c
+func (a *announcing) Apply(ctx context.Context, q pg.DB, changes ...pg.Change) error {
+	err := a.Service.Apply(ctx, q, changes...)
+	for _, c := range changes {
+		a.applied <- c
+	}
 	return err
 }
 

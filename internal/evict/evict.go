@@ -175,10 +175,15 @@ func (s *Service) Reload(context.Context, pg.DB) error {
 }
 
 // Apply looks at what is new.
-func (s *Service) Apply(ctx context.Context, d pg.DB, c pg.Change) error {
+func (s *Service) Apply(ctx context.Context, d pg.DB, changes ...pg.Change) error {
 	defer s.Wake()
-	if c.Table != "nodes" {
-		return nil
+	for _, c := range changes {
+		if c.Table != "nodes" {
+			continue
+		}
+		if err := s.q.EvictionsReopen(ctx, d, db.EvictionsReopenParams{Node: c.Key, Now: s.Now()}); err != nil {
+			return pg.Err(err, nil)
+		}
 	}
-	return pg.Err(s.q.EvictionsReopen(ctx, d, db.EvictionsReopenParams{Node: c.Key, Now: s.Now()}), nil)
+	return nil
 }

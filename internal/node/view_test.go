@@ -22,9 +22,11 @@ type watched struct {
 	applied chan pg.Change
 }
 
-func (w watched) Apply(ctx context.Context, d pg.DB, c pg.Change) error {
-	err := w.Service.Apply(ctx, d, c)
-	w.applied <- c
+func (w watched) Apply(ctx context.Context, d pg.DB, changes ...pg.Change) error {
+	err := w.Service.Apply(ctx, d, changes...)
+	for _, c := range changes {
+		w.applied <- c
+	}
 	return err
 }
 

@@ -6,21 +6,26 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/stagedoor-live/stagedoor/gen/db"
 )
 
 const (
-	// feedChannel is what the announce() trigger of the schema notifies.
+	// feedChannel is what the announce_noted() trigger of the schema notifies.
 	feedChannel = "stagedoor"
-	// feedHeartbeat is how long the feed believes in a silent connection, and
-	// how long it then waits for an answer. Twice that bounds how long a view
-	// can be stale behind a network that drops packets.
-	feedHeartbeat = 4 * time.Second
+	// feedBeat is how often the feed asks for the number of the last announcement.
+	feedBeat = time.Second
+	// feedPatience is how long it waits for the answer, and how long for an
+	// announcement that the answer knows of. With feedBeat it bounds how long a
+	// view can be stale behind a network that drops packets.
+	feedPatience = 4 * time.Second
 	// feedRetryMin and feedRetryMax bound the pause between attempts to
 	// reconnect.
 	feedRetryMin = 50 * time.Millisecond
@@ -28,8 +33,9 @@ const (
 )
 
 // Change says that one row of a table was inserted, updated or deleted. Key is
-// the column that the table's trigger names. A row may have changed again
-// since: a Follower reads it and believes what it finds.
+// the column that the table's trigger names, or empty where there is only to say
+// that something is new. A row may have changed again since: a Follower reads it
+// and believes what it finds.
 type Change struct {
 	Table, Key string
 }
@@ -38,51 +44,78 @@ type Change struct {
 type Follower interface {
 	// Tables are those whose changes Apply wants.
 	Tables() []string
-	// Reload replaces everything held by what the database holds.
+	// Reload replaces everything held by what the database holds at one moment
+	// after Reload began.
 	Reload(ctx context.Context, db DB) error
-	// Apply reads the changed row again. It runs for one change at a time, in
-	// the order of commits. When it fails, everything is reloaded.
-	Apply(ctx context.Context, db DB, c Change) error
+	// Apply reads the changed rows again: several changes at once, each of them
+	// once, in the order of commits. It runs beside Reload, which must not undo
+	// what it did. When it fails, everything is reloaded.
+	Apply(ctx context.Context, db DB, changes ...Change) error
 }
+
+// Cause says why followers were reloaded.
+type Cause string
+
+// The causes.
+const (
+	CauseStart       Cause = "start"
+	CauseConnection  Cause = "connection_lost"
+	CauseGap         Cause = "gap"          // an announcement is missing
+	CauseWentBack    Cause = "went_back"    // the database is an older one than it was
+	CauseApplyFailed Cause = "apply_failed" // a follower could not read what changed
+	CauseBulk        Cause = "bulk"         // one transaction changed too much to list
+)
+
+// Causes lists every cause.
+var Causes = []Cause{CauseStart, CauseConnection, CauseGap, CauseWentBack, CauseApplyFailed, CauseBulk}
 
 // A Feed brings changes of the database to the followers of this process,
 // whichever process made them.
 //
-//	        listen, reload all
-//	(start) ------------------> following <----------------+
-//	                                | connection lost,     | listen,
-//	                                | Apply failed         | reload all
-//	                                +-----> not ready -----+
+//	        listen, ask for the number, reload all
+//	(start) -------------------------------------> following <-----------+
+//	                                                   | connection lost, | the
+//	                                                   | gap, went back,  | same
+//	                                                   | Apply failed     |
+//	                                                   +--> not ready ----+
 //
-// Listening starts before reloading, so what changes meanwhile is applied
-// afterwards; nothing falls between. The feed listens on a connection of its
-// own and lends followers the pool.
+// Announcements are numbered in the order of commits. Listening starts before
+// the number is asked for and that before reloading, so what is announced by a
+// later number is applied and what has an earlier one is loaded already; nothing
+// falls between. A number that is missing, or one that was there before, means
+// that memory cannot be told from what the database holds: all is reloaded. The
+// feed listens on a connection of its own and lends followers the pool.
 type Feed struct {
+	// Reloaded is told of each reload that succeeded. Set it before Start.
+	Reloaded func(Cause)
+
 	pool      *pgxpool.Pool
 	direct    *pgx.ConnConfig // of the connection that listens
+	q         *db.Queries
 	log       *slog.Logger
-	followers []Follower
-	byTable   map[string][]Follower
-	heartbeat time.Duration
+	followers []subscriber
+	beat      time.Duration
+	patience  time.Duration
 	ready     atomic.Bool
+	known     atomic.Pointer[time.Time] // when memory was as the database is
 	done      chan struct{}
 }
 
 // NewFeed returns a Feed that is not started.
 func NewFeed(pool *pgxpool.Pool, log *slog.Logger, followers ...Follower) *Feed {
 	f := &Feed{
+		Reloaded:  func(Cause) {},
 		pool:      pool,
 		direct:    pool.Config().ConnConfig,
+		q:         db.New(),
 		log:       log,
-		followers: followers,
-		byTable:   map[string][]Follower{},
-		heartbeat: feedHeartbeat,
+		followers: make([]subscriber, len(followers)),
+		beat:      feedBeat,
+		patience:  feedPatience,
 		done:      make(chan struct{}),
 	}
-	for _, follower := range followers {
-		for _, table := range follower.Tables() {
-			f.byTable[table] = append(f.byTable[table], follower)
-		}
+	for i, follower := range followers {
+		f.followers[i] = subscriber{follower, follower.Tables()}
 	}
 	return f
 }
@@ -91,123 +124,129 @@ func NewFeed(pool *pgxpool.Pool, log *slog.Logger, followers ...Follower) *Feed 
 // goes through a pooler. Call it before Start.
 func (f *Feed) ListenAt(direct *pgx.ConnConfig) { f.direct = direct }
 
+// subscriber is a follower with its tables.
+type subscriber struct {
+	Follower
+	tables []string
+}
+
+func (s subscriber) wants(table string) bool { return slices.Contains(s.tables, table) }
+
+// String names it in errors and logs.
+func (s subscriber) String() string { return strings.Join(s.tables, ", ") }
+
 // Start returns when every follower is loaded, or with the error that kept
 // one from it. From then on it follows until ctx ends. Call it once.
 func (f *Feed) Start(ctx context.Context) error {
-	conn, err := f.connect(ctx)
-	if err != nil {
-		close(f.done)
-		return fmt.Errorf("change feed: %w", err)
+	loaded := make(chan struct{})
+	failed := make(chan error, 1)
+	go func() {
+		defer close(f.done)
+		if err := f.follow(ctx, CauseStart, func() { close(loaded) }); !isClosed(loaded) {
+			failed <- err
+			return
+		} else if ctx.Err() == nil {
+			f.recover(ctx, err)
+		}
+	}()
+	select {
+	case <-loaded:
+		return nil
+	case err := <-failed:
+		return fmt.Errorf("change feed: %w", Err(err, nil))
 	}
-	f.ready.Store(true)
-	go f.run(ctx, conn)
-	return nil
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // Ready tells whether all followers are loaded and changes arrive. While it is
 // false they still hold what they knew last.
 func (f *Feed) Ready() bool { return f.ready.Load() }
 
+// Staleness is how long ago memory was last known to be as the database is. It
+// stays below two seconds or so while changes arrive. Zero before anything is
+// loaded.
+func (f *Feed) Staleness() time.Duration {
+	if at := f.known.Load(); at != nil {
+		return time.Since(*at)
+	}
+	return 0
+}
+
 // Done is closed when the feed has stopped, after the context of Start ended
 // or Start failed.
 func (f *Feed) Done() <-chan struct{} { return f.done }
 
-func (f *Feed) run(ctx context.Context, conn *pgx.Conn) {
-	defer close(f.done)
-	for conn != nil {
-		err := f.follow(ctx, conn)
-		f.ready.Store(false)
-		closeConn(ctx, conn)
-		if ctx.Err() != nil {
-			return
-		}
-		f.log.WarnContext(ctx, "change feed interrupted", "error", err)
-		if conn = f.reconnect(ctx); conn != nil {
-			f.ready.Store(true)
-			f.log.InfoContext(ctx, "change feed restored")
-		}
-	}
-}
-
-// reconnect returns nil only when ctx ended.
-func (f *Feed) reconnect(ctx context.Context) *pgx.Conn {
-	for pause := feedRetryMin; ; pause = min(2*pause, feedRetryMax) {
-		conn, err := f.connect(ctx)
-		if err == nil {
-			return conn
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		f.log.DebugContext(ctx, "change feed cannot reconnect", "error", err)
+// recover follows again, and again, after what failed, until ctx ends.
+func (f *Feed) recover(ctx context.Context, err error) {
+	cause, pause := causeOf(err), feedRetryMin
+	f.log.WarnContext(ctx, "change feed interrupted", "cause", cause, "error", err)
+	for ; ; pause = min(2*pause, feedRetryMax) {
 		// Jitter keeps a hundred processes from reloading in one instant.
 		if !pauseFor(ctx, pause/2+rand.N(pause)) {
-			return nil
+			return
+		}
+		restored := false
+		err := f.follow(ctx, cause, func() {
+			restored = true
+			f.log.InfoContext(ctx, "change feed restored")
+		})
+		switch {
+		case ctx.Err() != nil:
+			return
+		case restored:
+			cause, pause = causeOf(err), feedRetryMin/2
+			f.log.WarnContext(ctx, "change feed interrupted", "cause", cause, "error", err)
+		default:
+			f.log.DebugContext(ctx, "change feed cannot reconnect", "error", err)
 		}
 	}
 }
 
-// connect listens and then reloads.
-func (f *Feed) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, f.direct)
+// follow listens, reloads and follows until something fails. It calls whole when
+// everything is loaded.
+func (f *Feed) follow(ctx context.Context, cause Cause, whole func()) error {
+	conn, err := f.connect(ctx)
 	if err != nil {
-		return nil, Err(err, nil)
-	}
-	if err := f.reload(ctx, conn); err != nil {
-		closeConn(ctx, conn)
-		return nil, Err(err, nil)
-	}
-	return conn, nil
-}
-
-func (f *Feed) reload(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, "LISTEN "+feedChannel); err != nil {
 		return err
 	}
-	for _, follower := range f.followers {
-		if err := follower.Reload(ctx, f.pool); err != nil {
-			return fmt.Errorf("load %s: %w", strings.Join(follower.Tables(), ", "), err)
-		}
+	defer closeConn(ctx, conn)
+	s, err := f.listen(ctx, conn)
+	if err != nil {
+		return err
 	}
-	return nil
+	defer f.ready.Store(false)
+	return s.run(ctx, cause, whole)
 }
 
-// follow applies changes until something fails.
-func (f *Feed) follow(ctx context.Context, conn *pgx.Conn) error {
-	for {
-		payload, err := nextPayload(ctx, conn, f.heartbeat)
-		if err != nil {
-			return err
-		}
-		table, key, _ := strings.Cut(payload, ":")
-		for _, follower := range f.byTable[table] {
-			if err := follower.Apply(ctx, f.pool, Change{Table: table, Key: key}); err != nil {
-				return fmt.Errorf("apply change of %s %s: %w", table, key, err)
-			}
-		}
-	}
+// connect opens the connection that the feed listens on: one to PostgreSQL
+// itself, which stays.
+func (f *Feed) connect(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, f.direct)
 }
 
-// nextPayload waits for a notification. Silence is followed by a ping, as a
-// connection that a firewall forgot is silent for ever.
-func nextPayload(ctx context.Context, conn *pgx.Conn, heartbeat time.Duration) (string, error) {
-	for {
-		wait, cancel := context.WithTimeout(ctx, heartbeat)
-		notification, err := conn.WaitForNotification(wait)
-		cancel()
-		if err == nil {
-			return notification.Payload, nil
-		}
-		if ctx.Err() != nil || conn.IsClosed() || !errors.Is(err, context.DeadlineExceeded) {
-			return "", err
-		}
-		ping, cancel := context.WithTimeout(ctx, heartbeat)
-		err = conn.Ping(ping)
-		cancel()
-		if err != nil {
-			return "", err
-		}
+// interruption is an error that says why all is reloaded.
+type interruption struct {
+	cause Cause
+	err   error
+}
+
+func (i *interruption) Error() string { return i.err.Error() }
+func (i *interruption) Unwrap() error { return i.err }
+
+func causeOf(err error) Cause {
+	var i *interruption
+	if errors.As(err, &i) {
+		return i.cause
 	}
+	return CauseConnection
 }
 
 // closeConn says goodbye even when ctx has ended, but not for long.

@@ -56,11 +56,20 @@ func (n *nodeNames) Reload(ctx context.Context, db pg.DB) error {
 	return nil
 }
 
-func (n *nodeNames) Apply(ctx context.Context, db pg.DB, c pg.Change) error {
-	var exists bool
-	if err := db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM nodes WHERE name = $1)", c.Key).Scan(&exists); err != nil {
-		return err
+func (n *nodeNames) Apply(ctx context.Context, db pg.DB, changes ...pg.Change) error {
+	for _, c := range changes {
+		var exists bool
+		if err := db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM nodes WHERE name = $1)", c.Key).Scan(&exists); err != nil {
+			return err
+		}
+		if err := n.note(c, exists); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (n *nodeNames) note(c pg.Change, exists bool) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err := n.fail; err != nil {
@@ -106,15 +115,21 @@ func receive[T any](t *testing.T, from <-chan T) (value T) {
 }
 
 type feedBundle struct {
-	url   string
-	pool  *pgxpool.Pool
-	names *nodeNames
-	feed  *pg.Feed
-	log   messages
-	stop  context.CancelFunc
+	url    string
+	pool   *pgxpool.Pool
+	names  *nodeNames
+	feed   *pg.Feed
+	log    messages
+	causes <-chan pg.Cause
+	stop   context.CancelFunc
 }
 
 func startFeed(t *testing.T) feedBundle {
+	t.Helper()
+	return startFeedWith(t, time.Minute) // no beat comes to the help of what is tested
+}
+
+func startFeedWith(t *testing.T, heartbeat time.Duration) feedBundle {
 	t.Helper()
 	url := dbtest.URL(t)
 	pool, err := pg.Open(t.Context(), url)
@@ -128,6 +143,9 @@ func startFeed(t *testing.T) feedBundle {
 	log := messages{dbtest.Log(t).Handler(), make(chan string, 1000)}
 	names := newNodeNames()
 	feed := pg.NewFeed(pool, slog.New(log), names)
+	feed.SetHeartbeat(heartbeat)
+	causes := make(chan pg.Cause, 100)
+	feed.Reloaded = func(c pg.Cause) { causes <- c }
 	ctx, stop := context.WithCancel(t.Context())
 	if err := feed.Start(ctx); err != nil {
 		t.Fatal(err)
@@ -137,7 +155,10 @@ func startFeed(t *testing.T) feedBundle {
 		receive(t, feed.Done())
 	})
 	receive(t, names.loaded)
-	return feedBundle{url: url, pool: pool, names: names, feed: feed, log: log, stop: stop}
+	if cause := receive(t, causes); cause != pg.CauseStart {
+		t.Errorf("the first load is because of %s", cause)
+	}
+	return feedBundle{url: url, pool: pool, names: names, feed: feed, log: log, causes: causes, stop: stop}
 }
 
 // terminate ends the feed's own connection, and returns when it is gone.
@@ -145,7 +166,7 @@ func (b feedBundle) terminate(t *testing.T) {
 	t.Helper()
 	var killed int
 	err := b.pool.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
-		WHERE datname = current_database() AND query = 'LISTEN stagedoor'`).Scan(&killed)
+		WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'LISTEN stagedoor|FROM feed'`).Scan(&killed)
 	if err != nil || killed != 1 {
 		t.Fatalf("terminated %d connections, %v", killed, err)
 	}
@@ -175,7 +196,7 @@ func TestFeedLoadsThenFollowsChangesInOrder(t *testing.T) {
 func TestFeedIgnoresTablesNobodyFollowsAndKeepsColonsInKeys(t *testing.T) {
 	t.Parallel()
 	b := startFeed(t)
-	for _, payload := range []string{"accounts:someone", "garbage", "", "nodes:with:colon"} {
+	for _, payload := range []string{"nodes:unnumbered", "garbage", "", "2\naccounts:someone\nnodes:with:colon"} {
 		if _, err := b.pool.Exec(t.Context(), "SELECT pg_notify('stagedoor', $1)", payload); err != nil {
 			t.Fatal(err)
 		}
@@ -308,9 +329,9 @@ func TestFeedDoesNotBelieveInASilentConnection(t *testing.T) {
 
 type brokenFollower struct{}
 
-func (brokenFollower) Tables() []string                              { return []string{"rooms"} }
-func (brokenFollower) Reload(context.Context, pg.DB) error           { return errors.New("cannot load") }
-func (brokenFollower) Apply(context.Context, pg.DB, pg.Change) error { return nil }
+func (brokenFollower) Tables() []string                                 { return []string{"rooms"} }
+func (brokenFollower) Reload(context.Context, pg.DB) error              { return errors.New("cannot load") }
+func (brokenFollower) Apply(context.Context, pg.DB, ...pg.Change) error { return nil }
 
 func TestFeedStartFailsWhenAFollowerCannotLoad(t *testing.T) {
 	t.Parallel()

@@ -174,7 +174,7 @@ func (s *Service) Tables() []string { return []string{"routes", "nodes"} }
 func (s *Service) Reload(context.Context, pg.DB) error { s.nudge(); return nil }
 
 // Apply begins a round.
-func (s *Service) Apply(context.Context, pg.DB, pg.Change) error { s.nudge(); return nil }
+func (s *Service) Apply(context.Context, pg.DB, ...pg.Change) error { s.nudge(); return nil }
 
 func (s *Service) nudge() {
 	select {

@@ -75,9 +75,14 @@ func (s *Service) Reload(ctx context.Context, d pg.DB) error {
 	return nil
 }
 
-// Apply reads one route again.
-func (s *Service) Apply(ctx context.Context, d pg.DB, c pg.Change) error {
-	return s.apply(ctx, d, c.Key)
+// Apply reads some routes again.
+func (s *Service) Apply(ctx context.Context, d pg.DB, changes ...pg.Change) error {
+	for _, c := range changes {
+		if err := s.apply(ctx, d, c.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) apply(ctx context.Context, d db.DBTX, pattern string) error {

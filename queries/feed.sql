@@ -1,0 +1,3 @@
+-- The number of the last announcement that is committed.
+-- name: FeedNumber :one
+SELECT number FROM feed;
