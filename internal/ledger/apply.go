@@ -96,14 +96,15 @@ func (l *Ledger) endRenumbered(ctx context.Context, tx pgx.Tx, p db.SessionsOpen
 		Vhost: p.Vhost, App: p.App, Stream: p.Stream, StartedAt: p.StartedAt})
 }
 
-// before is the latest start of a session that an end may mean. Clocks of
-// several processes differ a little; but an end that is written late must not
-// hit what started after it.
+// before is the latest start of a session that an end may mean. It is told when
+// it happens, so whatever the client has open began before, whatever the clock
+// of that moment said; but an end that is written late must not hit what started
+// after it.
 func (o *op) before() time.Time {
 	if o.late || isDated(o.e) {
 		return o.now
 	}
-	return o.now.Add(remembered)
+	return farOff
 }
 
 // toldLate is how long after an end a media server may tell of it.

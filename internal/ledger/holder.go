@@ -20,7 +20,7 @@ func (l *Ledger) holderGone(ctx context.Context, holder db.Session, now time.Tim
 	if f, can := l.Controls[n.Kind].Kicker.(finder); ok && can && n.ControlURL != "" {
 		return l.notFound(ctx, f, n, holder)
 	}
-	if holder.StartedAt == nil || now.Sub(*holder.StartedAt) < holderGrace {
+	if holder.StartedAt == nil || now.Sub(*holder.StartedAt).Abs() < holderGrace {
 		return false
 	}
 	lister := l.Controls[n.Kind].Lister

@@ -165,7 +165,7 @@ func (l *Ledger) Learn(ctx context.Context, f Found) (media.Verdict, error) {
 	switch {
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return media.Verdict{}, pg.Err(err, nil)
-	case err == nil && !f.isLater(known) && (known.EndedAt == nil || now.Sub(*known.EndedAt) < justEnded):
+	case err == nil && !f.isLater(known) && (known.EndedAt == nil || now.Sub(*known.EndedAt).Abs() < justEnded):
 		return media.Verdict{Allow: true, Reason: media.Duplicate}, nil
 	}
 	d := l.believe(l.recheck(ctx, e, now), f, known)
