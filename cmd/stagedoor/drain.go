@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -24,31 +25,35 @@ const (
 // accepted, drops requests that have not been read, and closes idle connections
 // that their clients are about to use.
 type drain struct {
-	on atomic.Bool
-
-	mu   sync.Mutex
-	busy map[net.Conn]struct{} // new, or with a request under way
+	on   atomic.Bool
+	busy atomic.Int64 // connections that are new, or have a request under way
 }
 
 func (d *drain) started() bool { return d.on.Load() }
 
-// watch is the ConnState hook of the servers.
+// watched is a connection that remembers whether it counts as busy.
+type watched struct {
+	*net.TCPConn
+	busy atomic.Bool
+}
+
+// watch is the ConnState hook of the servers. It is called several times for
+// every request, so connections take no lock of all of them.
 func (d *drain) watch(conn net.Conn, state http.ConnState) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	switch state {
-	case http.StateNew, http.StateActive:
-		d.busy[conn] = struct{}{}
-	default:
-		delete(d.busy, conn)
+	if encrypted, ok := conn.(*tls.Conn); ok {
+		conn = encrypted.NetConn()
+	}
+	c := conn.(*watched) // our listeners make no others
+	busy := state == http.StateNew || state == http.StateActive
+	switch was := c.busy.Swap(busy); {
+	case busy && !was:
+		d.busy.Add(1)
+	case was && !busy:
+		d.busy.Add(-1)
 	}
 }
 
-func (d *drain) quiet() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.busy) == 0
-}
+func (d *drain) quiet() bool { return d.busy.Load() == 0 }
 
 // finish ends the servers; each sends to ended when it accepts no more. Busy
 // clients are told with an answer to close, then nobody new is let in, then
@@ -101,14 +106,14 @@ type lastCall struct {
 	*net.TCPListener
 
 	mu   sync.Mutex
-	rest []net.Conn
+	rest []*net.TCPConn
 }
 
 // Accept waits for the next connection.
 func (l *lastCall) Accept() (net.Conn, error) {
-	conn, err := l.TCPListener.Accept()
+	conn, err := l.AcceptTCP()
 	if err == nil {
-		return conn, nil
+		return &watched{TCPConn: conn}, nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,7 +121,7 @@ func (l *lastCall) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	conn, l.rest = l.rest[0], l.rest[1:]
-	return conn, nil
+	return &watched{TCPConn: conn}, nil
 }
 
 // Close takes what is waiting and refuses everybody else.
@@ -135,7 +140,7 @@ func (l *lastCall) Close() error {
 }
 
 // acceptAll empties the queue of a socket that does not block.
-func acceptAll(fd int) (all []net.Conn) {
+func acceptAll(fd int) (all []*net.TCPConn) {
 	for {
 		taken, _, err := syscall.Accept(fd)
 		if errors.Is(err, syscall.EINTR) || errors.Is(err, syscall.ECONNABORTED) {
@@ -147,7 +152,7 @@ func acceptAll(fd int) (all []net.Conn) {
 		syscall.CloseOnExec(taken)
 		file := os.NewFile(uintptr(taken), "")
 		if conn, err := net.FileConn(file); err == nil {
-			all = append(all, conn)
+			all = append(all, conn.(*net.TCPConn)) // as the socket is
 		}
 		_ = file.Close() // the connection has its own handle
 	}

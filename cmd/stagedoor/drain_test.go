@@ -14,7 +14,7 @@ import (
 
 func newLastCall(t *testing.T) *lastCall {
 	t.Helper()
-	l, err := listenOn("127.0.0.1:0")
+	l, err := listenOn(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ type draining struct {
 
 func newDraining(t *testing.T, h http.HandlerFunc) *draining {
 	t.Helper()
-	d := &draining{drain: &drain{busy: map[net.Conn]struct{}{}}, listener: newLastCall(t), ended: make(chan error, 1)}
+	d := &draining{drain: &drain{}, listener: newLastCall(t), ended: make(chan error, 1)}
 	d.server = &http.Server{Handler: d.wrap(h), ConnState: d.watch}
 	go func() { d.ended <- serveOn(d.server, d.listener) }()
 	return d

@@ -19,8 +19,9 @@ var allowed = map[string][]string{
 	"internal/config":   {},
 	"internal/seal":     {},
 	"internal/pydantic": {},
+	"internal/flatjson": {},
 
-	"internal/media/srs":       {"internal/media", "internal/media/hook", "internal/pydantic", "internal/errs", "internal/httpx", "gen/callback"},
+	"internal/media/srs":       {"internal/media", "internal/media/hook", "internal/pydantic", "internal/flatjson", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/nginx":     {"internal/media", "internal/media/hook", "internal/httpx", "gen/callback"},
 	"internal/media/nms":       {"internal/media", "internal/media/hook", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/mediamtx":  {"internal/media", "internal/media/hook", "internal/errs", "internal/httpx", "gen/callback"},

@@ -15,26 +15,49 @@ import (
 // metrics are what Prometheus reads at /metrics.
 type metrics struct {
 	registry *prometheus.Registry
-	verdicts *prometheus.CounterVec
-	requests *prometheus.HistogramVec
+	verdicts *series[verdictKey, prometheus.Counter]
+	requests *series[requestKey, prometheus.Observer]
 	cloud    *prometheus.HistogramVec
 	limited  prometheus.Counter
 	dropped  prometheus.Counter
 	repairs  *prometheus.CounterVec
 }
 
+// verdictKey tells verdicts apart, and requestKey requests.
+type (
+	verdictKey struct {
+		scene  media.Scene
+		allow  bool
+		reason media.Reason
+	}
+	requestKey struct {
+		method, route string
+		status        int
+	}
+)
+
 func newMetrics(r *prometheus.Registry) *metrics {
+	verdicts := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "stagedoor_decisions_total",
+		Help: "Answers to media servers by scene, result (allow, deny) and reason.",
+	}, []string{"scene", "result", "reason"})
+	requests := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "stagedoor_http_request_duration_seconds",
+		Help:    "Time to answer a request by method, route and status.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"method", "route", "status"})
 	m := &metrics{
 		registry: r,
-		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "stagedoor_decisions_total",
-			Help: "Answers to media servers by scene, result (allow, deny) and reason.",
-		}, []string{"scene", "result", "reason"}),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "stagedoor_http_request_duration_seconds",
-			Help:    "Time to answer a request by method, route and status.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-		}, []string{"method", "route", "status"}),
+		verdicts: newSeries(func(k verdictKey) prometheus.Counter {
+			result := "deny"
+			if k.allow {
+				result = "allow"
+			}
+			return verdicts.WithLabelValues(string(k.scene), result, string(k.reason))
+		}),
+		requests: newSeries(func(k requestKey) prometheus.Observer {
+			return requests.WithLabelValues(k.method, k.route, strconv.Itoa(k.status))
+		}),
 		cloud: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "stagedoor_cloud_request_duration_seconds",
 			Help:    "Time of requests to a cloud by action and outcome (done, refused, failed).",
@@ -56,7 +79,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 	for _, kind := range reconcile.Kinds() {
 		m.repairs.WithLabelValues(kind) // so that it is there, at zero, before anything happens
 	}
-	r.MustRegister(m.repairs, m.verdicts, m.requests, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.repairs, verdicts, requests, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -81,11 +104,7 @@ func (m *metrics) observeVerdict(e media.Event, v media.Verdict) {
 	if e.Action != media.Publishing && e.Action != media.Playing && v.Allow {
 		return
 	}
-	result := "deny"
-	if v.Allow {
-		result = "allow"
-	}
-	m.verdicts.WithLabelValues(string(e.Scene()), result, string(v.Reason)).Inc()
+	m.verdicts.of(verdictKey{e.Scene(), v.Allow, v.Reason}).Inc()
 }
 
 // observeRequest measures a finished request. Methods of no known route are
@@ -94,7 +113,7 @@ func (m *metrics) observeRequest(method, route string, status int, took time.Dur
 	if route == "" {
 		method, route = "other", "none"
 	}
-	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+	m.requests.of(requestKey{method, route, status}).Observe(took.Seconds())
 }
 
 // observeCloud measures a request to a cloud.

@@ -42,13 +42,14 @@ type serveCmd struct{}
 // Run serves until the context ends, then drains: readiness turns false,
 // requests in flight finish, the ledger commits what it holds.
 func (serveCmd) Run(e *env) error {
-	log := newLogger(e.cfg, e.stderr)
+	log, logged := serveLogger(e.cfg, e.stderr)
+	defer logged()
 	a, err := newApp(e.ctx, e.cfg, log)
 	if err != nil {
 		return err
 	}
 	defer a.store.close(e.ctx)
-	listeners, err := a.listen()
+	listeners, err := a.listen(e.ctx)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	background.Go(func() { a.refusals.Run(work) })
 	background.Go(func() { a.chores(work) })
 
-	draining := &drain{busy: map[net.Conn]struct{}{}}
+	draining := &drain{}
 	servers, failed := []*http.Server{}, make(chan error, len(listeners))
 	for i, h := range a.handlers(draining, len(listeners) > 1) {
 		srv, err := a.server(draining.wrap(h), draining.watch)
@@ -130,23 +131,27 @@ func serveOn(srv *http.Server, l net.Listener) error {
 }
 
 // listen opens the main address and, where one is set, that of operations.
-func (a *app) listen() ([]net.Listener, error) {
-	main, err := listenOn(a.cfg.Listen)
+func (a *app) listen(ctx context.Context) ([]net.Listener, error) {
+	main, err := listenOn(ctx, a.cfg.Listen)
 	if err != nil {
 		return nil, err
 	}
 	if a.cfg.OpsListen == "" {
 		return []net.Listener{main}, nil
 	}
-	private, err := listenOn(a.cfg.OpsListen)
+	private, err := listenOn(ctx, a.cfg.OpsListen)
 	if err != nil {
 		return nil, errors.Join(err, main.Close())
 	}
 	return []net.Listener{main, private}, nil
 }
 
-func listenOn(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+// listenOn listens without asking the kernel to probe whoever says nothing: the
+// time-outs of the server end such a connection sooner, and four calls for each
+// new one are saved.
+func listenOn(ctx context.Context, address string) (net.Listener, error) {
+	quiet := net.ListenConfig{KeepAlive: -1}
+	l, err := quiet.Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}

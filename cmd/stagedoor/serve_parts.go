@@ -32,6 +32,17 @@ func newLogger(cfg *config.Settings, w io.Writer) *slog.Logger {
 	return slog.New(httpx.LogHandler(slog.NewJSONHandler(w, opts)))
 }
 
+// serveLogger is newLogger for a server, whose lines are gathered for a moment
+// where no person reads along. What is still kept is written by done.
+func serveLogger(cfg *config.Settings, w io.Writer) (log *slog.Logger, done func()) {
+	f, isFile := w.(*os.File)
+	if cfg.TextLog(isFile && term.IsTerminal(int(f.Fd()))) {
+		return newLogger(cfg, w), func() {}
+	}
+	lines := httpx.NewLines(w)
+	return slog.New(httpx.JSONLog(lines, cfg.LogLevel)), func() { _ = lines.Close() } // nobody is left to be told
+}
+
 // greet is the short block of the first start. The password appears here and
 // nowhere else.
 func greet(w io.Writer, cfg *config.Settings, addr net.Addr, password string) {

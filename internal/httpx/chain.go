@@ -4,7 +4,6 @@
 package httpx
 
 import (
-	"context"
 	"encoding/hex"
 	"io"
 	"log/slog"
@@ -37,20 +36,41 @@ type Handler interface {
 	Fail(w http.ResponseWriter, r *http.Request, err error)
 }
 
+// exchange is one request on its way: what its context carries, and what was
+// answered. They share one allocation, as every request makes them.
+type exchange struct {
+	ctx infoContext
+	recorder
+	id     [1]string // the value of X-Request-Id
+	random [idBytes]byte
+}
+
+// idBytes is how much randomness a request id holds.
+const idBytes = 12
+
 // Wrap puts the chain around a router.
 func (c Config) Wrap(rt Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := c.Now()
-		info := &info{id: c.newID()}
-		info.addr, info.direct = c.client(r)
-		r = r.WithContext(context.WithValue(r.Context(), infoKey{}, info))
-		r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
-		rec := &recorder{ResponseWriter: w}
-		rec.Header().Set("X-Request-Id", info.id)
-		defer c.finish(rec, r, info, started)
-		defer c.recover(rec, r, rt)
-		rt.ServeHTTP(rec, r)
+		x := &exchange{ctx: infoContext{Context: r.Context()}, recorder: recorder{ResponseWriter: w}}
+		x.id[0] = c.newID(&x.random)
+		x.ctx.info.id = x.id[0]
+		x.ctx.info.addr, x.ctx.info.direct = c.client(r)
+		r = r.WithContext(&x.ctx)
+		if mayExceed(r, MaxBody) {
+			r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		}
+		w.Header()["X-Request-Id"] = x.id[:]
+		defer c.finish(x, r, started)
+		defer c.recover(&x.recorder, r, rt)
+		rt.ServeHTTP(&x.recorder, r)
 	})
+}
+
+// mayExceed says whether the body of r can turn out larger than limit bytes. The
+// server reads no more of one than its announced length.
+func mayExceed(r *http.Request, limit int64) bool {
+	return r.ContentLength < 0 || r.ContentLength > limit
 }
 
 // recover turns a panic into the dialect's internal error. Its stack goes to
@@ -73,20 +93,32 @@ func (c Config) recover(rec *recorder, r *http.Request, rt Handler) {
 
 // finish writes the one line that each request leaves. The query is not in it:
 // tokens travel there.
-func (c Config) finish(rec *recorder, r *http.Request, info *info, started time.Time) {
-	took := c.Now().Sub(started)
-	if rec.status == 0 {
-		rec.status = http.StatusOK
+func (c Config) finish(x *exchange, r *http.Request, started time.Time) {
+	ended := c.Now()
+	took := ended.Sub(started)
+	if x.status == 0 {
+		x.status = http.StatusOK
 	}
 	if c.Observe != nil {
-		c.Observe(r.Method, r.Pattern, rec.status, took)
+		c.Observe(r.Method, r.Pattern, x.status, took)
 	}
 	level := slog.LevelInfo
-	if rec.status >= 500 {
+	if x.status >= 500 {
 		level = slog.LevelWarn
 	}
-	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", rec.status),
-		slog.Int64("bytes", rec.bytes), slog.Float64("ms", float64(took.Microseconds())/1000), slog.String("client_address", info.addr.String())}
+	if !c.Log.Enabled(&x.ctx, level) {
+		return
+	}
+	line := slog.NewRecord(ended, level, "request", 0)
+	line.AddAttrs(x.attrs(r, took)...)
+	_ = c.Log.Handler().Handle(&x.ctx, line) // as a Logger does: nobody else could be told
+}
+
+// attrs is what the line of a request says.
+func (x *exchange) attrs(r *http.Request, took time.Duration) []slog.Attr {
+	info := &x.ctx.info
+	attrs := append(make([]slog.Attr, 0, 9), slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", x.status),
+		slog.Int64("bytes", x.bytes), slog.Float64("ms", float64(took.Microseconds())/1000), slog.String("client_address", info.addr.String()))
 	if info.principal != "" {
 		attrs = append(attrs, slog.String("principal", info.principal))
 	}
@@ -96,15 +128,16 @@ func (c Config) finish(rec *recorder, r *http.Request, info *info, started time.
 	if info.cause != nil {
 		attrs = append(attrs, slog.String("error", info.cause.Error()))
 	}
-	c.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	return attrs
 }
 
-func (c Config) newID() string {
-	var b [12]byte
-	if _, err := io.ReadFull(c.Rand, b[:]); err != nil {
+func (c Config) newID(random *[idBytes]byte) string {
+	if _, err := io.ReadFull(c.Rand, random[:]); err != nil {
 		return "unidentified"
 	}
-	return hex.EncodeToString(b[:])
+	var text [2 * idBytes]byte
+	hex.Encode(text[:], random[:])
+	return string(text[:])
 }
 
 // recorder notes what the handler answered.

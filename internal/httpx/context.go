@@ -21,6 +21,20 @@ type info struct {
 
 type infoKey struct{}
 
+// infoContext is the context of a request that has passed the chain.
+type infoContext struct {
+	context.Context
+	info info
+}
+
+// Value adds what the chain knows to the context of the server.
+func (c *infoContext) Value(key any) any {
+	if _, ours := key.(infoKey); ours {
+		return &c.info
+	}
+	return c.Context.Value(key)
+}
+
 func from(ctx context.Context) *info {
 	if i, ok := ctx.Value(infoKey{}).(*info); ok {
 		return i
@@ -110,9 +124,10 @@ func relayed(h http.Header) bool {
 // to another site, and no media server does.
 func fromBrowser(h http.Header) bool { return hasAny(h, "Origin", "Sec-Fetch-Site") }
 
+// hasAny takes names in their canonical form.
 func hasAny(h http.Header, names ...string) bool {
 	for _, name := range names {
-		if len(h.Values(name)) > 0 {
+		if len(h[name]) > 0 {
 			return true
 		}
 	}

@@ -26,7 +26,7 @@ type bundle struct {
 	logged *lines
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	logged := &lines{}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -19,6 +19,7 @@ type ErrorWriter func(w http.ResponseWriter, r *http.Request, err error)
 type Router struct {
 	mux      *http.ServeMux
 	patterns []string
+	plain    map[plainKey]plainRoute
 	writers  []writerFor
 	picky    []writerIf
 	rewrites []rewriteOf
@@ -41,13 +42,14 @@ type writerFor struct {
 }
 
 // NewRouter returns an empty Router.
-func NewRouter() *Router { return &Router{mux: http.NewServeMux()} }
+func NewRouter() *Router { return &Router{mux: http.NewServeMux(), plain: map[plainKey]plainRoute{}} }
 
 // HandleFunc registers a generated handler; with ServeHTTP it makes the Router
 // a base router of the generated code.
 func (rt *Router) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
 	rt.mux.Handle(pattern, route(h))
 	rt.patterns = append(rt.patterns, pattern)
+	rt.addPlain(pattern, h)
 }
 
 // Patterns returns what is registered, as "GET /path/{id}".
@@ -84,14 +86,21 @@ func (rt *Router) Rewrite(rewrite func(*http.Request), roots ...string) {
 
 // rewrite says whether a dialect has put the path in order.
 func (rt *Router) rewrite(r *http.Request) bool {
-	clean := path.Clean("/" + r.URL.Path)
+	c, ok := rt.rewriteOf(path.Clean("/" + r.URL.Path))
+	if ok {
+		c.rewrite(r)
+	}
+	return ok
+}
+
+// rewriteOf finds who puts a cleaned path in order.
+func (rt *Router) rewriteOf(clean string) (rewriteOf, bool) {
 	for _, c := range rt.rewrites {
 		if rest, ok := strings.CutPrefix(clean, c.root); ok && (rest == "" || rest[0] == '/') {
-			c.rewrite(r)
-			return true
+			return c, true
 		}
 	}
-	return false
+	return rewriteOf{}, false
 }
 
 // Fail answers an error in the envelope that the request belongs to.
@@ -130,6 +139,11 @@ var (
 // ServeHTTP serves a request. It never redirects: a media server would take a
 // redirect of its callback for an order.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p, ok := rt.findPlain(r); ok {
+		r.Pattern = p.pattern
+		p.handle(w, r)
+		return
+	}
 	if !rt.rewrite(r) && !isClean(r.URL.Path) {
 		rt.Fail(w, r, errNoPath)
 		return

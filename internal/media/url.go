@@ -30,6 +30,9 @@ func URLHost(raw string) string {
 func HostOf(authority string) string { return strings.ToLower(withoutPort(authority)) }
 
 func withoutPort(authority string) string {
+	if strings.IndexByte(authority, ':') < 0 { // the usual name, whose error would cost more than all else
+		return strings.TrimSuffix(strings.TrimPrefix(authority, "["), "]")
+	}
 	if host, _, err := net.SplitHostPort(authority); err == nil {
 		return host
 	}

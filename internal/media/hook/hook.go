@@ -3,6 +3,7 @@ package hook
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -43,4 +44,15 @@ func Refusal(in, problem string) func(w http.ResponseWriter, r *http.Request, st
 func Source(r *http.Request) netip.Addr {
 	from, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return from.Addr().Unmap()
+}
+
+// Body returns the whole body of a callback, or *http.MaxBytesError for one of
+// more than limit bytes. A body of known length takes no more room than that.
+func Body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength < 0 || r.ContentLength > limit {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/stagedoor-live/stagedoor/internal/flatjson"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pydantic"
 )
@@ -27,11 +28,19 @@ type payload struct {
 	File      text `json:"file"`
 	SendBytes text `json:"send_bytes"`
 	RecvBytes text `json:"recv_bytes"`
+	unread    text // stream_id: SRS's own number of the stream
 }
 
 // decode turns the body of the callback called action ("on_publish") into an
 // event, or tells everything that is wrong with it in the order of the fields.
 func decode(action string, body []byte) (media.Event, []problem) {
+	if ev, ok := decodeSimple(action, string(body)); ok {
+		return ev, nil
+	}
+	return decodeAny(action, body)
+}
+
+func decodeAny(action string, body []byte) (media.Event, []problem) {
 	if word := bytes.TrimSpace(body); len(word) == 0 || string(word) == "null" {
 		return media.Event{}, []problem{missing()}
 	}
@@ -46,6 +55,69 @@ func decode(action string, body []byte) (media.Event, []problem) {
 		return media.Event{}, problems
 	}
 	return p.event(), nil
+}
+
+// decodeSimple reads what SRS sends nearly always. Whatever is wrong or unusual is
+// for decode to look at in full.
+func decodeSimple(action, body string) (ev media.Event, ok bool) {
+	var p payload
+	r := flatjson.Read(body)
+	for m, ok := r.Next(); ok; m, ok = r.Next() {
+		t := p.member(m.Name)
+		if t == nil || t.kind != absent {
+			return ev, false
+		}
+		t.value, t.kind = m.Value, number
+		if m.Quoted {
+			t.kind = str
+		}
+	}
+	if !r.Whole() || len(p.check(action)) > 0 {
+		return ev, false
+	}
+	return p.event(), true
+}
+
+// member returns where the value of a name goes, or nil where the name is not
+// known.
+func (p *payload) member(name string) *text {
+	switch name {
+	case "server_id":
+		return &p.ServerID
+	case "service_id":
+		return &p.ServiceID
+	case "action":
+		return &p.Action
+	case "client_id":
+		return &p.ClientID
+	case "ip":
+		return &p.IP
+	case "vhost":
+		return &p.Vhost
+	case "app":
+		return &p.App
+	case "stream":
+		return &p.Stream
+	case "param":
+		return &p.Param
+	case "tcUrl":
+		return &p.TCURL
+	case "pageUrl":
+		return &p.PageURL
+	case "stream_url":
+		return &p.StreamURL
+	case "stream_id":
+		return &p.unread
+	case "cwd":
+		return &p.CWD
+	case "file":
+		return &p.File
+	case "send_bytes":
+		return &p.SendBytes
+	case "recv_bytes":
+		return &p.RecvBytes
+	}
+	return nil
 }
 
 func (p *payload) check(action string) []problem {
@@ -230,5 +302,7 @@ func (p *payload) protocolByName(name string) string {
 // without port, which RTMP clients send only if they leave out the port.
 func (p *payload) isFLV() bool {
 	playing := p.Action.value == "on_play" || p.Action.value == "on_stop"
-	return playing && p.TCURL.value == "rtmp://"+p.Vhost.value+"/"+p.App.value
+	place, isRTMP := strings.CutPrefix(p.TCURL.value, "rtmp://")
+	app, isVhost := strings.CutPrefix(place, p.Vhost.value)
+	return playing && isRTMP && isVhost && len(app) == len("/")+len(p.App.value) && app[0] == '/' && app[1:] == p.App.value
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -184,6 +185,9 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, action string, body []byte) {
 		ev, problems := decode(action, body)
+		if inFull, all := decodeAny(action, body); ev != inFull || !reflect.DeepEqual(problems, all) {
+			t.Errorf("%+v %v, in full %+v %v", ev, problems, inFull, all)
+		}
 		if len(problems) > 0 {
 			if ev != (media.Event{}) {
 				t.Errorf("an event in spite of %v: %+v", problems, ev)

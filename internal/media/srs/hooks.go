@@ -60,16 +60,15 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, action string) {
 		refuse(w, r, http.StatusForbidden, media.Unauthenticated)
 		return
 	}
-	log := h.Log.With("node", node.Name, "action", action)
 	body, err := readBody(w, r)
 	if err != nil {
-		log.WarnContext(r.Context(), "callback body not readable", "error", err)
+		h.Log.WarnContext(r.Context(), "callback body not readable", "node", node.Name, "action", action, "error", err)
 		refuseBody(w, r, err)
 		return
 	}
 	ev, problems := decode(action, body)
 	if len(problems) > 0 {
-		log.WarnContext(r.Context(), "callback malformed", "problems", problems)
+		h.Log.WarnContext(r.Context(), "callback malformed", "node", node.Name, "action", action, "problems", problems)
 		refuseInput(w, r, problems)
 		return
 	}
@@ -77,7 +76,7 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, action string) {
 	ev.Source = hook.Source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
-		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
+		h.Log.ErrorContext(r.Context(), "callback failed", "node", node.Name, "action", action, "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
 		verdict = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
 	answer(w, r, ev.Action, verdict)
@@ -115,13 +114,13 @@ var errContentType = errors.New("content type is not JSON")
 
 // readBody returns the whole body, or errContentType, or *http.MaxBytesError.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" {
+	if t := r.Header.Get("Content-Type"); t != "" && t != "application/json" {
 		mediaType, _, err := mime.ParseMediaType(t)
 		if err != nil || mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
 			return nil, errContentType
 		}
 	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	return hook.Body(w, r, maxBody)
 }
 
 func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
