@@ -27,22 +27,42 @@ type mediaServer struct {
 	// command starts it, with its callbacks at base.
 	command func(m *mediaServer, base string) (*exec.Cmd, error)
 	// node is how the program is told to reach it, and what it reads then.
-	node  func(m *mediaServer) (args []string, stdin string)
+	node func(m *mediaServer) (args []string, stdin string)
+	// needs are programs, and files by their whole path, without which it cannot
+	// be measured.
+	needs []string
 	child *child
+}
+
+// missing says what of it is not installed.
+func (m *mediaServer) missing() error {
+	for _, name := range append([]string{"ffmpeg"}, m.needs...) {
+		if filepath.IsAbs(name) {
+			if _, err := os.Stat(name); err != nil {
+				return fmt.Errorf("%w: make bench installs what is needed", err)
+			}
+		} else if _, err := program(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // mediaServers are those that are measured.
 func (s *suite) mediaServers() ([]*mediaServer, error) {
+	nms, err := nmsHome()
+	if err != nil {
+		return nil, err
+	}
 	all := []*mediaServer{
-		{short: "nginx", kind: "nginx-rtmp", command: nginxCommand, node: func(m *mediaServer) ([]string, string) {
+		{short: "nginx", kind: "nginx-rtmp", command: nginxCommand, needs: []string{"nginx", nginxModule}, node: func(m *mediaServer) ([]string, string) {
 			return []string{"--control-url", "http://" + m.web + "/stat"}, ""
 		}},
-		{short: "nms", kind: "node-media-server", command: nmsCommand, node: func(m *mediaServer) ([]string, string) {
+		{short: "nms", kind: "node-media-server", command: nmsCommand, needs: []string{"node", filepath.Join(nms, "node-media-server")}, node: func(m *mediaServer) ([]string, string) {
 			return []string{"--control-url", "http://" + m.web, "--username", "stagedoor", "--password"}, adminPassword + "\n"
 		}},
 	}
 	for _, m := range all {
-		var err error
 		if m.rtmp, err = freeAddress(); err != nil {
 			return nil, err
 		}
@@ -141,7 +161,9 @@ func program(name string) (string, error) {
 	return "", fmt.Errorf("%s is not installed: make bench installs what is needed", name)
 }
 
-const nginxConfig = `load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
+const nginxModule = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
+
+const nginxConfig = `load_module ` + nginxModule + `;
 worker_processes 1; daemon off; master_process off; pid nginx.pid; error_log error.log;
 events { worker_connections 512; }
 rtmp {
@@ -201,18 +223,23 @@ func nobody(dir string) (*syscall.Credential, error) {
 // nmsEnv tells where make bench has installed Node-Media-Server.
 const nmsEnv = "STAGEDOOR_E2E_NMS"
 
+// nmsHome is the directory of its modules.
+func nmsHome() (string, error) {
+	if home := os.Getenv(nmsEnv); home != "" {
+		return filepath.Abs(filepath.Join(home, "node_modules"))
+	}
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "stagedoor", "node-media-server", "node_modules"), err
+}
+
 func nmsCommand(m *mediaServer, base string) (*exec.Cmd, error) {
 	node, err := program("node")
 	if err != nil {
 		return nil, err
 	}
-	home := os.Getenv(nmsEnv)
-	if home == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return nil, err
-		}
-		home = filepath.Join(cache, "stagedoor", "node-media-server")
+	modules, err := nmsHome()
+	if err != nil {
+		return nil, err
 	}
 	port := func(address string) map[string]any {
 		_, text, _ := net.SplitHostPort(address) // freeAddress made it
@@ -229,6 +256,6 @@ func nmsCommand(m *mediaServer, base string) (*exec.Cmd, error) {
 		return nil, err
 	}
 	cmd := exec.Command(node, "-e", "new (require('node-media-server'))(JSON.parse(process.argv[1])).run()", string(config))
-	cmd.Dir, cmd.Env = m.dir, append(environment(), "NODE_PATH="+filepath.Join(home, "node_modules"))
+	cmd.Dir, cmd.Env = m.dir, append(environment(), "NODE_PATH="+modules)
 	return cmd, nil
 }

@@ -63,7 +63,7 @@ func (s *suite) start(ctx context.Context, dataDir, ops string) (_ *server, took
 	if err != nil {
 		return nil, 0, err
 	}
-	srv := &server{addr: addr, ops: ops, log: filepath.Join(s.dir, "server.log"), exited: make(chan struct{})}
+	srv := &server{addr: addr, ops: ops, log: filepath.Join(s.dir, "server-"+addr+".log"), exited: make(chan struct{})}
 	log, err := os.Create(srv.log)
 	if err != nil {
 		return nil, 0, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -28,22 +29,32 @@ func (s *suite) revoking(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	movie := filepath.Join(s.dir, "movie.flv")
-	if err := makeMovie(ctx, movie); err != nil {
-		return nil, err
-	}
 	var rows []row
+	var worst stopping
 	for _, m := range servers {
+		if err := m.missing(); err != nil {
+			worst.why = err
+			rows = append(rows, unmeasured("revoke_stopped_p99_"+m.short, "s", stoppedGoal, err))
+			continue
+		}
+		if err := makeMovie(ctx, movie); err != nil {
+			return nil, err
+		}
 		more, err := s.revokingOn(ctx, m, movie)
 		if err != nil {
 			return nil, fmt.Errorf("revoking on %s: %w", m.kind, err)
 		}
+		worst.add(m, more)
 		rows = append(rows, more...)
 	}
-	return rows, nil
+	return append([]row{worst.row()}, rows...), nil
 }
 
 // makeMovie encodes once what all encoders send.
 func makeMovie(ctx context.Context, file string) error {
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
 	ffmpeg, err := program("ffmpeg")
 	if err != nil {
 		return err
@@ -95,7 +106,7 @@ func (s *suite) revokingOn(ctx context.Context, m *mediaServer, movie string) (_
 	s.say("%-20s %s s", "ghosts of "+m.kind, list(ghosts))
 	return []row{
 		figure("revoke_stopped_p50_"+m.short, quantile(stopped, 0.5), "s"),
-		figure("revoke_stopped_p99_"+m.short, quantile(stopped, 0.99), "s").aim(figureAtMost(2)),
+		figure("revoke_stopped_p99_"+m.short, quantile(stopped, 0.99), "s").aim(stoppedGoal),
 		figure("reconnect_refused_"+m.short, 100*float64(refused)/float64(len(stopped)), "%").aim(figureAtLeast(100)),
 		figure("ghost_lifetime_"+m.short, slices.Max(ghosts), "s").aim(figureAtMost(ghostGoal)),
 	}, nil
@@ -123,13 +134,7 @@ func (x *scene) open(ctx context.Context, s *suite) (err error) {
 	if err := x.stage.logIn(ctx); err != nil {
 		return err
 	}
-	x.api, err = client.NewClientWithResponses("http://"+x.stage.server.addr, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+x.stage.token)
-		return nil
-	}))
-	if err != nil {
-		return err
-	}
+	x.api = x.stage.api
 	if err := x.m.run(ctx, "http://"+x.stage.server.addr); err != nil {
 		return err
 	}

@@ -82,3 +82,27 @@ func TestAPlayerRemembersItsLastByte(t *testing.T) {
 		t.Errorf("got %d, %v, %d", n, err, p.received.Load())
 	}
 }
+
+func TestWorstMediaServerIsTheRow(t *testing.T) {
+	t.Parallel()
+	var worst stopping
+	for short, seconds := range map[string]float64{"a": 1.5, "b": 2.5, "c": 0.5} {
+		worst.add(&mediaServer{short: short, kind: short}, []row{figure("revoke_stopped_p50_"+short, 9, "s"), figure("revoke_stopped_p99_"+short, seconds, "s")})
+	}
+	if r := worst.row(); r.Name != "revoke_stopped_p99" || r.Figure != 2.5 || *r.Reached || r.why != "" {
+		t.Errorf("%+v", r)
+	}
+	none := stopping{why: errors.New("there is no nginx")}
+	if r := none.row(); r.why != "there is no nginx" || *r.Reached {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWhatAMediaServerNeedsIsLookedFor(t *testing.T) {
+	t.Parallel()
+	for _, needs := range [][]string{{"no-such-program"}, {"/no/such/file"}} {
+		if err := (&mediaServer{needs: needs}).missing(); err == nil || !strings.Contains(err.Error(), "make bench") {
+			t.Errorf("%v: %v", needs, err)
+		}
+	}
+}

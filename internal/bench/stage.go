@@ -22,6 +22,7 @@ type stage struct {
 	database *pg.Private
 	db       *pgx.Conn
 	token    string
+	api      *client.ClientWithResponses
 	room     string   // id
 	play     *url.URL // the room's for RTMP, signed, as are the next two
 	flv, hls *url.URL
@@ -102,9 +103,10 @@ func (st *stage) openDatabase(ctx context.Context, dataDir string) (err error) {
 	return nil
 }
 
-// logIn gets a token and a room's signed play URL as an app would.
-func (st *stage) logIn(ctx context.Context) error {
-	api, err := client.NewClientWithResponses("http://"+st.server.addr, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+// enter gets a token, and a client that shows it.
+func (st *stage) enter(ctx context.Context) error {
+	var err error
+	st.api, err = client.NewClientWithResponses("http://"+st.server.addr, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		if st.token != "" {
 			r.Header.Set("Authorization", "Bearer "+st.token)
 		}
@@ -113,7 +115,7 @@ func (st *stage) logIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	login, err := api.AppLoginV1WithResponse(ctx, client.LoginRequest{Username: adminName, Password: adminPassword})
+	login, err := st.api.AppLoginV1WithResponse(ctx, client.LoginRequest{Username: adminName, Password: adminPassword})
 	if err != nil {
 		return err
 	}
@@ -121,7 +123,15 @@ func (st *stage) logIn(ctx context.Context) error {
 		return fmt.Errorf("log in: %s %s", login.Status(), login.Body)
 	}
 	st.token = login.JSON200.Token
-	room, err := api.CreateRoomV2WithResponse(ctx, client.RoomCreateV2{Title: "watched", Anchor: adminName, IMServer: []client.IMServer{client.IMServerAliyunNew}})
+	return nil
+}
+
+// logIn gets a token and a room's signed play URLs as an app would.
+func (st *stage) logIn(ctx context.Context) error {
+	if err := st.enter(ctx); err != nil {
+		return err
+	}
+	room, err := st.api.CreateRoomV2WithResponse(ctx, client.RoomCreateV2{Title: "watched", Anchor: adminName, IMServer: []client.IMServer{client.IMServerAliyunNew}})
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,14 @@ type plan struct {
 	roomRound       time.Duration // whole seconds: pgbench knows no others
 	hotRounds       int
 	hotRound        time.Duration
+	worlds          []int // rooms and live tokens of each, and ten times its rules
+	listRounds      int
+	listRound       time.Duration
+	listClients     int
+	lastPages       int           // of a walk, that are measured
+	walk            time.Duration // at most
+	flatRounds      int
+	flatRound       time.Duration
 	signRounds      int
 	signRound       time.Duration
 	firstStarts     int
@@ -53,6 +61,9 @@ func standard() plan {
 		floodRounds: 3, floodRound: 4 * time.Second, floodRate: 200, floodClients: 192,
 		roomRounds: 3, roomRound: 3 * time.Second,
 		hotRounds: 3, hotRound: 3 * time.Second,
+		worlds:     []int{1_000, 1_000_000},
+		listRounds: 3, listRound: time.Second, listClients: 4, lastPages: 500, walk: time.Minute,
+		flatRounds: 5, flatRound: 1500 * time.Millisecond,
 		signRounds: 5, signRound: 100 * time.Millisecond,
 		firstStarts: 3, warmStarts: 5, idle: time.Second,
 		profileDuration: 10 * time.Second,
@@ -92,10 +103,25 @@ func (s *suite) run(ctx context.Context) (_ []row, err error) {
 		}
 	}
 	var all []row
-	for _, name := range []string{"load", "visible", "media", "signing", "starting"} {
+	for _, name := range []string{"load", "scale", "visible", "media", "signing", "starting"} {
 		all = append(all, rows[name]...)
 	}
-	return append(all, size), nil
+	all = append(all, size)
+	return all, s.complete(all)
+}
+
+// promised are the rows that a whole run always has.
+var promised = []string{"callback_keepalive", "callback_newconn", "decision_only", "sign_url", "verify_url", "room_create", "room_hot_row", "list_flat",
+	"decision_flat", "entry_bytes", "revoke_visible_p99", "revoke_stopped_p99", "ready_warm", "ready_first", "callback_p99_login_flood", "idle_memory",
+	"binary_size"}
+
+func (s *suite) complete(rows []row) error {
+	for _, name := range promised {
+		if len(s.only) == 0 && !slices.ContainsFunc(rows, func(r row) bool { return r.Name == name }) {
+			return fmt.Errorf("the table has no row %s", name)
+		}
+	}
+	return nil
 }
 
 // part is something that can be measured without the others.
@@ -111,6 +137,7 @@ func (s *suite) parts() []part {
 		{"signing", func(context.Context) ([]row, error) { return s.signing() }},
 		{"starting", s.starting},
 		{"load", s.loaded},
+		{"scale", s.scale},
 		{"visible", s.visible},
 		{"media", s.revoking},
 	}

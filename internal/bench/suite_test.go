@@ -28,3 +28,22 @@ func TestOnlyWhatIsAskedForIsMeasured(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAWholeRunHasEveryPromisedRow(t *testing.T) {
+	t.Parallel()
+	var rows []row
+	for _, name := range promised {
+		rows = append(rows, figure(name, 1, "s"))
+	}
+	s := &suite{}
+	if err := s.complete(rows); err != nil {
+		t.Error(err)
+	}
+	if err := s.complete(rows[1:]); err == nil || !strings.Contains(err.Error(), "callback_keepalive") {
+		t.Errorf("got %v", err)
+	}
+	s.only = []string{"signing"}
+	if err := s.complete(rows[1:]); err != nil {
+		t.Error(err)
+	}
+}

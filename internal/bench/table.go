@@ -12,7 +12,8 @@ import (
 )
 
 // row is one line of the table. Base and Ratio are missing where there is
-// nothing to compare with, Reached where there is no goal.
+// nothing to compare with, Reached where there is no goal, and the figure too
+// where this machine cannot measure it: such a goal counts as not reached.
 type row struct {
 	Name    string   `json:"name"`
 	Figure  float64  `json:"figure"`
@@ -23,10 +24,29 @@ type row struct {
 	Reached *bool    `json:"reached"`
 
 	peer string // what Base is of
+	why  string // there is no figure
 }
 
 func figure(name string, value float64, unit string) row {
 	return row{Name: name, Figure: value, Unit: unit}
+}
+
+// unmeasured is a row without a figure.
+func unmeasured(name, unit string, g goal, why error) row {
+	reached := false
+	return row{Name: name, Unit: unit, Goal: g.text, Reached: &reached, why: why.Error()}
+}
+
+// MarshalJSON leaves no figure where there is none.
+func (r row) MarshalJSON() ([]byte, error) {
+	type plain row
+	if r.why == "" {
+		return marshal(plain(r))
+	}
+	return marshal(struct {
+		plain
+		Figure *float64 `json:"figure"`
+	}{plain: plain(r)})
 }
 
 // beside sets what the figure is compared with.
@@ -75,21 +95,46 @@ func writeTable(w io.Writer, rows []row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tFIGURE\tUNIT\tBASE\tBASE IS\tRATIO\tGOAL\tREACHED")
 	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, number(r.Figure), r.Unit, optional(r.Base), orDash(r.peer), optional(r.Ratio),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.figure(), r.Unit, optional(r.Base), orDash(r.peer), optional(r.Ratio),
 			orDash(r.Goal), answer(r.Reached))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.why != "" {
+			fmt.Fprintf(w, "\n%s is not measured: %s\n", r.Name, r.why)
+		}
+	}
+	return nil
+}
+
+func (r row) figure() string {
+	if r.why != "" {
+		return "-"
+	}
+	return number(r.Figure)
 }
 
 func writeJSON(path string, rows []row) error {
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false) // goals read ">="
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(rows); err != nil {
+	text, err := marshal(rows)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, text.Bytes(), 0o644)
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		return err
+	}
+	return os.WriteFile(path, indented.Bytes(), 0o644)
+}
+
+// marshal leaves goals readable, which say ">=".
+func marshal(v any) ([]byte, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return text.Bytes(), err
 }
 
 // number shows three digits, or all that stand before the point.

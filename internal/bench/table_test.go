@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +17,7 @@ func someRows() []row {
 		figure("callback_p99", 1.25, "ms").beside(0.5, "bare handler"),
 		figure("ready_warm", 0.161, "s").aim(figureAtMost(0.3)),
 		figure("room_create", 2000, "1/s").aim(ratioAtLeast(0.60)),
+		unmeasured("revoke_stopped_p99", "s", figureAtMost(2), errors.New("there is no ffmpeg")),
 	}
 }
 
@@ -32,6 +34,9 @@ verify_url          300     ns    100    md5.Sum       3.00   ratio <= 1.50  no
 callback_p99        1.25    ms    0.500  bare handler  2.50   -              -
 ready_warm          0.161   s     -      -             -      <= 0.3         yes
 room_create         2000    1/s   -      -             -      ratio >= 0.60  no
+revoke_stopped_p99  -       s     -      -             -      <= 2           no
+
+revoke_stopped_p99 is not measured: there is no ffmpeg
 `
 	if got := out.String(); !strings.HasSuffix(got, "\n"+want) || !strings.Contains(got, "processors") {
 		t.Errorf("got:\n%s\nwant its end to be:\n%s", got, want)
@@ -61,6 +66,7 @@ func TestJSONHasEveryKeyAndNullForWhatThereIsNot(t *testing.T) {
 		{"name": "callback_p99", "figure": 1.25, "unit": "ms", "base": 0.5, "ratio": 2.5, "goal": "", "reached": nil},
 		{"name": "ready_warm", "figure": 0.161, "unit": "s", "base": nil, "ratio": nil, "goal": "<= 0.3", "reached": true},
 		{"name": "room_create", "figure": 2000.0, "unit": "1/s", "base": nil, "ratio": nil, "goal": "ratio >= 0.60", "reached": false},
+		{"name": "revoke_stopped_p99", "figure": nil, "unit": "s", "base": nil, "ratio": nil, "goal": "<= 2", "reached": false},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
