@@ -6,8 +6,13 @@ import (
 )
 
 const (
-	choresPause = 10 * time.Second
-	seldom      = time.Hour
+	// flushPause is how often this process writes down what it has noted.
+	flushPause = 10 * time.Second
+	// dutyPause is how often it is looked whether a duty is due, and ours.
+	dutyPause = 2 * time.Second
+	// retryPause is for a duty that failed.
+	retryPause = 10 * time.Second
+	seldom     = time.Hour
 )
 
 // duty is something that one process does for all, now and then. It bears being
@@ -34,10 +39,12 @@ func (a *app) duties() []duty {
 // has to write down or forget itself, at the end too, and what it does for all
 // while it leads.
 func (a *app) chores(ctx context.Context) {
-	tick := time.NewTicker(choresPause)
-	defer tick.Stop()
 	own := []func(context.Context) error{a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen, a.ledger.FlushSeen}
-	all, forget := a.duties(), time.Now().Add(seldom)
+	all := a.duties()
+	flush, look, forget := time.NewTicker(flushPause), time.NewTicker(dutyPause), time.NewTicker(seldom)
+	defer flush.Stop()
+	defer look.Stop()
+	defer forget.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -45,14 +52,13 @@ func (a *app) chores(ctx context.Context) {
 			defer cancel()
 			a.chore(ctx, own...)
 			return
-		case <-tick.C:
-		}
-		a.chore(ctx, own...)
-		if now := time.Now(); now.After(forget) {
+		case <-flush.C:
+			a.chore(ctx, own...)
+		case <-look.C:
+			a.serveAll(ctx, all)
+		case <-forget.C:
 			a.accounts.Forget()
-			forget = now.Add(seldom)
 		}
-		a.serveAll(ctx, all)
 	}
 }
 
@@ -65,7 +71,7 @@ func (a *app) serveAll(ctx context.Context, all []duty) {
 		case !leads:
 			d.next = time.Time{}
 		case !time.Now().Before(d.next):
-			d.next = time.Now().Add(choresPause)
+			d.next = time.Now().Add(retryPause)
 			if a.chore(ctx, d.do) {
 				d.next = time.Now().Add(d.every)
 			}

@@ -14,7 +14,8 @@ import (
 // account is somebody who has logged in, with the public client.
 type account struct {
 	*api.ClientWithResponses
-	name string
+	name  string
+	token string
 }
 
 // anonymous is the public client without a token. What it sends and gets is
@@ -43,11 +44,17 @@ func (s *server) logInAs(t *testing.T, name, password string) account {
 	if err != nil || resp.JSON200 == nil {
 		t.Fatalf("log in: %v, %s", err, body(resp))
 	}
+	return s.withToken(t, name, resp.JSON200.Token)
+}
+
+// withToken is somebody who has logged in, here or elsewhere.
+func (s *server) withToken(t *testing.T, name, token string) account {
+	t.Helper()
 	bearer := func(_ context.Context, r *http.Request) error {
-		r.Header.Set("Authorization", "Bearer "+resp.JSON200.Token)
+		r.Header.Set("Authorization", "Bearer "+token)
 		return nil
 	}
-	return account{s.anonymous(t, api.WithRequestEditorFn(bearer)), name}
+	return account{ClientWithResponses: s.anonymous(t, api.WithRequestEditorFn(bearer)), name: name, token: token}
 }
 
 // closing asks for a connection of its own.

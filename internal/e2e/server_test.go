@@ -28,6 +28,7 @@ type server struct {
 	settings map[string]string
 	log      *logBook
 	proc     *process
+	earlier  int    // records in log from before the last start
 	url      string // http://host:port
 	password string // of the first administrator
 }
@@ -35,6 +36,18 @@ type server struct {
 // newServer starts the program on an empty data directory. Settings are names
 // without STAGEDOOR_ and their values.
 func newServer(t *testing.T, settings map[string]string) *server {
+	t.Helper()
+	s := prepareServer(t, settings)
+	block := s.start(t)
+	s.password = passwordIn(block)
+	if s.password == "" {
+		t.Fatalf("the first start tells no password:\n%s", block)
+	}
+	return s
+}
+
+// prepareServer returns one that has not been started.
+func prepareServer(t *testing.T, settings map[string]string) *server {
 	t.Helper()
 	need(t, "ffmpeg")
 	dir := t.TempDir()
@@ -51,14 +64,11 @@ func newServer(t *testing.T, settings map[string]string) *server {
 	}
 	s.data = s.settings["DATA_DIR"]
 	t.Cleanup(func() { s.finish(t) })
-	block := s.start(t)
-	s.password = firstMatch(block, `(?m)^\s+password\s+(\S+)`)
-	if s.password == "" {
-		t.Fatalf("the first start tells no password:\n%s", block)
-	}
-	s.settings["LISTEN"] = strings.TrimPrefix(s.url, "http://") // the same after a restart
 	return s
 }
+
+// passwordIn finds what a first start prints of the administrator it made.
+func passwordIn(block string) string { return firstMatch(block, `(?m)^\s+password\s+(\S+)`) }
 
 func firstMatch(text, pattern string) string {
 	if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
@@ -78,19 +88,30 @@ func (s *server) environment() []string {
 // start returns when the server serves, with what it printed.
 func (s *server) start(t *testing.T) string {
 	t.Helper()
+	return s.begin(t)()
+}
+
+// begin starts the server without waiting for it, which await does.
+func (s *server) begin(t *testing.T) (await func() (printed string)) {
+	t.Helper()
 	before := s.log.count(saying("serving"))
+	s.earlier = s.log.count(func(record) bool { return true })
 	var printed lockedBuffer
 	cmd := exec.Command(os.Getenv(binaryEnv), "serve")
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.environment(), &printed, s.log
 	s.proc = launch(t, cmd, syscall.SIGTERM)
-	eventually(t, "serving", func() bool {
-		if s.proc.ended() {
-			t.Fatalf("the server ended: %v\n%s", s.proc.err, s.log)
-		}
-		return s.log.count(saying("serving")) > before
-	})
-	s.url = "http://" + s.log.last(saying("serving")).text("address")
-	return printed.String()
+	return func() string {
+		t.Helper()
+		eventually(t, "serving", func() bool {
+			if s.proc.ended() {
+				t.Fatalf("the server ended: %v\n%s", s.proc.err, s.log)
+			}
+			return s.log.count(saying("serving")) > before
+		})
+		s.url = "http://" + s.log.last(saying("serving")).text("address")
+		s.settings["LISTEN"] = strings.TrimPrefix(s.url, "http://") // the same after a restart
+		return printed.String()
+	}
 }
 
 // stop asks the server to end and demands that it does so in good order.
