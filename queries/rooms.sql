@@ -1,7 +1,10 @@
--- name: RoomInsert :one
+-- One row for each element of the arrays. Message services are joined by commas.
+-- name: RoomsInsert :exec
 INSERT INTO rooms (id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, mode, chat_id, meeting_id, im_servers, created_at, updated_at)
-VALUES (@id, @app, @title, @notice, @cover_url, @anchor_id, @anchor_nick, @extends, @mode, @chat_id, @meeting_id, @im_servers, @now, @now)
-RETURNING *;
+SELECT unnest(@id::text[]), unnest(@app::text[]), unnest(@title::text[]), unnest(@notice::text[]), unnest(@cover_url::text[]),
+    unnest(@anchor_id::text[]), unnest(@anchor_nick::text[]), unnest(@extends::text[]), unnest(@mode::smallint[]), unnest(@id::text[]),
+    nullif(unnest(@meeting_id::text[]), ''), string_to_array(unnest(@im_servers::text[]), ','), unnest(@created_at::timestamptz[]),
+    unnest(@created_at::timestamptz[]);
 
 -- name: RoomByID :one
 SELECT * FROM rooms WHERE id = @id AND deleted_at IS NULL;
@@ -22,21 +25,18 @@ SELECT count(*) FROM (
     WHERE deleted_at IS NULL AND (sqlc.narg(status)::smallint IS NULL OR status = sqlc.narg(status))
     LIMIT @row_limit) counted;
 
--- Compare and set: no row means that the room is not in one of the states.
--- name: RoomStart :one
+-- name: RoomLock :one
+SELECT * FROM rooms WHERE id = @id AND deleted_at IS NULL FOR NO KEY UPDATE;
+
+-- Of a room that is locked.
+-- name: RoomSetStatus :exec
+UPDATE rooms SET status = @status, started_at = sqlc.narg(started_at), stopped_at = sqlc.narg(stopped_at), updated_at = @updated_at
+WHERE id = @id;
+
+-- Compare and set: a room that is on or has ended stays as it is.
+-- name: RoomStart :exec
 UPDATE rooms SET status = 1, started_at = coalesce(started_at, @now::timestamptz), updated_at = @now
-WHERE id = @id AND status = 0 AND deleted_at IS NULL
-RETURNING *;
-
--- name: RoomPause :one
-UPDATE rooms SET status = 0, updated_at = @now
-WHERE id = @id AND status = 1 AND deleted_at IS NULL
-RETURNING *;
-
--- name: RoomStop :one
-UPDATE rooms SET status = 2, stopped_at = @now::timestamptz, updated_at = @now
-WHERE id = @id AND status IN (0, 1) AND deleted_at IS NULL
-RETURNING *;
+WHERE id = @id AND status = 0 AND deleted_at IS NULL;
 
 -- name: RoomDelete :one
 UPDATE rooms SET deleted_at = @now::timestamptz, updated_at = @now, status = 2, stopped_at = coalesce(stopped_at, @now)

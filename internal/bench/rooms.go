@@ -28,8 +28,7 @@ const (
 // pgbenchScript inserts the row that creating a room does.
 const pgbenchScript = `\set r random(1, 9223372036854775807)
 INSERT INTO rooms (id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, mode, chat_id, meeting_id, im_servers, created_at, updated_at)
-VALUES (lpad(to_hex(:r::bigint), 32, '0'), 'live', '` + peerTitle + `', '', '', '` + adminName + `', '', '', 0, lpad(to_hex(:r::bigint), 32, '0'), NULL, '{aliyun_new}', now(), now())
-RETURNING *;
+VALUES (lpad(to_hex(:r::bigint), 32, '0'), 'live', '` + peerTitle + `', '', '', '` + adminName + `', '', '', 0, lpad(to_hex(:r::bigint), 32, '0'), NULL, '{aliyun_new}', now(), now());
 `
 
 // rooms measures creating rooms through the AppServer API beside pgbench, which

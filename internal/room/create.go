@@ -13,7 +13,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/im"
-	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
 // Input is what an anchor says of a new room.
@@ -35,7 +34,7 @@ func (s *Service) Create(ctx context.Context, caller string, in Input) (Room, er
 	if err != nil {
 		return Room{}, err
 	}
-	var meeting *string
+	meeting := ""
 	if in.Mode == ModeLink {
 		if meeting, err = s.newMeetingID(); err != nil {
 			return Room{}, err
@@ -46,15 +45,25 @@ func (s *Service) Create(ctx context.Context, caller string, in Input) (Room, er
 	if err != nil {
 		return Room{}, err
 	}
-	p := in.params(group, s.Links.App, s.Now())
-	p.MeetingID, p.IMServers = meeting, servers
-	row, err := s.q.RoomInsert(ctx, s.DB, p)
-	if err != nil {
+	r := in.room(group, meeting, servers, s.Links.App, s.Now())
+	if _, err := s.created.ask(ctx, "", r); err != nil {
 		s.abandonGroups(ctx, group, servers)
-		return Room{}, pg.Err(err, nil)
+		return Room{}, err
 	}
 	s.forgetStrays(ctx, group, servers...)
-	return fromRow(row)
+	return r, nil
+}
+
+// insert stores what is created at the same time in one commit.
+func (s *Service) insert(ctx context.Context, _ string, rooms []Room) ([]struct{}, error) {
+	var p db.RoomsInsertParams
+	for _, r := range rooms {
+		p.ID, p.App, p.Title, p.Notice = append(p.ID, r.ID), append(p.App, r.App), append(p.Title, r.Title), append(p.Notice, r.Notice)
+		p.CoverURL, p.AnchorID, p.AnchorNick = append(p.CoverURL, r.CoverURL), append(p.AnchorID, r.AnchorID), append(p.AnchorNick, r.AnchorNick)
+		p.Extends, p.Mode, p.MeetingID = append(p.Extends, r.Extends), append(p.Mode, int16(r.Mode)), append(p.MeetingID, r.MeetingID)
+		p.IMServers, p.CreatedAt = append(p.IMServers, strings.Join(r.IMServers, ",")), append(p.CreatedAt, r.CreatedAt)
+	}
+	return make([]struct{}, len(rooms)), s.q.RoomsInsert(ctx, s.DB, p)
 }
 
 // servers lists the message services, each once, the older one first: its
@@ -72,9 +81,12 @@ func (in *Input) servers() []string {
 	return servers
 }
 
-func (in *Input) params(id, app string, now time.Time) db.RoomInsertParams {
-	return db.RoomInsertParams{ID: id, App: app, Title: in.Title, Notice: in.Notice, CoverURL: in.CoverURL, AnchorID: in.Anchor,
-		AnchorNick: in.AnchorNick, Extends: in.Extends, Mode: int16(in.Mode), ChatID: id, Now: now}
+// room is the new room as the database will have it, whose times are in
+// microseconds.
+func (in *Input) room(id, meeting string, servers []string, app string, now time.Time) Room {
+	now = now.Truncate(time.Microsecond)
+	return Room{ID: id, App: app, Title: in.Title, Notice: in.Notice, CoverURL: in.CoverURL, AnchorID: in.Anchor, AnchorNick: in.AnchorNick,
+		Extends: in.Extends, Mode: in.Mode, ChatID: id, MeetingID: meeting, IMServers: servers, CreatedAt: now, UpdatedAt: now}
 }
 
 // The limits of texts, in characters.
@@ -157,12 +169,11 @@ func (s *Service) newID() (string, error) {
 }
 
 // newMeetingID returns a random (version 4) UUID.
-func (s *Service) newMeetingID() (*string, error) {
+func (s *Service) newMeetingID() (string, error) {
 	var b [16]byte
 	if _, err := io.ReadFull(s.Rand, b[:]); err != nil {
-		return nil, err
+		return "", err
 	}
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	id := fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-	return &id, nil
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), nil
 }

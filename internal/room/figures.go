@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
@@ -99,7 +100,27 @@ func (s *Service) streamsOf(r Room) []streamKey {
 	return keys
 }
 
+// metrics returns what is on record of rooms, with one query. Those who look at
+// one room at the same time share it: a room that many look at costs no more.
 func (s *Service) metrics(ctx context.Context, rooms []Room) ([]Metrics, error) {
+	if len(rooms) != 1 {
+		return s.count(ctx, rooms)
+	}
+	m, err := s.looks.ask(ctx, rooms[0].ID, rooms[0])
+	m.Likes = rooms[0].Likes
+	return []Metrics{m}, err
+}
+
+// countOne answers all who look at one room.
+func (s *Service) countOne(ctx context.Context, _ string, looks []Room) ([]Metrics, error) {
+	m, err := s.count(ctx, looks[:1])
+	if err != nil {
+		return nil, err
+	}
+	return slices.Repeat(m, len(looks)), nil
+}
+
+func (s *Service) count(ctx context.Context, rooms []Room) ([]Metrics, error) {
 	out := make([]Metrics, len(rooms))
 	index := map[streamKey]int{}
 	var p db.SessionCountsParams

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,85 +26,6 @@ func (s *Service) Owned(ctx context.Context, caller, id string) (Room, error) {
 	return r, nil
 }
 
-// moved repeats a compare-and-set statement until the room is in the wanted
-// state, by it or by somebody else, or has ended. No row means that the room
-// was in none of the expected states at that moment; a callback may have moved
-// it on since, so only Off is final.
-func (s *Service) moved(ctx context.Context, id string, wanted Status, set func() (db.Room, error)) (Room, error) {
-	for {
-		row, err := set()
-		if err == nil {
-			return fromRow(row)
-		}
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return Room{}, pg.Err(err, nil)
-		}
-		r, err := s.Get(ctx, id)
-		switch {
-		case err != nil:
-			return Room{}, err
-		case r.Status == wanted:
-			return r, nil
-		case r.Status == Off:
-			return Room{}, errEnded
-		}
-	}
-}
-
-// Start puts a room on air. Starting a room that is on changes nothing.
-// Errors: NotFound, Forbidden, Conflict once it has ended.
-func (s *Service) Start(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.Owned(ctx, caller, id); err != nil {
-		return Room{}, err
-	}
-	p := db.RoomStartParams{ID: id, Now: s.Now()}
-	return s.moved(ctx, id, On, func() (db.Room, error) { return s.q.RoomStart(ctx, s.DB, p) })
-}
-
-// Pause takes a room off air for a while. Errors: NotFound, Forbidden,
-// Conflict once it has ended.
-func (s *Service) Pause(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.Owned(ctx, caller, id); err != nil {
-		return Room{}, err
-	}
-	p := db.RoomPauseParams{ID: id, Now: s.Now()}
-	return s.moved(ctx, id, Prepare, func() (db.Room, error) { return s.q.RoomPause(ctx, s.DB, p) })
-}
-
-// Stop ends a room for good; its stream is refused from now on, and who publishes
-// or plays it is cut off. Stopping it again changes nothing. Errors: NotFound, Forbidden.
-func (s *Service) Stop(ctx context.Context, caller, id string) (Room, error) {
-	if _, err := s.Owned(ctx, caller, id); err != nil {
-		return Room{}, err
-	}
-	p := db.RoomStopParams{ID: id, Now: s.Now()}
-	r, err := s.moved(ctx, id, Off, func() (db.Room, error) {
-		return s.ending(ctx, p.Now, func(tx pgx.Tx) (db.Room, error) { return s.q.RoomStop(ctx, tx, p) })
-	})
-	if err == nil {
-		s.Signer.RoomClosed(id)
-	}
-	return r, err
-}
-
-// ending ends a room and, in the same transaction, asks for the end of whoever
-// publishes and plays its streams.
-func (s *Service) ending(ctx context.Context, now time.Time, end func(pgx.Tx) (db.Room, error)) (row db.Room, err error) {
-	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if row, err = end(tx); err != nil {
-			return err
-		}
-		p := db.RevocationsOfRoomParams{Apps: []string{row.App}, Streams: []string{row.ID}, Now: now}
-		if row.MeetingID != nil {
-			for _, stream := range s.linkStreams(*row.MeetingID, row.AnchorID) {
-				p.Apps, p.Streams = append(p.Apps, linkApp), append(p.Streams, stream)
-			}
-		}
-		return s.q.RevocationsOfRoom(ctx, tx, p)
-	})
-	return row, err
-}
-
 // Delete removes a room in any state, its message group with it, and returns
 // its last state, Off. Errors: NotFound, Forbidden.
 func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
@@ -117,7 +37,16 @@ func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
 		return Room{}, err
 	}
 	p := db.RoomDeleteParams{ID: id, Now: s.Now()}
-	row, err := s.ending(ctx, p.Now, func(tx pgx.Tx) (db.Room, error) { return s.q.RoomDelete(ctx, tx, p) })
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		row, err := s.q.RoomDelete(ctx, tx, p)
+		if err != nil {
+			return err
+		}
+		if r, err = fromRow(row); err != nil {
+			return err
+		}
+		return s.endStreams(ctx, tx, r, p.Now)
+	})
 	if errors.Is(err, pgx.ErrNoRows) { // somebody was faster
 		return Room{}, errNotFound
 	}
@@ -125,9 +54,8 @@ func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
 		return Room{}, pg.Err(err, nil)
 	}
 	s.Signer.RoomClosed(id)
-	r, err = fromRow(row)
-	s.abandonGroups(ctx, row.ChatID, row.IMServers)
-	return r, err
+	s.abandonGroups(ctx, r.ChatID, r.IMServers)
+	return r, nil
 }
 
 // Changes are the texts of a room that may change; empty ones stay.

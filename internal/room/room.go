@@ -2,7 +2,7 @@
 // co-streaming members, likes, figures and the signed URLs that lead to them.
 //
 // A room's status moves by what its anchor asks for and by what media servers
-// report of its stream; each move is one compare-and-set statement:
+// report of its stream; moves of one room follow one another:
 //
 //	          start, publish
 //	0 prepare ---------------> 1 on
@@ -116,12 +116,17 @@ type Service struct {
 	figures    *memo[im.Statistics]
 	recordedAt *memo[recorded]
 	cheers     *cheers
+	created    *combiner[Room, struct{}]
+	moves      *combiner[move, moved]
+	looks      *combiner[Room, Metrics]
 }
 
 // New returns a Service.
 func New(c Config) *Service {
-	return &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout),
+	s := &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout),
 		cheers: &cheers{}}
+	s.created, s.moves, s.looks = newCombiner(s.insert), newCombiner(s.moveAll), newCombiner(s.countOne)
+	return s
 }
 
 var (

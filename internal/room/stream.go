@@ -51,11 +51,7 @@ func locked(id string, status int16, deleted bool, err error) (string, bool, err
 
 // WentLive puts a locked room on air because its stream is being published.
 func (s *Service) WentLive(ctx context.Context, tx pgx.Tx, id string, now time.Time) error {
-	_, err := s.q.RoomStart(ctx, tx, db.RoomStartParams{ID: id, Now: now})
-	if errors.Is(err, pgx.ErrNoRows) { // it was on already
-		return nil
-	}
-	return err
+	return s.q.RoomStart(ctx, tx, db.RoomStartParams{ID: id, Now: now})
 }
 
 // LeftAir takes a locked room off air because nobody publishes its stream, unless
