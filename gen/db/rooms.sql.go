@@ -240,72 +240,6 @@ func (q *Queries) RoomForPublish(ctx context.Context, db DBTX, arg RoomForPublis
 	return i, err
 }
 
-const roomInsert = `-- name: RoomInsert :one
-INSERT INTO rooms (id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, mode, chat_id, meeting_id, im_servers, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
-`
-
-type RoomInsertParams struct {
-	ID         string
-	App        string
-	Title      string
-	Notice     string
-	CoverURL   string
-	AnchorID   string
-	AnchorNick string
-	Extends    string
-	Mode       int16
-	ChatID     string
-	MeetingID  *string
-	IMServers  []string
-	Now        time.Time
-}
-
-func (q *Queries) RoomInsert(ctx context.Context, db DBTX, arg RoomInsertParams) (Room, error) {
-	row := db.QueryRow(ctx, roomInsert,
-		arg.ID,
-		arg.App,
-		arg.Title,
-		arg.Notice,
-		arg.CoverURL,
-		arg.AnchorID,
-		arg.AnchorNick,
-		arg.Extends,
-		arg.Mode,
-		arg.ChatID,
-		arg.MeetingID,
-		arg.IMServers,
-		arg.Now,
-	)
-	var i Room
-	err := row.Scan(
-		&i.ID,
-		&i.App,
-		&i.Title,
-		&i.Notice,
-		&i.CoverURL,
-		&i.AnchorID,
-		&i.AnchorNick,
-		&i.Extends,
-		&i.Status,
-		&i.Mode,
-		&i.ChatID,
-		&i.MeetingID,
-		&i.MeetingInfo,
-		&i.IMServers,
-		&i.LikeCount,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.StartedAt,
-		&i.StoppedAt,
-		&i.DeletedAt,
-		&i.Muted,
-		&i.VodID,
-	)
-	return i, err
-}
-
 const roomLeaveAir = `-- name: RoomLeaveAir :exec
 UPDATE rooms SET status = 0, updated_at = $1
 WHERE id = $2 AND status = 1 AND NOT EXISTS (SELECT 1 FROM push_reports r WHERE r.room_id = rooms.id AND r.live)
@@ -342,6 +276,40 @@ func (q *Queries) RoomLike(ctx context.Context, db DBTX, arg RoomLikeParams) (Ro
 	row := db.QueryRow(ctx, roomLike, arg.Likes, arg.ChatID)
 	var i RoomLikeRow
 	err := row.Scan(&i.LikeCount, &i.AnchorID, &i.IMServers)
+	return i, err
+}
+
+const roomLock = `-- name: RoomLock :one
+SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id FROM rooms WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE
+`
+
+func (q *Queries) RoomLock(ctx context.Context, db DBTX, id string) (Room, error) {
+	row := db.QueryRow(ctx, roomLock, id)
+	var i Room
+	err := row.Scan(
+		&i.ID,
+		&i.App,
+		&i.Title,
+		&i.Notice,
+		&i.CoverURL,
+		&i.AnchorID,
+		&i.AnchorNick,
+		&i.Extends,
+		&i.Status,
+		&i.Mode,
+		&i.ChatID,
+		&i.MeetingID,
+		&i.MeetingInfo,
+		&i.IMServers,
+		&i.LikeCount,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.StartedAt,
+		&i.StoppedAt,
+		&i.DeletedAt,
+		&i.Muted,
+		&i.VodID,
+	)
 	return i, err
 }
 
@@ -399,47 +367,6 @@ func (q *Queries) RoomPage(ctx context.Context, db DBTX, arg RoomPageParams) ([]
 		return nil, err
 	}
 	return items, nil
-}
-
-const roomPause = `-- name: RoomPause :one
-UPDATE rooms SET status = 0, updated_at = $1
-WHERE id = $2 AND status = 1 AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
-`
-
-type RoomPauseParams struct {
-	Now time.Time
-	ID  string
-}
-
-func (q *Queries) RoomPause(ctx context.Context, db DBTX, arg RoomPauseParams) (Room, error) {
-	row := db.QueryRow(ctx, roomPause, arg.Now, arg.ID)
-	var i Room
-	err := row.Scan(
-		&i.ID,
-		&i.App,
-		&i.Title,
-		&i.Notice,
-		&i.CoverURL,
-		&i.AnchorID,
-		&i.AnchorNick,
-		&i.Extends,
-		&i.Status,
-		&i.Mode,
-		&i.ChatID,
-		&i.MeetingID,
-		&i.MeetingInfo,
-		&i.IMServers,
-		&i.LikeCount,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.StartedAt,
-		&i.StoppedAt,
-		&i.DeletedAt,
-		&i.Muted,
-		&i.VodID,
-	)
-	return i, err
 }
 
 const roomSetMeeting = `-- name: RoomSetMeeting :one
@@ -526,6 +453,31 @@ func (q *Queries) RoomSetMuted(ctx context.Context, db DBTX, arg RoomSetMutedPar
 	return i, err
 }
 
+const roomSetStatus = `-- name: RoomSetStatus :exec
+UPDATE rooms SET status = $1, started_at = $2, stopped_at = $3, updated_at = $4
+WHERE id = $5
+`
+
+type RoomSetStatusParams struct {
+	Status    int16
+	StartedAt *time.Time
+	StoppedAt *time.Time
+	UpdatedAt time.Time
+	ID        string
+}
+
+// Of a room that is locked.
+func (q *Queries) RoomSetStatus(ctx context.Context, db DBTX, arg RoomSetStatusParams) error {
+	_, err := db.Exec(ctx, roomSetStatus,
+		arg.Status,
+		arg.StartedAt,
+		arg.StoppedAt,
+		arg.UpdatedAt,
+		arg.ID,
+	)
+	return err
+}
+
 const roomSetVOD = `-- name: RoomSetVOD :exec
 UPDATE rooms SET vod_id = $1 WHERE id = $2 AND vod_id = ''
 `
@@ -540,10 +492,9 @@ func (q *Queries) RoomSetVOD(ctx context.Context, db DBTX, arg RoomSetVODParams)
 	return err
 }
 
-const roomStart = `-- name: RoomStart :one
+const roomStart = `-- name: RoomStart :exec
 UPDATE rooms SET status = 1, started_at = coalesce(started_at, $1::timestamptz), updated_at = $1
 WHERE id = $2 AND status = 0 AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
 `
 
 type RoomStartParams struct {
@@ -551,76 +502,10 @@ type RoomStartParams struct {
 	ID  string
 }
 
-// Compare and set: no row means that the room is not in one of the states.
-func (q *Queries) RoomStart(ctx context.Context, db DBTX, arg RoomStartParams) (Room, error) {
-	row := db.QueryRow(ctx, roomStart, arg.Now, arg.ID)
-	var i Room
-	err := row.Scan(
-		&i.ID,
-		&i.App,
-		&i.Title,
-		&i.Notice,
-		&i.CoverURL,
-		&i.AnchorID,
-		&i.AnchorNick,
-		&i.Extends,
-		&i.Status,
-		&i.Mode,
-		&i.ChatID,
-		&i.MeetingID,
-		&i.MeetingInfo,
-		&i.IMServers,
-		&i.LikeCount,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.StartedAt,
-		&i.StoppedAt,
-		&i.DeletedAt,
-		&i.Muted,
-		&i.VodID,
-	)
-	return i, err
-}
-
-const roomStop = `-- name: RoomStop :one
-UPDATE rooms SET status = 2, stopped_at = $1::timestamptz, updated_at = $1
-WHERE id = $2 AND status IN (0, 1) AND deleted_at IS NULL
-RETURNING id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id
-`
-
-type RoomStopParams struct {
-	Now time.Time
-	ID  string
-}
-
-func (q *Queries) RoomStop(ctx context.Context, db DBTX, arg RoomStopParams) (Room, error) {
-	row := db.QueryRow(ctx, roomStop, arg.Now, arg.ID)
-	var i Room
-	err := row.Scan(
-		&i.ID,
-		&i.App,
-		&i.Title,
-		&i.Notice,
-		&i.CoverURL,
-		&i.AnchorID,
-		&i.AnchorNick,
-		&i.Extends,
-		&i.Status,
-		&i.Mode,
-		&i.ChatID,
-		&i.MeetingID,
-		&i.MeetingInfo,
-		&i.IMServers,
-		&i.LikeCount,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.StartedAt,
-		&i.StoppedAt,
-		&i.DeletedAt,
-		&i.Muted,
-		&i.VodID,
-	)
-	return i, err
+// Compare and set: a room that is on or has ended stays as it is.
+func (q *Queries) RoomStart(ctx context.Context, db DBTX, arg RoomStartParams) error {
+	_, err := db.Exec(ctx, roomStart, arg.Now, arg.ID)
+	return err
 }
 
 const roomUpdate = `-- name: RoomUpdate :one
@@ -723,4 +608,46 @@ func (q *Queries) RoomsClosedOf(ctx context.Context, db DBTX, ids []string) ([]s
 		return nil, err
 	}
 	return items, nil
+}
+
+const roomsInsert = `-- name: RoomsInsert :exec
+INSERT INTO rooms (id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, mode, chat_id, meeting_id, im_servers, created_at, updated_at)
+SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),
+    unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), unnest($9::smallint[]), unnest($1::text[]),
+    nullif(unnest($10::text[]), ''), string_to_array(unnest($11::text[]), ','), unnest($12::timestamptz[]),
+    unnest($12::timestamptz[])
+`
+
+type RoomsInsertParams struct {
+	ID         []string
+	App        []string
+	Title      []string
+	Notice     []string
+	CoverURL   []string
+	AnchorID   []string
+	AnchorNick []string
+	Extends    []string
+	Mode       []int16
+	MeetingID  []string
+	IMServers  []string
+	CreatedAt  []time.Time
+}
+
+// One row for each element of the arrays. Message services are joined by commas.
+func (q *Queries) RoomsInsert(ctx context.Context, db DBTX, arg RoomsInsertParams) error {
+	_, err := db.Exec(ctx, roomsInsert,
+		arg.ID,
+		arg.App,
+		arg.Title,
+		arg.Notice,
+		arg.CoverURL,
+		arg.AnchorID,
+		arg.AnchorNick,
+		arg.Extends,
+		arg.Mode,
+		arg.MeetingID,
+		arg.IMServers,
+		arg.CreatedAt,
+	)
+	return err
 }
