@@ -73,6 +73,7 @@ type Service struct {
 	// one. Applying guards it.
 	meanwhile map[pg.Change]struct{}
 	reloading sync.Mutex // is held by a Reload
+	methods   methods
 	// lookups bounds how often tokens of ours that the view does not know may
 	// reach the database; misses remembers until when one is not asked for again.
 	lookups *rate.Limiter

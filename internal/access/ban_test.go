@@ -355,14 +355,14 @@ func TestANewerRowOfTheSamePlaceStays(t *testing.T) {
 
 	b.putRule(t, db.AuthRule{ID: 1, Vhost: "v", Scene: "play", Enabled: true}, key(1, "k1", "older-secret", KeyActive))
 	b.putRule(t, db.AuthRule{ID: 2, Vhost: "v", Scene: "play", Enabled: true}, key(2, "k1", "newer-secret", KeyActive))
-	b.view.dropRule(1)
-	b.view.dropRule(1)
-	if r, ok := b.view.ruleFor(media.Play, "", media.Stream{Vhost: "v", App: "live"}); !ok || r.id != 2 || b.view.vhostRules != 1 {
-		t.Errorf("%v, %d rules of vhosts", ok, b.view.vhostRules)
+	b.view.rules.drop(1)
+	b.view.rules.drop(1)
+	if r, ok := b.view.ruleFor(media.Play, "", media.Stream{Vhost: "v", App: "live"}); !ok || r.id != 2 || b.view.rules.vhosts != 1 {
+		t.Errorf("%v, %d rules of vhosts", ok, b.view.rules.vhosts)
 	}
-	b.view.dropRule(2)
-	if b.view.vhostRules != 0 || len(b.view.byID) != 0 {
-		t.Errorf("%d rules of vhosts, %v", b.view.vhostRules, b.view.byID)
+	b.view.rules.drop(2)
+	if b.view.rules.vhosts != 0 || len(b.view.rules.byID) != 0 {
+		t.Errorf("%d rules of vhosts, %v", b.view.rules.vhosts, b.view.rules.byID)
 	}
 }
 

@@ -19,8 +19,8 @@ func crowd(b *testing.B, n int) *bundle {
 		s.putRule(b, db.AuthRule{ID: int64(i + 1), Domain: fmt.Sprintf("d%d.example", i), Scene: "play", Enabled: true},
 			key(int64(i+1), "k1", "some-play-secret", KeyActive))
 		p, v := hashToken(fmt.Sprintf("publish-%d", i)), hashToken(fmt.Sprintf("play-%d", i))
-		s.view.putToken(db.LiveTokenAccess{ID: int64(i + 1), App: "live", Stream: fmt.Sprintf("s%d", i), Username: "alice", TokenHash: p[:], PlayHash: v[:]})
-		s.view.closed[fmt.Sprintf("%032d", i)] = struct{}{}
+		s.view.tokens.put(db.LiveTokenAccess{ID: int64(i + 1), App: "live", Stream: fmt.Sprintf("s%d", i), Username: "alice", TokenHash: p[:], PlayHash: v[:]}, false)
+		s.view.closed.add(fmt.Sprintf("%032d", i))
 	}
 	return s
 }

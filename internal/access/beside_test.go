@@ -125,7 +125,7 @@ func TestABadPasswordIsRefusedUnderAnOpenPolicyToo(t *testing.T) {
 	t.Parallel()
 	b, _ := besides(t)
 	b.Policy = OpenByDefault
-	b.view.dropRule(3)
+	b.view.rules.drop(3)
 	b.reason(t, publish("x", ""), media.OpenPolicy)
 	b.reason(t, showing(publish("x", ""), "alice", "guess", ""), media.InvalidCredentials)
 	b.reason(t, showing(publish("x", ""), "", "", "what"), media.TokenUnknown)

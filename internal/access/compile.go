@@ -4,42 +4,132 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
-	"strconv"
 	"time"
+	"unique"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
-// rule is an auth rule as the decision uses it.
+// rule is an auth rule as the decision uses it: small, as there may be many, and
+// never changed once others can see it, but for next.
 type rule struct {
-	ruleKey
-	id         int64
-	idText     string
-	enabled    bool
-	validity   time.Duration
-	takeover   Takeover
-	signScheme urlsign.Scheme // nil, as is signKey, without an active key
-	signKey    *urlsign.Key
-	groups     []keyGroup // nearly always one
-	ids        []keyRef
+	name, app string // of the domain or of the vhost
+	next      *rule  // of the same hash
+	id        int64
+	one       [1]keyGroup // nearly always the only one; without a scheme there is none
+	more      *[]keyGroup // all of them, where there are several
+	refs      []keyRef    // of the keys of all groups, in their order
+
+	validSeconds, takeoverSeconds uint32
+	takeoverPolicy                uint8 // in takeoverPolicies
+	byDomain, publishes           bool
+	enabled                       bool
+	signs                         bool // with the first key of the first group
 }
 
 // keyGroup are the keys of a rule that sign alike.
 type keyGroup struct {
 	scheme urlsign.Scheme
 	keys   []urlsign.Key
-	tokens streamTokens // has the keys instead, where they are the service's own
-	// revoked keys only tell a revoked URL from a forged one.
+	rest   *groupRest // what most have not
+}
+
+type groupRest struct {
+	tokens  streamTokens // has the keys instead, where they are the service's own
 	revoked []urlsign.Key
 }
 
-type keyRef struct {
+// keyRef is the id of a key and, in the last bits, its state.
+type keyRef uint64
+
+var keyStates = [...]KeyState{KeyNext, KeyActive, KeyRetiring, KeyRevoked}
+
+func newKeyRef(id int64, state KeyState) keyRef {
+	return keyRef(uint64(id)<<2 | uint64(max(0, slices.Index(keyStates[:], state))))
+}
+
+func (k keyRef) id() int64       { return int64(k >> 2) }
+func (k keyRef) state() KeyState { return keyStates[k&3] }
+
+var takeoverPolicies = [...]TakeoverPolicy{TakeoverReject, TakeoverReplace, TakeoverResume}
+
+func (r *rule) scene() media.Scene {
+	if r.publishes {
+		return media.Publish
+	}
+	return media.Play
+}
+
+func (r *rule) domain() string {
+	if r.byDomain {
+		return r.name
+	}
+	return ""
+}
+
+func (r *rule) vhost() string {
+	if r.byDomain {
+		return ""
+	}
+	return r.name
+}
+
+func (r *rule) key() ruleKey {
+	return ruleKey{domain: r.domain(), vhost: r.vhost(), app: r.app, scene: r.scene()}
+}
+
+func (r *rule) validity() time.Duration { return time.Duration(r.validSeconds) * time.Second }
+
+func (r *rule) takeover() Takeover {
+	return Takeover{Policy: takeoverPolicies[r.takeoverPolicy], Window: time.Duration(r.takeoverSeconds) * time.Second}
+}
+
+func (r *rule) groups() []keyGroup {
+	switch {
+	case r.more != nil:
+		return *r.more
+	case r.one[0].scheme == nil:
+		return nil
+	}
+	return r.one[:]
+}
+
+func (r *rule) setGroups(groups []keyGroup) {
+	if len(groups) > 0 {
+		r.one[0] = groups[0]
+	}
+	if len(groups) > 1 {
+		r.more = &groups
+	}
+}
+
+// ruleKeyState is a key of a rule, without its secret.
+type ruleKeyState struct {
 	kid   string
 	id    int64
 	state KeyState
+	group *keyGroup
+}
+
+// keys are those that the rule has itself.
+func (r *rule) keys() iter.Seq[ruleKeyState] {
+	return func(yield func(ruleKeyState) bool) {
+		groups, n := r.groups(), 0
+		for i := range groups {
+			for _, keys := range [...][]urlsign.Key{groups[i].keys, groups[i].revoked()} {
+				for j := range keys {
+					if !yield(ruleKeyState{keys[j].ID, r.refs[n].id(), r.refs[n].state(), &groups[i]}) {
+						return
+					}
+					n++
+				}
+			}
+		}
+	}
 }
 
 // ranks says which status of several schemes is told: the one that knows most
@@ -51,8 +141,9 @@ var ranks = [...]int{urlsign.Absent: 0, urlsign.Repeated: 1, urlsign.Malformed: 
 // group is that of the scheme whose answer it is, nil where no scheme found its
 // parameter.
 func (r *rule) verify(query string, t urlsign.Target, o urlsign.VerifyOptions) (best urlsign.Result, of *keyGroup) {
-	for i := range r.groups {
-		g := &r.groups[i]
+	groups := r.groups()
+	for i := range groups {
+		g := &groups[i]
 		if res := g.scheme.Verify(query, t, g.verifying(), o); ranks[res.Status] > ranks[best.Status] {
 			best, of = res, g
 		}
@@ -62,17 +153,18 @@ func (r *rule) verify(query string, t urlsign.Target, o urlsign.VerifyOptions) (
 
 // readsToken reports whether what is in "token" may be a signature.
 func (r *rule) readsToken() bool {
-	return slices.ContainsFunc(r.groups, func(g keyGroup) bool { return urlsign.ReadsToken(g.scheme) })
+	return slices.ContainsFunc(r.groups(), func(g keyGroup) bool { return urlsign.ReadsToken(g.scheme) })
 }
 
 // revoked says which key that is revoked has made the signature, if one has.
 func (r *rule) revoked(query string, t urlsign.Target, o urlsign.VerifyOptions) (kid string, ok bool) {
-	for i := range r.groups {
-		g := &r.groups[i]
-		if len(g.revoked) == 0 {
+	groups := r.groups()
+	for i := range groups {
+		g := &groups[i]
+		if len(g.revoked()) == 0 {
 			continue
 		}
-		if res := g.scheme.Verify(query, t, g.revoked, o); res.Status == urlsign.Valid {
+		if res := g.scheme.Verify(query, t, g.revoked(), o); res.Status == urlsign.Valid {
 			return res.KeyID, true
 		}
 	}
@@ -80,53 +172,44 @@ func (r *rule) revoked(query string, t urlsign.Target, o urlsign.VerifyOptions) 
 }
 
 func (r *rule) keyID(kid string) int64 {
-	for _, ref := range r.ids {
-		if ref.kid == kid {
-			return ref.id
+	for k := range r.keys() {
+		if k.kid == kid {
+			return k.id
 		}
 	}
 	return 0
 }
 
-func keyOf(row db.AuthRule) ruleKey {
-	return ruleKey{domain: row.Domain, vhost: row.Vhost, app: row.App, scene: media.Scene(row.Scene)}
-}
-
 // compile turns rows into what the decision uses. The active key comes first,
 // so that the usual request matches at once.
 func (s *Service) compile(row db.AuthRule, keys []db.SigningKey) (*rule, error) {
-	r := &rule{ruleKey: keyOf(row), id: row.ID, idText: strconv.FormatInt(row.ID, 10), enabled: row.Enabled,
-		validity: time.Duration(row.ValidSeconds) * time.Second, takeover: takeoverOf(row)}
-	own, ownErr := kindOf(row.Scheme, row.Options)
-	if ownErr == nil {
-		_, ownErr = urlsign.New(own.scheme, own.options)
+	takeover := takeoverOf(row)
+	r := &rule{name: row.Domain + row.Vhost, byDomain: row.Domain != "", app: unique.Make(row.App).Value(), publishes: row.Scene == string(media.Publish),
+		id: row.ID, enabled: row.Enabled, validSeconds: uint32(row.ValidSeconds), takeoverSeconds: uint32(takeover.Window / time.Second),
+		takeoverPolicy: uint8(max(0, slices.Index(takeoverPolicies[:], takeover.Policy)))}
+	own := s.methods.get(row.Scheme, row.Options)
+	if own.err != nil {
+		s.unknownScheme(r, row.Scheme, own.err)
 	}
-	if ownErr != nil {
-		s.unknownScheme(r, row.Scheme, ownErr)
+	if own.err == nil && urlsign.KeysOf(own.name) == urlsign.ServiceKeys {
+		s.serviceKeys(r, own.scheme)
+		return r, nil
 	}
-	if ownErr == nil && urlsign.KeysOf(own.scheme) == urlsign.ServiceKeys {
-		return r, s.serviceKeys(r, own)
-	}
-	c := compiler{rule: r, kinds: make([]kind, 0, 1)}
+	c := compiler{rule: r, groups: make([]keyGroup, 0, 1), kinds: make([]kind, 0, 1)}
 	for _, k := range activeFirst(keys) {
 		secret, err := s.Box.Open(k.SecretSealed, keyPurpose(row.ID, k.Kid))
 		if err != nil {
 			return nil, fmt.Errorf("rule %d key %s: %w", row.ID, k.Kid, err)
 		}
-		of, err := own, ownErr
+		of := own
 		if k.Scheme != "" {
-			of, err = kindOf(k.Scheme, k.Options)
+			of = s.methods.get(k.Scheme, k.Options)
 		}
-		if err == nil {
-			err = c.add(k, of, secret)
-		}
-		if err != nil {
-			s.unknownScheme(r, of.scheme, err)
+		if err := c.add(k, of, secret); err != nil {
+			s.unknownScheme(r, of.name, err)
 		}
 	}
-	if r.signScheme != nil {
-		r.signKey = &r.groups[0].keys[0]
-	}
+	c.finish(keys)
 	return r, nil
 }
 
@@ -138,57 +221,57 @@ func (s *Service) unknownScheme(r *rule, scheme string, err error) {
 	r.enabled = true
 }
 
-// kind is a way to sign.
-type kind struct {
-	scheme  string
-	options urlsign.Options
-}
-
-func kindOf(scheme string, options []byte) (kind, error) {
-	o, err := optionsFromRow(options)
-	return kind{scheme, o}, err
-}
-
 // compiler sorts keys into the groups of a rule.
 type compiler struct {
-	rule  *rule
-	kinds []kind // of rule.groups
+	rule   *rule
+	groups []keyGroup
+	kinds  []kind // of groups
 }
 
-func (c *compiler) add(k db.SigningKey, of kind, secret []byte) error {
-	g, err := c.group(of)
+func (c *compiler) add(k db.SigningKey, of method, secret []byte) error {
+	if of.err != nil {
+		return of.err
+	}
+	key, err := urlsign.NewKey(of.name, k.Kid, secret)
 	if err != nil {
 		return err
 	}
-	key, err := urlsign.NewKey(of.scheme, k.Kid, secret)
-	if err != nil {
-		return err
-	}
-	r := c.rule
-	r.ids = append(r.ids, keyRef{k.Kid, k.ID, KeyState(k.State)})
-	switch KeyState(k.State) {
-	case KeyRevoked:
-		g.revoked = append(g.revoked, key)
+	g := c.group(of)
+	if KeyState(k.State) == KeyRevoked {
+		if g.rest == nil {
+			g.rest = &groupRest{}
+		}
+		g.rest.revoked = append(g.rest.revoked, key)
 		return nil
-	case KeyActive: // the first one that is added
-		r.signScheme = g.scheme
+	}
+	if KeyState(k.State) == KeyActive { // the first one that is added
+		c.rule.signs = true
 	}
 	g.keys = append(g.keys, key)
 	return nil
 }
 
-func (c *compiler) group(of kind) (*keyGroup, error) {
-	i := slices.IndexFunc(c.kinds, func(k kind) bool { return k.scheme == of.scheme && k.options.Equal(of.options) })
-	if i >= 0 {
-		return &c.rule.groups[i], nil
+func (c *compiler) group(of method) *keyGroup {
+	i := slices.IndexFunc(c.kinds, of.same)
+	if i < 0 {
+		i = len(c.kinds)
+		c.kinds = append(c.kinds, of.kind)
+		c.groups = append(c.groups, keyGroup{scheme: of.scheme})
 	}
-	scheme, err := urlsign.New(of.scheme, of.options)
-	if err != nil {
-		return nil, err
+	return &c.groups[i]
+}
+
+// finish completes the rule when all keys are added.
+func (c *compiler) finish(keys []db.SigningKey) {
+	c.rule.setGroups(c.groups)
+	for i := range c.groups {
+		for _, of := range [...][]urlsign.Key{c.groups[i].keys, c.groups[i].revoked()} {
+			for _, key := range of {
+				n := slices.IndexFunc(keys, func(k db.SigningKey) bool { return k.Kid == key.ID })
+				c.rule.refs = append(c.rule.refs, newKeyRef(keys[n].ID, KeyState(keys[n].State)))
+			}
+		}
 	}
-	c.kinds = append(c.kinds, of)
-	c.rule.groups = append(c.rule.groups, keyGroup{scheme: scheme})
-	return &c.rule.groups[len(c.rule.groups)-1], nil
 }
 
 // activeFirst returns the keys in their order, but for the active one.

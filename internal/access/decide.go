@@ -118,7 +118,7 @@ func (s *Service) opens(rule *rule, ruled bool, e media.Event) bool {
 	if rule.enabled {
 		return false
 	}
-	name := rule.domain + rule.vhost // one of them is empty
+	name := rule.name
 	if e.Stream.Vhost == media.DefaultVhost && (name == s.PublishHost || name == s.PlayHost) {
 		return true
 	}
@@ -221,8 +221,11 @@ func (s *Service) byToken(scene media.Scene, e media.Event, ask holderOf) Decisi
 	case isAccessToken(value):
 		return byAccessToken(scene, e, value, ask)
 	}
-	t, ok := s.view.token(hashToken(value))
-	c := Credential{Kind: ByLiveToken, ID: t.id, Subject: t.username}
+	t, ok := s.view.token(hashToken(value), e.Stream.App, e.Stream.Name)
+	c := Credential{Kind: ByLiveToken, Subject: t.username}
+	if ok {
+		c.ID = strconv.FormatInt(t.id, 10)
+	}
 	switch {
 	case !ok:
 		return Decision{Reason: media.TokenUnknown, Credential: c}
@@ -248,10 +251,10 @@ var statusReasons = map[urlsign.Status]media.Reason{
 
 // bySignature looks for a signature under the rule in the request.
 func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r *rule, recheck bool) Decision {
-	if r == nil || len(r.groups) == 0 {
+	if r == nil || len(r.groups()) == 0 {
 		return Decision{}
 	}
-	opts := urlsign.VerifyOptions{Now: now, Validity: r.validity, IgnoreExpiry: recheck}
+	opts := urlsign.VerifyOptions{Now: now, Validity: r.validity(), IgnoreExpiry: recheck}
 	t := target(scene, e)
 	t.Host = s.signedHost(r, scene, e.Host)
 	res, _ := r.verify(e.Query, t, opts)
@@ -269,7 +272,7 @@ func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r
 			d.Reason, res.KeyID = media.KeyRevoked, kid
 		}
 	}
-	d.Credential = Credential{Kind: BySignature, ID: r.idText + "/" + res.KeyID}
+	d.Credential = Credential{Kind: BySignature, ID: signatureID(r.id, res.KeyID)}
 	return d
 }
 
@@ -279,8 +282,8 @@ func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r
 // That is the client's word: a signature under such a rule ties a URL to the
 // name it was made for, not to a server. Signing and verifying both ask here.
 func (s *Service) signedHost(r *rule, scene media.Scene, host string) string {
-	if r.domain != "" {
-		return r.domain
+	if domain := r.domain(); domain != "" {
+		return domain
 	}
 	return s.clientHost(scene, host)
 }

@@ -160,9 +160,9 @@ func TestCredentialTellsWhatAdmittedOrWasRefused(t *testing.T) {
 func TestBadCredentialsAreRefusedUnderEveryPolicy(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(b *bundle){
-		"open policy without rules": func(b *bundle) { b.view.rules = map[ruleKey]*rule{}; b.Policy = OpenByDefault },
+		"open policy without rules": func(b *bundle) { b.view.rules = newRules(); b.Policy = OpenByDefault },
 		"rules switched off": func(b *bundle) {
-			for _, r := range b.view.rules {
+			for _, r := range b.view.rules.byID {
 				r.enabled = false
 			}
 		},
@@ -182,7 +182,7 @@ func TestBadCredentialsAreRefusedUnderEveryPolicy(t *testing.T) {
 			b.reason(t, publish("a/b", ""), media.InvalidStream)
 			b.RoomClosed("x")
 			b.reason(t, publish("x", ""), media.RoomEnded)
-			if len(b.view.rules) == 0 {
+			if len(b.view.rules.byID) == 0 {
 				return
 			}
 			b.reason(t, play("x", "sd=hello"), media.SignatureMalformed)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
-	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 // Explanation is a decision with everything that led to it, for those who run
@@ -183,13 +182,13 @@ func (x *explaining) explainRule() {
 	if !x.ruled {
 		return
 	}
-	out := &ExplainedRule{ID: r.id, Domain: r.domain, Vhost: r.vhost, App: r.app, Scene: r.scene, Enabled: r.enabled, Validity: r.validity,
-		Takeover: r.takeover, Why: x.why(r), Keys: []ExplainedKey{}}
+	out := &ExplainedRule{ID: r.id, Domain: r.domain(), Vhost: r.vhost(), App: r.app, Scene: r.scene(), Enabled: r.enabled, Validity: r.validity(),
+		Takeover: r.takeover(), Why: x.why(r), Keys: []ExplainedKey{}}
 	if g := r.mainGroup(); g != nil {
 		out.Scheme, out.Strength = g.scheme.Name(), g.scheme.Strength()
 	}
-	for _, ref := range r.ids {
-		out.Keys = append(out.Keys, ExplainedKey{ID: ref.kid, State: ref.state, Scheme: r.schemeOf(ref.kid)})
+	for k := range r.keys() {
+		out.Keys = append(out.Keys, ExplainedKey{ID: k.kid, State: k.state, Scheme: k.group.scheme.Name()})
 	}
 	x.out.Rule = out
 }
@@ -198,52 +197,36 @@ func (x *explaining) explainRule() {
 func (x *explaining) why(r *rule) string {
 	where := "of any domain"
 	switch {
-	case r.domain != "":
-		where = "of the domain " + r.domain + ", which is the host of the URL"
+	case r.domain() != "":
+		where = "of the domain " + r.name + ", which is the host of the URL"
 		if host := hostName(x.e.Host); host == "" {
-			where = "of the domain " + r.domain + ", which stands for clients that name no host"
-		} else if host != r.domain {
-			where = "of the domain " + r.domain + ", which is another name of the same place"
+			where = "of the domain " + r.name + ", which stands for clients that name no host"
+		} else if host != r.name {
+			where = "of the domain " + r.name + ", which is another name of the same place"
 		}
-	case r.vhost != "":
-		where = "of the vhost " + r.vhost
+	case r.vhost() != "":
+		where = "of the vhost " + r.name
 	}
 	app := "for any application"
 	if r.app != "" {
 		app = "for the application " + r.app
 	}
-	text := "It is the rule " + where + ", " + app + ", to " + string(r.scene) + "."
+	text := "It is the rule " + where + ", " + app + ", to " + string(r.scene()) + "."
 	return shown(text + " A domain comes before a vhost before any, and then an application before any.")
 }
 
 // mainGroup are the keys that sign new URLs, or else the first ones.
 func (r *rule) mainGroup() *keyGroup {
-	for i := range r.groups {
-		if r.signScheme != nil && r.groups[i].scheme == r.signScheme {
-			return &r.groups[i]
-		}
-	}
-	if len(r.groups) > 0 {
-		return &r.groups[0]
+	if groups := r.groups(); len(groups) > 0 {
+		return &groups[0]
 	}
 	return nil
 }
 
-func (r *rule) schemeOf(kid string) string {
-	for _, g := range r.groups {
-		for _, keys := range [][]urlsign.Key{g.verifying(), g.revoked} {
-			if slices.ContainsFunc(keys, func(k urlsign.Key) bool { return k.ID == kid }) {
-				return g.scheme.Name()
-			}
-		}
-	}
-	return ""
-}
-
 func (r *rule) stateOf(kid string) KeyState {
-	for _, ref := range r.ids {
-		if ref.kid == kid {
-			return ref.state
+	for k := range r.keys() {
+		if k.kid == kid {
+			return k.state
 		}
 	}
 	return ""
@@ -252,7 +235,7 @@ func (r *rule) stateOf(kid string) KeyState {
 // place names a rule for people.
 func (r *rule) place() string {
 	var parts []string
-	for _, p := range []struct{ label, value string }{{"domain", r.domain}, {"vhost", r.vhost}, {"application", r.app}} {
+	for _, p := range []struct{ label, value string }{{"domain", r.domain()}, {"vhost", r.vhost()}, {"application", r.app}} {
 		if p.value != "" {
 			parts = append(parts, p.label+" "+p.value)
 		}
@@ -260,5 +243,5 @@ func (r *rule) place() string {
 	if parts == nil {
 		parts = []string{"anything"}
 	}
-	return fmt.Sprintf("rule %d (%s, %s)", r.id, r.scene, strings.Join(parts, ", "))
+	return fmt.Sprintf("rule %d (%s, %s)", r.id, r.scene(), strings.Join(parts, ", "))
 }

@@ -56,13 +56,13 @@ func madeBy(kid string, state KeyState, of string) string {
 
 func (x *explaining) explainOtherRule(near *rule, budget *int) bool {
 	t := x.target(near)
-	t.Scene = signScene(near.scene)
+	t.Scene = signScene(near.scene())
 	kid, state, ok := near.genuine(x.e.Query, t, budget)
 	switch {
 	case !ok:
 		return false
-	case near.scene != x.out.Scene:
-		x.find("signed_with_key_of_other_scene", "Sign with a key of "+shown(x.rule.place())+": the keys that "+string(near.scene)+" do not "+string(x.out.Scene)+".",
+	case near.scene() != x.out.Scene:
+		x.find("signed_with_key_of_other_scene", "Sign with a key of "+shown(x.rule.place())+": the keys that "+string(near.scene())+" do not "+string(x.out.Scene)+".",
 			"The signature is right under %s.%s", near.place(), madeBy(kid, state, ""))
 	default:
 		x.find("signed_under_another_rule", "Sign with a key of "+shown(x.rule.place())+", which comes first here, or delete that rule so that the other one applies.",
@@ -75,9 +75,10 @@ func (x *explaining) explainOtherRule(near *rule, budget *int) bool {
 // budget is how many hashes may still be made.
 func (r *rule) genuine(query string, t urlsign.Target, budget *int) (kid string, state KeyState, ok bool) {
 	o := urlsign.VerifyOptions{IgnoreExpiry: true}
-	for i := range r.groups {
-		g := &r.groups[i]
-		for _, keys := range [][]urlsign.Key{g.verifying(), g.revoked} {
+	groups := r.groups()
+	for i := range groups {
+		g := &groups[i]
+		for _, keys := range [][]urlsign.Key{g.verifying(), g.revoked()} {
 			if *budget -= len(keys); *budget < 0 || len(keys) == 0 {
 				continue
 			}
@@ -224,7 +225,7 @@ func (v *view) rulesAt(keys []ruleKey) (out []*rule) {
 	defer v.mu.RUnlock()
 	seen := map[*rule]bool{}
 	for _, k := range keys {
-		if r, ok := v.rules[k]; ok && !seen[r] {
+		if r, ok := v.rules.find(k); ok && !seen[r] {
 			seen[r] = true
 			out = append(out, r)
 		}
@@ -236,7 +237,7 @@ func (v *view) rulesAt(keys []ruleKey) (out []*rule) {
 func (v *view) someRules(limit int) (out []*rule) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	for _, r := range v.byID {
+	for _, r := range v.rules.byID {
 		if len(out) == limit {
 			break
 		}

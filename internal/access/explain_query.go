@@ -41,7 +41,7 @@ func (x *explaining) explainAbsence() {
 
 // usable says whether a rule could admit anybody.
 func (r *rule) usable() bool {
-	return slices.ContainsFunc(r.groups, func(g keyGroup) bool { return len(g.verifying()) > 0 })
+	return slices.ContainsFunc(r.groups(), func(g keyGroup) bool { return len(g.verifying()) > 0 })
 }
 
 // explainForeign recognises parameters of a scheme that the rule does not have.

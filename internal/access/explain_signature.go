@@ -10,10 +10,10 @@ import (
 
 func (x *explaining) explainSignature() {
 	r := x.rule
-	if !x.ruled || len(r.groups) == 0 {
+	if !x.ruled || len(r.groups()) == 0 {
 		return
 	}
-	t, o := x.target(r), urlsign.VerifyOptions{Now: x.now, Validity: r.validity}
+	t, o := x.target(r), urlsign.VerifyOptions{Now: x.now, Validity: r.validity()}
 	query := x.e.Query
 	res, g := r.verify(query, t, o)
 	if other, ok := carried(x.e); ok && g == nil && r.byStreamTokens() {
@@ -23,7 +23,7 @@ func (x *explaining) explainSignature() {
 	if g == nil {
 		return
 	}
-	out := &ExplainedSignature{Scheme: g.scheme.Name(), Strength: g.scheme.Strength(), Status: res.Status.String(), KeyID: res.KeyID, Validity: r.validity}
+	out := &ExplainedSignature{Scheme: g.scheme.Name(), Strength: g.scheme.Strength(), Status: res.Status.String(), KeyID: res.KeyID, Validity: r.validity()}
 	x.out.Signature = out
 	c := g.scheme.Canonical(query, t, o)
 	out.Signed, out.Time, out.Expires = c.Text, c.At, c.Expires
@@ -193,7 +193,7 @@ func (x *explaining) explainTime(at time.Time) {
 	case at.Sub(x.now) > longestAhead:
 		x.find("time_far_ahead", "Check the unit and the base of the time: seconds since 1970, decimal unless the rule says otherwise.",
 			"The time in the URL is in the year %d.", at.UTC().Year())
-	case at.Sub(x.now) > 366*24*time.Hour && x.rule.validity > 0:
+	case at.Sub(x.now) > 366*24*time.Hour && x.rule.validity() > 0:
 		x.find("clock_ahead", "Set the signer's clock, or check the base of its time.", "The time in the URL is %s ahead of our clock.", ago(at.Sub(x.now)))
 	}
 }

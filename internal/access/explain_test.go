@@ -232,8 +232,8 @@ func (d *desk) rightOnes(e media.Event) (out []string) {
 	}
 	tg := target(e.Scene(), e)
 	tg.Host = d.signedHost(r, e.Scene(), e.Host)
-	for _, g := range r.groups {
-		for _, k := range slices.Concat(g.keys, g.revoked) {
+	for _, g := range r.groups() {
+		for _, k := range slices.Concat(g.keys, g.revoked()) {
 			c := g.scheme.Canonical(e.Query, tg, urlsign.VerifyOptions{})
 			query := string(g.scheme.AppendQuery(nil, tg, k, urlsign.SignOptions{Expires: c.At}))
 			out = append(out, query[max(0, len(query)-22):])

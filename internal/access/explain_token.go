@@ -3,6 +3,7 @@ package access
 import (
 	"encoding/base64"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,12 +43,12 @@ func (x *explaining) explainLiveToken(value string) {
 	out := &ExplainedToken{Kind: ByLiveToken}
 	x.out.Token = out
 	h := hashToken(value)
-	t, ok := x.view.token(h)
+	t, ok := x.view.token(h, x.e.Stream.App, x.e.Stream.Name)
 	if !ok {
 		x.find("token_unknown", x.unknownAdvice(value), "No live token of ours has this text.")
 		return
 	}
-	out.ID, out.Subject, out.Verified, out.Stream = t.id, t.username, true, media.Stream{App: t.app, Name: t.stream}
+	out.ID, out.Subject, out.Verified, out.Stream = strconv.FormatInt(t.id, 10), t.username, true, media.Stream{App: t.app, Name: t.stream}
 	out.Rights = "play"
 	if t.publish {
 		out.Rights = "publish and play"

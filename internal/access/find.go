@@ -13,7 +13,7 @@ func (v *view) ruleFor(scene media.Scene, host string, st media.Stream, aliases 
 		{domain: st.Vhost, app: st.App}, {domain: st.Vhost},
 	} {
 		k.scene = scene
-		if r, ok := v.rules[k]; ok {
+		if r, ok := v.rules.find(k); ok {
 			return r, true
 		}
 	}
@@ -22,7 +22,7 @@ func (v *view) ruleFor(scene media.Scene, host string, st media.Stream, aliases 
 	}
 	for _, k := range [...]ruleKey{{app: st.App}, {}} {
 		k.scene = scene
-		if r, ok := v.rules[k]; ok {
+		if r, ok := v.rules.find(k); ok {
 			return r, true
 		}
 	}
@@ -30,7 +30,7 @@ func (v *view) ruleFor(scene media.Scene, host string, st media.Stream, aliases 
 }
 
 func (v *view) vhostRule(scene media.Scene, st media.Stream, aliases []string) (*rule, bool) {
-	if v.vhostRules == 0 {
+	if v.rules.vhosts == 0 {
 		return nil, false
 	}
 	for i := range len(aliases) + 1 {
@@ -39,31 +39,10 @@ func (v *view) vhostRule(scene media.Scene, st media.Stream, aliases []string) (
 			vhost = aliases[i]
 		}
 		for _, app := range [...]string{st.App, ""} {
-			if r, ok := v.rules[ruleKey{vhost: vhost, app: app, scene: scene}]; ok && vhost != "" {
+			if r, ok := v.rules.find(ruleKey{vhost: vhost, app: app, scene: scene}); ok && vhost != "" {
 				return r, true
 			}
 		}
 	}
 	return nil, false
-}
-
-func (v *view) putRule(r *rule) {
-	if _, there := v.rules[r.ruleKey]; !there && r.vhost != "" {
-		v.vhostRules++
-	}
-	v.rules[r.ruleKey] = r
-	v.byID[r.id] = r
-}
-
-// dropRule leaves a newer rule of the same place alone.
-func (v *view) dropRule(id int64) {
-	r, ok := v.byID[id]
-	delete(v.byID, id)
-	if !ok || v.rules[r.ruleKey] != r {
-		return
-	}
-	delete(v.rules, r.ruleKey)
-	if r.vhost != "" {
-		v.vhostRules--
-	}
 }

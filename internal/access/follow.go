@@ -133,10 +133,10 @@ func (s *Service) readRooms(ctx context.Context, d db.DBTX, v *view, ids []strin
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, id := range ids {
-		delete(v.closed, id)
+		v.closed.remove(id)
 	}
 	for _, id := range closed {
-		v.closed[id] = struct{}{}
+		v.closed.add(id)
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (s *Service) readAccounts(ctx context.Context, d db.DBTX, v *view, username
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, row := range rows {
-		v.putToken(row)
+		v.tokens.put(row, false)
 	}
 	return nil
 }
@@ -166,10 +166,10 @@ func (s *Service) readTokens(ctx context.Context, d db.DBTX, v *view, ids []int6
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, id := range ids {
-		v.dropToken(id)
+		v.tokens.drop(id)
 	}
 	for _, row := range rows {
-		v.putToken(row)
+		v.tokens.put(row, false)
 	}
 	return nil
 }
@@ -207,10 +207,10 @@ func (s *Service) readRules(ctx context.Context, d db.DBTX, v *view, ids []int64
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, id := range ids {
-		v.dropRule(id)
+		v.rules.drop(id)
 	}
 	for _, r := range rules {
-		v.putRule(r)
+		v.rules.put(r)
 	}
 	return nil
 }
@@ -246,14 +246,14 @@ func (s *Service) fill(ctx context.Context, d db.DBTX, v *view) error {
 		return err
 	}
 	for _, r := range rules {
-		v.putRule(r)
+		v.rules.put(r)
 	}
 	tokens, err := s.q.LiveTokenAccessAll(ctx, d, s.Now().Add(-revokedKept))
 	if err != nil {
 		return err
 	}
 	for _, row := range tokens {
-		v.putToken(row)
+		v.tokens.put(row, false)
 	}
 	inForce, err := s.q.BansInForce(ctx, d, s.Now())
 	if err != nil {
@@ -267,7 +267,7 @@ func (s *Service) fill(ctx context.Context, d db.DBTX, v *view) error {
 		return err
 	}
 	for _, id := range closed {
-		v.closed[id] = struct{}{}
+		v.closed.add(id)
 	}
 	return nil
 }

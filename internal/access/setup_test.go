@@ -122,7 +122,7 @@ func (b *bundle) putRule(t testing.TB, row db.AuthRule, keys ...db.SigningKey) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.view.putRule(r)
+	b.view.rules.put(r)
 }
 
 func key(id int64, kid, secret string, state KeyState) db.SigningKey {
@@ -137,7 +137,7 @@ func (b *bundle) putToken(id int64, publish, play string, revoked bool) {
 	if revoked {
 		row.RevokedAt = &start
 	}
-	b.view.putToken(row)
+	b.view.tokens.put(row, false)
 }
 
 // SignQuery is the query of a URL that SignURL makes.

@@ -43,18 +43,18 @@ func (s *Service) SignWith(l media.Link, expires time.Time, verbatim bool) Signe
 		return Signed{URL: l.Base + path}
 	}
 	if !verbatim {
-		expires = expires.Add(-r.validity)
+		expires = expires.Add(-r.validity())
 	}
 	t := urlsign.Target{Scene: signScene(l.Scene), App: l.Stream.App, Stream: l.Stream.Name, Path: path, Origin: l.Base,
 		Host: s.signedHost(r, l.Scene, host)}
 	o.Expires = expires
 	room := append(make([]byte, 0, 256), l.Base...)
-	signed := urlsign.AppendURL(room, r.signScheme, t, key, o)
+	signed := urlsign.AppendURL(room, r.one[0].scheme, t, key, o)
 	if len(signed) == len(room) { // a name that this scheme cannot sign
 		signed = append(signed, path...)
 	}
-	return Signed{URL: string(signed), Scheme: r.signScheme.Name(), Strength: r.signScheme.Strength(), RuleID: r.id, KeyID: key.ID,
-		Validity: r.validity}
+	return Signed{URL: string(signed), Scheme: r.one[0].scheme.Name(), Strength: r.one[0].scheme.Strength(), RuleID: r.id, KeyID: key.ID,
+		Validity: r.validity()}
 }
 
 // ruleToSign finds the rule that the media server's callback will be judged by.
@@ -65,7 +65,7 @@ func (s *Service) ruleToSign(scene media.Scene, host string, st media.Stream) (*
 		return s.ruleFor(scene, host, st)
 	}
 	st.Vhost = host
-	if r, ok := s.ruleFor(scene, host, st); ok && (r.domain != "" || r.vhost != "") {
+	if r, ok := s.ruleFor(scene, host, st); ok && r.name != "" {
 		return r, true
 	}
 	st.Vhost = media.DefaultVhost

@@ -186,7 +186,7 @@ func TestSigningFollowsTheRuleThatWillVerify(t *testing.T) {
 			e.Host = strings.ToLower(c.host)
 			b.reason(t, e, media.Allowed)
 			last := c.rules[len(c.rules)-1]
-			if got, ok := b.ruleToSign(media.Play, strings.ToLower(c.host), stream("x")); !ok || got.domain != last.Domain || got.vhost != last.Vhost {
+			if got, ok := b.ruleToSign(media.Play, strings.ToLower(c.host), stream("x")); !ok || got.domain() != last.Domain || got.vhost() != last.Vhost {
 				t.Errorf("signed under %+v, want %+v", got, last)
 			}
 		})

@@ -27,24 +27,19 @@ func (noTokens) StreamTokenRevoked(string) bool { return false }
 const tokenLeeway = 30 * time.Second
 
 // serviceKeys puts a rule under the service's own key pairs.
-func (s *Service) serviceKeys(r *rule, of kind) error {
-	scheme, err := urlsign.New(of.scheme, of.options)
-	if err != nil {
-		return err
-	}
-	r.signScheme, r.groups = scheme, []keyGroup{{scheme: scheme, tokens: s.StreamTokens}}
-	return nil
+func (s *Service) serviceKeys(r *rule, scheme urlsign.Scheme) {
+	r.setGroups([]keyGroup{{scheme: scheme, rest: &groupRest{tokens: s.StreamTokens}}})
 }
 
 // signingKey is the key that signs under a rule, if there is one.
 func (r *rule) signingKey() (urlsign.Key, bool) {
 	switch {
-	case r.signKey != nil:
-		return *r.signKey, true
-	case r.signScheme == nil || len(r.groups) == 0 || r.groups[0].tokens == nil:
+	case r.signs:
+		return r.one[0].keys[0], true
+	case !r.byStreamTokens():
 		return urlsign.Key{}, false
 	}
-	keys := r.groups[0].tokens.URLKeys()
+	keys := r.one[0].verifying()
 	if len(keys) == 0 {
 		return urlsign.Key{}, false
 	}
@@ -53,15 +48,23 @@ func (r *rule) signingKey() (urlsign.Key, bool) {
 
 // verifying are the keys that verify in a group.
 func (g *keyGroup) verifying() []urlsign.Key {
-	if g.tokens != nil {
-		return g.tokens.URLKeys()
+	if g.rest != nil && g.rest.tokens != nil {
+		return g.rest.tokens.URLKeys()
 	}
 	return g.keys
 }
 
+// revoked keys only tell a revoked URL from a forged one.
+func (g *keyGroup) revoked() []urlsign.Key {
+	if g.rest == nil {
+		return nil
+	}
+	return g.rest.revoked
+}
+
 // byStreamTokens reports whether the rule's signatures are tokens of the service.
 func (r *rule) byStreamTokens() bool {
-	return r != nil && len(r.groups) > 0 && r.groups[0].tokens != nil
+	return r != nil && r.one[0].rest != nil && r.one[0].rest.tokens != nil
 }
 
 // name makes a signature that can be revoked on its own.

@@ -64,7 +64,7 @@ func takeoverOf(row db.AuthRule) Takeover {
 // under adds to an admission what the rule of its stream says beyond yes and no.
 func (d Decision) under(r *rule) Decision {
 	if r != nil {
-		d.Takeover = r.takeover
+		d.Takeover = r.takeover()
 	}
 	return d
 }

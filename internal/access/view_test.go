@@ -155,7 +155,7 @@ func TestOtherProcessesFollowTokensAndTheirAccounts(t *testing.T) {
 	}
 	there.await(t, "live_tokens")
 	there.reason(t, publish("x", "token="+lt.Token), media.TokenUnknown)
-	if n := len(there.view.tokens) + len(there.view.pairs); n != 0 {
+	if n := len(there.view.tokens.places) + len(there.view.tokens.byID); n != 0 {
 		t.Errorf("%d entries stay in memory", n)
 	}
 }
@@ -203,11 +203,11 @@ func TestReloadReplacesTheWholeView(t *testing.T) {
 		if err := s.Reload(t.Context(), b.pool); err != nil {
 			t.Fatal(err)
 		}
-		if len(s.view.rules) != 1 || len(s.view.byID) != 1 || s.view.byID[kept.ID].ruleKey != (ruleKey{scene: media.Play}) {
-			t.Errorf("rules %v", s.view.byID)
+		if len(s.view.rules.byHash) != 1 || len(s.view.rules.byID) != 1 || s.view.rules.byID[kept.ID].key() != (ruleKey{scene: media.Play}) {
+			t.Errorf("rules %v", s.view.rules.byID)
 		}
-		if len(s.view.pairs) != 2 || len(s.view.tokens) != 4 {
-			t.Errorf("%d pairs, %d tokens", len(s.view.pairs), len(s.view.tokens))
+		if len(s.view.tokens.byID) != 2 || len(s.view.tokens.places) != 4 {
+			t.Errorf("%d pairs, %d tokens", len(s.view.tokens.byID), len(s.view.tokens.places))
 		}
 		s.reason(t, publish("live", "token="+live.Token), media.Allowed)
 		s.reason(t, publish("lost", "token="+lost.Token), media.TokenUnknown)

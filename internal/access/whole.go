@@ -202,7 +202,7 @@ func (s *Service) reveal(rule db.AuthRule, row db.SigningKey) (WholeKey, error) 
 	if row.Scheme != "" {
 		of, err = kindOf(row.Scheme, row.Options)
 	}
-	return WholeKey{Secret: string(secret), Scheme: of.scheme, Options: of.options}, err
+	return WholeKey{Secret: string(secret), Scheme: of.name, Options: of.options}, err
 }
 
 // EnableRule switches the rule of a place and scene on or off; see
