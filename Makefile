@@ -35,7 +35,7 @@ demo: deps-test ## watch a real encoder, media server and player go through the 
 
 .PHONY: bench
 bench: deps-test ## measure every figure that matters beside its bare counterpart
-	@STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server go run ./internal/bench $(if $(JSON),-json $(JSON))
+	@STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server go run ./internal/bench $(if $(GROWTH),-growth) $(if $(JSON),-json $(JSON))
 
 .PHONY: fuzz
 fuzz: ## fuzz each parser of untrusted input for ten seconds

@@ -20,53 +20,49 @@ const picks = 1 << 15
 // deciding measures decisions in a small and in a large world: as answers to an
 // edge, and by themselves, in this process.
 func (s *suite) deciding(ctx context.Context, small, large *world) ([]row, error) {
-	alone, err := s.decidingAlone(ctx, small, large)
+	alone, err := s.decidingAlone(ctx, large, small)
 	if err != nil {
 		return nil, err
 	}
-	debug.FreeOSMemory() // of what was only needed for that
-	cost := func(w *world) func() (float64, error) {
-		return func() (float64, error) {
-			rate, err := w.edge.closedLoop(ctx, s.plan.flatRound)
-			return 1e6 / rate, err
-		}
-	}
-	a, b, err := s.alternate("decision_flat", s.plan.flatRounds, cost(large), cost(small))
+	us, err := s.inTurn("decision_flat", s.plan.flatRounds, s.answers(ctx, large), s.answers(ctx, small))
 	if err != nil {
 		return nil, err
 	}
 	peer := fmt.Sprintf("%d rooms and tokens and %d rules instead of %d and %d", small.n, small.rules(), large.n, large.rules())
-	return []row{figure("decision_flat", a, "us").beside(b, peer).aim(ratioAtMost(1.1)), alone}, nil
+	return []row{
+		figure("decision_flat", us[0], "us").beside(us[1], peer).aim(ratioAtMost(1.1)),
+		figure("decision_alone", alone[0], "ns").beside(alone[1], peer+", in one process"),
+	}, nil
 }
 
-func (s *suite) decidingAlone(ctx context.Context, small, large *world) (row, error) {
-	cost := func(w *world) (func() (float64, error), error) {
+// answers returns the microseconds that one to an edge takes.
+func (s *suite) answers(ctx context.Context, w *world) func() (float64, error) {
+	return func() (float64, error) {
+		rate, err := w.edge.closedLoop(ctx, s.plan.flatRound)
+		return 1e6 / rate, err
+	}
+}
+
+// decidingAlone returns the nanoseconds of a decision in each world. It leaves
+// the requests of an edge behind, and none of the memory that it took.
+func (s *suite) decidingAlone(ctx context.Context, worlds ...*world) ([]float64, error) {
+	defer debug.FreeOSMemory()
+	if err := s.benchTime(s.plan.signRound); err != nil {
+		return nil, err
+	}
+	var sides []func() (float64, error)
+	for _, w := range worlds {
 		a, err := w.knowledge(ctx)
 		if err != nil {
 			return nil, err
 		}
 		events := w.events(a, picks)
 		w.prepareEdge(s.plan.conns, a)
-		return func() (float64, error) {
+		sides = append(sides, func() (float64, error) {
 			return perOp(testing.Benchmark(func(b *testing.B) { decideAll(b, a, events) }))
-		}, nil
+		})
 	}
-	ours, err := cost(large)
-	if err != nil {
-		return row{}, err
-	}
-	base, err := cost(small)
-	if err != nil {
-		return row{}, err
-	}
-	if err := s.benchTime(s.plan.signRound); err != nil {
-		return row{}, err
-	}
-	a, b, err := s.alternate("decision_alone", s.plan.signRounds, ours, base)
-	if err != nil {
-		return row{}, err
-	}
-	return figure("decision_alone", a, "ns").beside(b, fmt.Sprintf("%d instead of %d, in one process", small.n, large.n)), nil
+	return s.inTurn("decision_alone", s.plan.signRounds, sides...)
 }
 
 func decideAll(b *testing.B, a *access.Service, events []media.Event) {

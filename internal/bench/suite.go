@@ -32,6 +32,7 @@ type plan struct {
 	hotRounds       int
 	hotRound        time.Duration
 	worlds          []int // rooms and live tokens of each, and ten times its rules
+	growing         []int // the same, of the table of growth
 	listRounds      int
 	listRound       time.Duration
 	listClients     int
@@ -62,6 +63,7 @@ func standard() plan {
 		roomRounds: 3, roomRound: 3 * time.Second,
 		hotRounds: 3, hotRound: 3 * time.Second,
 		worlds:     []int{1_000, 1_000_000},
+		growing:    []int{1_000, 10_000, 100_000, 1_000_000},
 		listRounds: 3, listRound: time.Second, listClients: 4, lastPages: 500, walk: time.Minute,
 		flatRounds: 5, flatRound: 1500 * time.Millisecond,
 		signRounds: 5, signRound: 100 * time.Millisecond,
@@ -85,11 +87,8 @@ type suite struct {
 
 // run measures everything and returns the rows in the order of the table.
 func (s *suite) run(ctx context.Context) (_ []row, err error) {
-	if s.dir, err = workDir(); err != nil {
-		return nil, err
-	}
+	size, err := s.open(ctx)
 	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
-	size, err := s.build(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -122,6 +121,14 @@ func (s *suite) complete(rows []row) error {
 		}
 	}
 	return nil
+}
+
+// open makes a directory and the program in it.
+func (s *suite) open(ctx context.Context) (size row, err error) {
+	if s.dir, err = workDir(); err != nil {
+		return row{}, err
+	}
+	return s.build(ctx)
 }
 
 // part is something that can be measured without the others.
@@ -244,20 +251,31 @@ func openToAll(dir string) bool {
 
 // alternate measures both sides in turn and returns the median of each.
 func (s *suite) alternate(name string, rounds int, ours, base func() (float64, error)) (a, b float64, err error) {
-	var as, bs []float64
-	for range rounds {
-		x, err := ours()
-		if err != nil {
-			return 0, 0, fmt.Errorf("%s: %w", name, err)
-		}
-		y, err := base()
-		if err != nil {
-			return 0, 0, fmt.Errorf("%s, base: %w", name, err)
-		}
-		as, bs = append(as, x), append(bs, y)
+	medians, err := s.inTurn(name, rounds, ours, base)
+	if err != nil {
+		return 0, 0, err
 	}
-	s.say("%-20s ours %s, base %s", name, list(as), list(bs))
-	return median(as), median(bs), nil
+	return medians[0], medians[1], nil
+}
+
+// inTurn measures all sides, round by round, and returns the median of each.
+func (s *suite) inTurn(name string, rounds int, sides ...func() (float64, error)) ([]float64, error) {
+	all := make([][]float64, len(sides))
+	for range rounds {
+		for i, side := range sides {
+			x, err := side()
+			if err != nil {
+				return nil, fmt.Errorf("%s, side %d: %w", name, i+1, err)
+			}
+			all[i] = append(all[i], x)
+		}
+	}
+	medians, texts := make([]float64, len(sides)), make([]string, len(sides))
+	for i, v := range all {
+		medians[i], texts[i] = median(v), list(v)
+	}
+	s.say("%-20s %s", name, strings.Join(texts, " | "))
+	return medians, nil
 }
 
 func median(v []float64) float64 {

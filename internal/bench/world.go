@@ -27,7 +27,7 @@ type world struct {
 	stage
 	dir     string
 	n       int
-	perRule float64 // bytes of memory, as are the next two
+	perRule float64 // bytes of memory, as are the next two; 0 for too few to tell
 	perTok  float64
 	perRoom float64
 	ready   time.Duration // of the start with everything in it
@@ -36,6 +36,9 @@ type world struct {
 }
 
 func (w *world) rules() int { return w.n / 10 }
+
+// countable is how many entries stand out of whatever else moves in memory.
+const countable = 1000
 
 // endedOf is which share of the rooms has not ended: one in so many, the newest.
 const endedOf = 10
@@ -71,7 +74,10 @@ func (s *suite) makeWorld(ctx context.Context, n int) (_ *world, err error) {
 			return nil, err
 		}
 		s.say("%-20s %s filled and started in %s s, of which start %s s", "world", kind.name, number(time.Since(began).Seconds()), number(w.ready.Seconds()))
-		*kind.each, before = (after-before)/float64(kind.count), after
+		if kind.count >= countable {
+			*kind.each = (after - before) / float64(kind.count)
+		}
+		before = after
 	}
 	if w.memory, err = w.server.memory(); err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ func TestWorldHasEverythingThatIsAskedOfIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fill := range []func() error{func() error { return w.fillRules(t.Context()) }, func() error { return w.fillTokens(t.Context()) }, func() error { return w.fillRooms(t.Context()) }} {
+	for _, fill := range []func() error{func() error { return w.fillRules(t.Context()) }, func() error { return w.fillTokens(t.Context()) },
+		func() error { return w.fillRooms(t.Context()) }, func() error { return w.fillSessions(t.Context()) }} {
 		if err := fill(); err != nil {
 			t.Fatal(err)
 		}
@@ -77,6 +78,9 @@ func (w *world) checkRooms(t *testing.T) {
 	}
 	if n, err := w.count(t.Context(), "SELECT count(*) FROM rooms WHERE status = 2"); err != nil || n != int64(w.n-w.n/endedOf) {
 		t.Errorf("%d have ended, %v", n, err)
+	}
+	if n, err := w.count(t.Context(), "SELECT count(*) FROM sessions WHERE ended_at IS NULL"); err != nil || n != int64(w.n/10) {
+		t.Errorf("%d sessions are open, %v", n, err)
 	}
 	unready, err := w.count(t.Context(), "SELECT count(*) FROM pg_index WHERE NOT (indisready AND indisvalid)")
 	if err != nil || unready > 0 {

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
+
+// grown is a world with its figures.
+type grown struct {
+	*world
+	alone, answer, list, callbacks float64
+}
+
+// growth measures the same figures in one world after the other, each ten times
+// as large as the one before, and with as many sessions on record as it has
+// rooms.
+func (s *suite) growth(ctx context.Context) (all []grown, err error) {
+	var worlds []*world
+	defer func() {
+		for _, w := range worlds {
+			err = errors.Join(err, w.close(ctx))
+		}
+	}()
+	for _, n := range s.plan.growing {
+		w, err := s.makeWorld(ctx, n)
+		if err != nil {
+			return nil, fmt.Errorf("a world of %d: %w", n, err)
+		}
+		worlds = append(worlds, w)
+		if err := w.invite(ctx, s.plan.conns); err != nil {
+			return nil, err
+		}
+	}
+	alone, err := s.decidingAlone(ctx, worlds...)
+	if err != nil {
+		return nil, err
+	}
+	each := func(name string, rounds int, side func(*world) func() (float64, error)) (v []float64) {
+		var sides []func() (float64, error)
+		for _, w := range worlds {
+			sides = append(sides, side(w))
+		}
+		if err == nil {
+			v, err = s.inTurn(name, rounds, sides...)
+		}
+		return v
+	}
+	answers := each("decision_flat", s.plan.flatRounds, func(w *world) func() (float64, error) { return s.answers(ctx, w) })
+	lists := each("list_page", s.plan.listRounds, func(w *world) func() (float64, error) { return s.firstPage(ctx, w) })
+	callbacks := each("callback_keepalive", s.plan.callbackRounds, func(w *world) func() (float64, error) {
+		return func() (float64, error) { return w.viewers.ours.closedLoop(ctx, s.plan.callbackRound) }
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, w := range worlds {
+		all = append(all, grown{w, alone[i], answers[i], lists[i], callbacks[i]})
+	}
+	return all, nil
+}
+
+// invite writes sessions, as many as there are rooms, and prepares players of
+// one of them.
+func (w *world) invite(ctx context.Context, clients int) error {
+	if err := w.fillSessions(ctx); err != nil {
+		return err
+	}
+	a, err := w.knowledge(ctx)
+	if err != nil {
+		return err
+	}
+	link := media.Link{Scene: media.Play, Stream: media.Stream{App: "live", Name: roomID(1)}, Base: "rtmp://live.example.com"}
+	if w.play, err = url.Parse(a.SignURL(link, time.Now().Add(time.Hour))); err != nil {
+		return err
+	}
+	w.viewers = &viewers{}
+	w.viewers.ours, err = playLoad(w.server.addr, clients, w.play, &w.viewers.kept)
+	return err
+}
+
+// fillSessions writes players: one in ten is there, the others have ended.
+func (w *world) fillSessions(ctx context.Context) error {
+	return w.quietly(ctx, []string{"sessions"}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, started_at, ended_at)
+			SELECT 'local', 'vid-before', 'c' || n, 'play', '__defaultVhost__', 'live', md5('room-' || n), '192.0.2.17', 'rtmp', 'signature', '1/abcdef',
+				now() - interval '1 minute', CASE WHEN n % 10 > 0 THEN now() - interval '1 second' END
+			FROM generate_series(1, $1::int) n`, w.n)
+		return err
+	})
+}
+
+// printGrowth is a run of its own.
+func (s *suite) printGrowth(ctx context.Context, to io.Writer) (err error) {
+	_, err = s.open(ctx)
+	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
+	if err != nil {
+		return err
+	}
+	all, err := s.growth(ctx)
+	if err != nil {
+		return err
+	}
+	return writeGrowth(to, all)
+}
+
+func writeGrowth(to io.Writer, all []grown) error {
+	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\nrooms, tokens, sessions\trules\tready s\tmemory MiB\tbytes/rule\tbytes/token\tbytes/room\tdecision ns\tanswer us\tlist ms\tcallbacks/s\t")
+	for _, g := range all {
+		fmt.Fprintf(t, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", g.n, g.rules(), number(g.ready.Seconds()), number(g.memory), known(g.perRule),
+			known(g.perTok), known(g.perRoom), number(g.alone), number(g.answer), number(g.list), number(g.callbacks))
+	}
+	return t.Flush()
+}
+
+func known(v float64) string {
+	if v == 0 {
+		return "-"
+	}
+	return number(v)
+}
