@@ -36,9 +36,10 @@ SELECT s.id, s.node, @reason, @now, @now FROM (
 WHERE sqlc.narg(started_before)::timestamptz IS NULL OR s.started_at < sqlc.narg(started_before)
 ON CONFLICT DO NOTHING;
 
--- What is there to do now: the nodes on which somebody is to be cut off.
+-- What is there to do now: the nodes on which somebody is to be cut off. What is
+-- put off to beyond a horizon that no pause reaches was so by another clock.
 -- name: EvictionNodes :many
-SELECT DISTINCT node FROM evictions WHERE next_at <= @now;
+SELECT DISTINCT node FROM evictions WHERE next_at <= @now OR next_at > @horizon;
 
 -- When there is something to do next, of both kinds of work.
 -- name: EvictionNext :one
@@ -50,7 +51,7 @@ SELECT coalesce(least((SELECT min(e.next_at) FROM evictions e), (SELECT min(r.ne
 UPDATE evictions e SET next_at = @lease
 WHERE e.session_id IN (
     SELECT d.session_id FROM evictions d
-    WHERE d.node = @node AND d.next_at <= @now
+    WHERE d.node = @node AND (d.next_at <= @now OR d.next_at > @horizon)
     ORDER BY d.next_at LIMIT @row_limit
     FOR UPDATE SKIP LOCKED)
 RETURNING e.*;
@@ -69,7 +70,7 @@ DELETE FROM evictions WHERE session_id = ANY(@ids::bigint[]);
 
 -- A node that does not answer is left alone for a while by everybody.
 -- name: EvictionsPostpone :exec
-UPDATE evictions SET next_at = @next_at WHERE node = @node AND next_at <= @now;
+UPDATE evictions SET next_at = @next_at WHERE node = @node AND (next_at <= @now OR next_at > @horizon);
 
 -- A node that was changed may be one that can be told now.
 -- name: EvictionsReopen :exec

@@ -23,7 +23,7 @@ FROM (SELECT unnest(@apps::text[]) AS app, unnest(@streams::text[]) AS stream) s
 -- name: RevocationsClaim :many
 UPDATE revocations r SET next_at = @lease
 WHERE r.id IN (
-    SELECT d.id FROM revocations d WHERE d.next_at <= @now
+    SELECT d.id FROM revocations d WHERE d.next_at <= @now OR d.next_at > @horizon
     ORDER BY d.next_at LIMIT @row_limit
     FOR UPDATE SKIP LOCKED)
 RETURNING r.*;

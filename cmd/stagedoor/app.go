@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/clock"
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
@@ -76,7 +77,7 @@ func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app
 }
 
 func (a *app) build(ctx context.Context) (err error) {
-	pool, box, now := a.store.pool, a.store.box, time.Now
+	pool, box, now, watch := a.store.pool, a.store.box, time.Now, clock.NewWatch(time.Now, clock.Elapsed())
 	a.accounts, err = account.New(ctx, account.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Issuer: "stagedoor",
 		OpenRegistration: a.cfg.OpenRegistration})
 	if err != nil {
@@ -108,8 +109,8 @@ func (a *app) build(ctx context.Context) (err error) {
 		Controls: a.controls, Timeout: a.cfg.CallbackTimeout, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
 	a.leader = pg.NewLeader(a.store.direct, a.log)
 	a.reconciler = reconcile.New(reconcile.Config{DB: pool, Now: now, Log: a.log, Ledger: a.ledger, Leader: a.leader, Nodes: a.nodes, Controls: a.controls,
-		Period: a.cfg.ReconcilePeriod, Lease: a.cfg.SessionLease, Repaired: a.metrics.observeRepairs})
-	a.evict = evict.New(evict.Config{DB: pool, Now: now, Jitter: mathrand.Float64, Log: a.log, Nodes: a.nodes, Controls: a.controls, Ledger: a.ledger,
+		Clock: watch, Period: a.cfg.ReconcilePeriod, Lease: a.cfg.SessionLease, Repaired: a.metrics.observeRepairs})
+	a.evict = evict.New(evict.Config{DB: pool, Now: now, Clock: watch, Jitter: mathrand.Float64, Log: a.log, Nodes: a.nodes, Controls: a.controls, Ledger: a.ledger,
 		Accounts: a.accounts, Bans: a.access})
 	if a.sessions, err = a.newSessions(ctx); err != nil {
 		return err

@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"internal/seal":     {},
 	"internal/pydantic": {},
 	"internal/flatjson": {},
+	"internal/clock":    {},
 
 	"internal/media/srs":       {"internal/media", "internal/media/hook", "internal/pydantic", "internal/flatjson", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/nginx":     {"internal/media", "internal/media/hook", "internal/httpx", "gen/callback"},
@@ -46,14 +47,14 @@ var allowed = map[string][]string{
 	"internal/room":       {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
 	"internal/jump":       {"gen/db", "internal/pg", "internal/errs", "internal/account", "internal/room"},
 	"internal/relay":      {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/outbound", "internal/route"},
-	"internal/reconcile":  {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
+	"internal/reconcile":  {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
 	"internal/ledger":     {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
 
 	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
 	"internal/explain":  {"internal/access", "internal/ledger", "internal/media", "internal/mediaurl"},
 	"internal/refusal":  {"gen/db", "internal/pg", "internal/errs", "internal/media"},
 
-	"internal/evict": {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},
+	"internal/evict": {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},
 
 	"internal/callback":                     {"gen/callback", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/bearer":               {"internal/account", "internal/errs", "internal/httpx"},

@@ -45,12 +45,18 @@ func (q *Queries) EvictionNext(ctx context.Context, db DBTX, otherwise time.Time
 }
 
 const evictionNodes = `-- name: EvictionNodes :many
-SELECT DISTINCT node FROM evictions WHERE next_at <= $1
+SELECT DISTINCT node FROM evictions WHERE next_at <= $1 OR next_at > $2
 `
 
-// What is there to do now: the nodes on which somebody is to be cut off.
-func (q *Queries) EvictionNodes(ctx context.Context, db DBTX, now time.Time) ([]string, error) {
-	rows, err := db.Query(ctx, evictionNodes, now)
+type EvictionNodesParams struct {
+	Now     time.Time
+	Horizon time.Time
+}
+
+// What is there to do now: the nodes on which somebody is to be cut off. What is
+// put off to beyond a horizon that no pause reaches was so by another clock.
+func (q *Queries) EvictionNodes(ctx context.Context, db DBTX, arg EvictionNodesParams) ([]string, error) {
+	rows, err := db.Query(ctx, evictionNodes, arg.Now, arg.Horizon)
 	if err != nil {
 		return nil, err
 	}
@@ -285,8 +291,8 @@ const evictionsClaim = `-- name: EvictionsClaim :many
 UPDATE evictions e SET next_at = $1
 WHERE e.session_id IN (
     SELECT d.session_id FROM evictions d
-    WHERE d.node = $2 AND d.next_at <= $3
-    ORDER BY d.next_at LIMIT $4
+    WHERE d.node = $2 AND (d.next_at <= $3 OR d.next_at > $4)
+    ORDER BY d.next_at LIMIT $5
     FOR UPDATE SKIP LOCKED)
 RETURNING e.session_id, e.node, e.reason, e.state, e.asked_at, e.next_at, e.tries, e.missing, e.error
 `
@@ -295,6 +301,7 @@ type EvictionsClaimParams struct {
 	Lease    time.Time
 	Node     string
 	Now      time.Time
+	Horizon  time.Time
 	RowLimit int32
 }
 
@@ -305,6 +312,7 @@ func (q *Queries) EvictionsClaim(ctx context.Context, db DBTX, arg EvictionsClai
 		arg.Lease,
 		arg.Node,
 		arg.Now,
+		arg.Horizon,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -399,18 +407,24 @@ func (q *Queries) EvictionsOf(ctx context.Context, db DBTX, ids []int64) ([]Evic
 }
 
 const evictionsPostpone = `-- name: EvictionsPostpone :exec
-UPDATE evictions SET next_at = $1 WHERE node = $2 AND next_at <= $3
+UPDATE evictions SET next_at = $1 WHERE node = $2 AND (next_at <= $3 OR next_at > $4)
 `
 
 type EvictionsPostponeParams struct {
-	NextAt time.Time
-	Node   string
-	Now    time.Time
+	NextAt  time.Time
+	Node    string
+	Now     time.Time
+	Horizon time.Time
 }
 
 // A node that does not answer is left alone for a while by everybody.
 func (q *Queries) EvictionsPostpone(ctx context.Context, db DBTX, arg EvictionsPostponeParams) error {
-	_, err := db.Exec(ctx, evictionsPostpone, arg.NextAt, arg.Node, arg.Now)
+	_, err := db.Exec(ctx, evictionsPostpone,
+		arg.NextAt,
+		arg.Node,
+		arg.Now,
+		arg.Horizon,
+	)
 	return err
 }
 

@@ -94,8 +94,8 @@ func (q *Queries) RevocationSwept(ctx context.Context, db DBTX, arg RevocationSw
 const revocationsClaim = `-- name: RevocationsClaim :many
 UPDATE revocations r SET next_at = $1
 WHERE r.id IN (
-    SELECT d.id FROM revocations d WHERE d.next_at <= $2
-    ORDER BY d.next_at LIMIT $3
+    SELECT d.id FROM revocations d WHERE d.next_at <= $2 OR d.next_at > $3
+    ORDER BY d.next_at LIMIT $4
     FOR UPDATE SKIP LOCKED)
 RETURNING r.id, r.what, r.credential_kind, r.credential_ids, r.subject, r.app, r.stream, r.scene, r.started_before, r.reason, r.asked_at, r.next_at, r.sweeps
 `
@@ -103,12 +103,18 @@ RETURNING r.id, r.what, r.credential_kind, r.credential_ids, r.subject, r.app, r
 type RevocationsClaimParams struct {
 	Lease    time.Time
 	Now      time.Time
+	Horizon  time.Time
 	RowLimit int32
 }
 
 // As EvictionsClaim.
 func (q *Queries) RevocationsClaim(ctx context.Context, db DBTX, arg RevocationsClaimParams) ([]Revocation, error) {
-	rows, err := db.Query(ctx, revocationsClaim, arg.Lease, arg.Now, arg.RowLimit)
+	rows, err := db.Query(ctx, revocationsClaim,
+		arg.Lease,
+		arg.Now,
+		arg.Horizon,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}

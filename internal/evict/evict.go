@@ -22,6 +22,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/clock"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
@@ -50,6 +51,7 @@ type bans interface {
 type Config struct {
 	DB       pg.DB
 	Now      func() time.Time
+	Clock    *clock.Watch   // tells when Now was set; nil: never
 	Jitter   func() float64 // from 0 to 1, so that many who wait do not come back together
 	Log      *slog.Logger
 	Nodes    nodes
@@ -92,6 +94,9 @@ const (
 	// nobody says that something is.
 	lookAgain = 2 * time.Second
 	lookSoon  = 20 * time.Millisecond
+	// horizon is longer than any pause. What is due after it was put off when the
+	// clock was ahead, and is due now.
+	horizon   = 2 * pauseImpossible
 	dbTimeout = 3 * time.Second
 )
 
@@ -118,14 +123,15 @@ func (s *Service) turn(ctx context.Context) time.Duration {
 	if err := s.sweepDue(query); err != nil {
 		return s.failed(ctx, err)
 	}
-	due, err := s.q.EvictionNodes(query, s.DB, s.Now())
+	now := s.Now()
+	due, err := s.q.EvictionNodes(query, s.DB, db.EvictionNodesParams{Now: now, Horizon: now.Add(horizon)})
 	if err != nil {
 		return s.failed(ctx, err)
 	}
 	for _, node := range due {
 		s.start(ctx, node)
 	}
-	now := s.Now()
+	now = s.Now()
 	next, err := s.q.EvictionNext(query, s.DB, now.Add(lookAgain))
 	if err != nil {
 		return s.failed(ctx, err)

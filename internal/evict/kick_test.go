@@ -12,11 +12,11 @@ import (
 )
 
 func claimSweeps(now time.Time) db.RevocationsClaimParams {
-	return db.RevocationsClaimParams{Now: now, Lease: now.Add(lease), RowLimit: 10}
+	return db.RevocationsClaimParams{Now: now, Horizon: now.Add(horizon), Lease: now.Add(lease), RowLimit: 10}
 }
 
 func claimNode(node string, now time.Time) db.EvictionsClaimParams {
-	return db.EvictionsClaimParams{Node: node, Now: now, Lease: now.Add(lease), RowLimit: 10}
+	return db.EvictionsClaimParams{Node: node, Now: now, Horizon: now.Add(horizon), Lease: now.Add(lease), RowLimit: 10}
 }
 
 func TestKickStreamCutsOffItsPublisherAndWhoWatches(t *testing.T) {

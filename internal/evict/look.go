@@ -29,6 +29,7 @@ const (
 // seen is a node's list as it was a moment ago; nil of a node without one.
 type seen struct {
 	now        time.Time
+	clockSet   time.Time // see clock.Watch
 	census     *media.Census
 	clients    map[string][]media.LiveClient // by id
 	publishers []media.LiveStream            // of a node that lists streams only
@@ -42,7 +43,7 @@ func (s *Service) look(ctx context.Context, n media.Node, c media.Control, jobs 
 	if n.ControlURL == "" || !worthLooking(jobs) {
 		return &seen{}, nil
 	}
-	out := &seen{now: s.Now()}
+	out := &seen{now: s.Now(), clockSet: s.Clock.SetAt()}
 	switch {
 	case c.Census != nil:
 		census, err := c.Census.Census(ctx, n)
@@ -115,10 +116,16 @@ func (l *seen) match(c media.LiveClient, row db.Session) presence {
 		c.Scene != "" && string(c.Scene) != row.Scene,
 		c.Stream.App != "" && c.Stream.App != row.App,
 		c.Stream.Name != "" && c.Stream.Name != row.Stream,
-		c.Uptime > 0 && row.StartedAt != nil && l.now.Add(-c.Uptime).After(row.StartedAt.Add(skew)):
+		l.cameLater(c, row):
 		return another
 	}
 	return present
+}
+
+// cameLater says whether a connection began after a session did, which cannot be
+// said when the clock was set since.
+func (l *seen) cameLater(c media.LiveClient, row db.Session) bool {
+	return c.Uptime > 0 && row.StartedAt != nil && !row.StartedAt.Before(l.clockSet) && l.now.Add(-c.Uptime).After(row.StartedAt.Add(skew))
 }
 
 func (l *seen) ofPublisher(row db.Session) presence {

@@ -37,23 +37,23 @@ const (
 	pushHost = "push.example.com"
 )
 
-// clock moves by a microsecond each time it is read, and as fast as real time
+// hand is of a clock. It moves by a microsecond each time it is read, and as fast as real time
 // where a test lets it.
-type clock struct{ ahead, reads atomic.Int64 }
+type hand struct{ ahead, reads atomic.Int64 }
 
 var began = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-func (c *clock) now() time.Time {
+func (c *hand) now() time.Time {
 	return began.Add(time.Duration(c.ahead.Load()) + time.Duration(c.reads.Add(1))*time.Microsecond)
 }
 
-func (c *clock) advance(d time.Duration) { c.ahead.Add(int64(d)) }
+func (c *hand) advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // bench is evictions among the real services, on a database of their own.
 type bench struct {
 	*Service
 	pool     *pgxpool.Pool
-	clock    *clock
+	clock    *hand
 	accounts *account.Service
 	access   *access.Service
 	rooms    *room.Service
@@ -64,7 +64,7 @@ type bench struct {
 
 func setup(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{pool: dbtest.Pool(t), clock: &clock{}, servers: map[string]*server{}}
+	b := &bench{pool: dbtest.Pool(t), clock: &hand{}, servers: map[string]*server{}}
 	b.build(t)
 	for _, name := range []string{edge, edge2, count, plain} {
 		b.servers[name] = &server{bench: b, name: name, clients: map[string]media.LiveClient{}, census: true}

@@ -24,7 +24,7 @@ const sweepsAtOnce = 64
 func (s *Service) sweepDue(ctx context.Context) error {
 	for {
 		now := s.Now()
-		due, err := s.q.RevocationsClaim(ctx, s.DB, db.RevocationsClaimParams{Now: now, Lease: now.Add(lease), RowLimit: sweepsAtOnce})
+		due, err := s.q.RevocationsClaim(ctx, s.DB, db.RevocationsClaimParams{Now: now, Horizon: now.Add(horizon), Lease: now.Add(lease), RowLimit: sweepsAtOnce})
 		if err != nil {
 			return pg.Err(err, nil)
 		}

@@ -59,7 +59,7 @@ func (s *Service) workOn(ctx context.Context, node string) {
 
 func (s *Service) workOnce(ctx context.Context, node string) (more bool, err error) {
 	now := s.Now()
-	rows, err := s.q.EvictionsClaim(ctx, s.DB, db.EvictionsClaimParams{Node: node, Now: now, Lease: now.Add(lease), RowLimit: batch})
+	rows, err := s.q.EvictionsClaim(ctx, s.DB, db.EvictionsClaimParams{Node: node, Now: now, Horizon: now.Add(horizon), Lease: now.Add(lease), RowLimit: batch})
 	if err != nil || len(rows) == 0 {
 		return false, pg.Err(err, nil)
 	}
@@ -75,7 +75,8 @@ func (s *Service) workOnce(ctx context.Context, node string) (more bool, err err
 	}
 	if away {
 		now := s.Now()
-		return false, pg.Err(s.q.EvictionsPostpone(ctx, s.DB, db.EvictionsPostponeParams{Node: node, Now: now, NextAt: now.Add(s.pause(jobs[0].row.Tries))}), nil)
+		return false, pg.Err(s.q.EvictionsPostpone(ctx, s.DB, db.EvictionsPostponeParams{Node: node, Now: now, Horizon: now.Add(horizon),
+			NextAt: now.Add(s.pause(jobs[0].row.Tries))}), nil)
 	}
 	return len(rows) == batch, nil
 }
@@ -158,7 +159,7 @@ func (s *Service) kick(ctx context.Context, n media.Node, k media.Kicker, p pres
 	j.tried = true
 	if p == absent || p == another {
 		// A list may be a moment behind those who have only just come.
-		settled := s.Now().Sub(*j.session.StartedAt) > grace
+		settled := s.Now().Sub(*j.session.StartedAt).Abs() > grace
 		j.gone = settled && (p == another || j.row.Missing > 0)
 		return
 	}

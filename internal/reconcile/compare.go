@@ -44,6 +44,7 @@ type memory struct {
 	// credential was there.
 	asks map[door]time.Time
 
+	clockSet     time.Time            // see clock.Watch
 	identity     string               // of the process that answered last
 	answeredAt   time.Time            // when that was
 	former       map[string]time.Time // identities before that one
@@ -67,6 +68,14 @@ func newMemory() *memory {
 	return &memory{missing: map[clientKey]time.Time{}, asks: map[door]time.Time{}, former: map[string]time.Time{}}
 }
 
+// setClock forgets what cannot be compared with the clock as it is now.
+func (m *memory) setClock(at time.Time) {
+	if !at.Equal(m.clockSet) {
+		m.clockSet = at
+		clear(m.asks)
+	}
+}
+
 // silent notes that the node did not answer: what was missing may be gone.
 func (m *memory) silent() { clear(m.missing) }
 
@@ -84,14 +93,14 @@ func (m *memory) compare(asked time.Time, before []ledger.Session, c media.Censu
 	if partial {
 		f.warning = "several server processes answer at the control URL, each for itself: sessions cannot be checked"
 	}
-	list := index(c)
+	list := index(c, m.clockSet)
 	for _, s := range before {
 		m.noteDoor(s)
 		live, there := list.take(s, asked)
 		switch {
 		case there && s.Scene == media.Publish && (live.BytesIn > s.BytesIn || live.BytesOut > s.BytesOut):
 			f.carried = append(f.carried, ledger.Carried{ID: s.ID, In: live.BytesIn, Out: live.BytesOut})
-		case there || partial || asked.Sub(s.StartedAt) < grace:
+		case there || partial || asked.Sub(s.StartedAt).Abs() < grace:
 		default:
 			switch reason := whyGone(asked, s, c); {
 			case reason != "":
@@ -192,12 +201,15 @@ func (m *memory) noteDoor(s ledger.Session) {
 	case "", access.ByPolicy, access.Unproven:
 		return
 	}
-	d := doorOf(s.Scene, s.Stream, s.Protocol)
+	d, began := doorOf(s.Scene, s.Stream, s.Protocol), s.StartedAt
+	if began.Before(m.clockSet) { // by another clock
+		began = m.clockSet
+	}
 	since, known := m.asks[d]
-	if known && !s.StartedAt.Before(since) || !known && len(m.asks) >= maxDoors {
+	if known && !began.Before(since) || !known && len(m.asks) >= maxDoors {
 		return
 	}
-	m.asks[d] = s.StartedAt
+	m.asks[d] = began
 }
 
 func doorOf(scene media.Scene, st media.Stream, protocol string) door {

@@ -15,10 +15,11 @@ type listed struct {
 	// byStream are the publishers that a node lists without an id.
 	byStream map[media.Stream][]int
 	taken    []bool // by the place in census.Clients: has a session
+	clockSet time.Time
 }
 
-func index(c media.Census) *listed {
-	l := &listed{census: c, byID: make(map[string][]int, len(c.Clients)), byStream: map[media.Stream][]int{}, taken: make([]bool, len(c.Clients))}
+func index(c media.Census, clockSet time.Time) *listed {
+	l := &listed{census: c, clockSet: clockSet, byID: make(map[string][]int, len(c.Clients)), byStream: map[media.Stream][]int{}, taken: make([]bool, len(c.Clients))}
 	for i, live := range c.Clients {
 		l.byID[live.ID] = append(l.byID[live.ID], i)
 		if live.ID == "" && live.Scene == media.Publish && live.Stream.Name != "" {
@@ -32,7 +33,7 @@ func index(c media.Census) *listed {
 func (l *listed) take(s ledger.Session, asked time.Time) (media.LiveClient, bool) {
 	for _, i := range slices.Concat(l.byID[s.ClientID], l.nameless(s)) {
 		live := l.census.Clients[i]
-		if live.Relay || !isOf(s, live, serverID(live, l.census), asked) {
+		if live.Relay || !isOf(s, live, serverID(live, l.census)) || l.laterThan(s, live, asked) {
 			continue
 		}
 		l.taken[i] = true
@@ -51,19 +52,22 @@ func (l *listed) nameless(s ledger.Session) []int {
 }
 
 // isOf says whether a client on a list may be the one of a session with the same
-// client id. What the list does not tell proves nothing. A connection that began
-// after the session did is another one that was given the number again.
-func isOf(s ledger.Session, live media.LiveClient, server string, asked time.Time) bool {
+// client id. What the list does not tell proves nothing.
+func isOf(s ledger.Session, live media.LiveClient, server string) bool {
 	if server != "" && s.ServerID != "" && server != s.ServerID {
 		return false
 	}
 	if live.Scene != "" && live.Scene != s.Scene {
 		return false
 	}
-	if live.Serial > 0 && live.Uptime > 0 && asked.Add(-live.Uptime).After(s.StartedAt.Add(grace)) {
-		return false
-	}
 	return live.Stream.Name == "" || live.Stream == s.Stream
+}
+
+// laterThan says whether a connection began after a session with its number did,
+// so that it is another one that was given the number again. How old a session is
+// cannot be said when the clock was set since.
+func (l *listed) laterThan(s ledger.Session, live media.LiveClient, asked time.Time) bool {
+	return live.Serial > 0 && live.Uptime > 0 && !s.StartedAt.Before(l.clockSet) && asked.Add(-live.Uptime).After(s.StartedAt.Add(grace))
 }
 
 // serverID is the identity of the process that has the client.

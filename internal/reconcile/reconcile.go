@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/clock"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -76,6 +77,8 @@ type Config struct {
 	Leader   leader
 	Nodes    nodes
 	Controls media.Controls
+	// Clock tells when Now was set; nil: never.
+	Clock *clock.Watch
 	// Period is the pause between two looks at a node, Lease how long a session
 	// may stay of which nobody can tell.
 	Period, Lease time.Duration
@@ -210,6 +213,7 @@ func (r *Reconciler) Once(ctx context.Context, n media.Node) error {
 	if err != nil {
 		return err
 	}
+	m.setClock(r.Clock.SetAt())
 	asked := r.Now()
 	asking, cancel := context.WithTimeout(ctx, censusTimeout)
 	defer cancel()
@@ -371,7 +375,7 @@ func (r *Reconciler) EndOrphans(ctx context.Context) error {
 		}
 		var ids []int64
 		for _, s := range open {
-			if r.Now().Sub(s.StartedAt) >= grace {
+			if r.Now().Sub(s.StartedAt).Abs() >= grace {
 				ids = append(ids, s.ID)
 			}
 		}
