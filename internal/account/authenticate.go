@@ -149,8 +149,13 @@ func (s *Service) parse(token string, find findKey) (verified, error) {
 func (s *Service) validClaims(c claims) bool {
 	return c.Issuer == s.issuer && slices.Contains(c.Audience, audience) &&
 		validUsername(c.Subject) && c.ID != "" && c.ExpiresAt != nil &&
-		(c.NotBefore == nil || !s.now().Before(c.NotBefore.Time))
+		(c.NotBefore == nil || !s.now().Before(c.NotBefore.Add(-clocksDiffer)))
 }
+
+// clocksDiffer is by how much the clock of the process that issued a token may be
+// ahead of ours, or ours have been set back since. What a password change voids
+// is told by the generation and not by times, so nothing void is good again.
+const clocksDiffer = time.Minute
 
 // tokenError keeps our own errors apart; the rest is one reason.
 func tokenError(err error) error {

@@ -82,8 +82,9 @@ func isTransient(code string) bool {
 		"55P03": // lock not available
 		return true
 	}
-	// 08: connection exceptions. 53: out of connections, memory or disk.
-	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53")
+	// 08: connection exceptions. 53: out of connections, memory or disk. 58: the
+	// system under the server failed it, as a broken disk does.
+	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "58")
 }
 
 // isLost tells whether err comes from the way to the server and not from the

@@ -132,7 +132,7 @@ func TestErrReportsAClosedPoolAsUnavailable(t *testing.T) {
 
 func TestErrReportsTransientCodesAsUnavailable(t *testing.T) {
 	t.Parallel()
-	for _, code := range []string{"08006", "53100", "53300", "57P01", "57P02", "57P03", "40001", "40P01", "55P03"} {
+	for _, code := range []string{"08006", "53100", "53300", "58030", "57P01", "57P02", "57P03", "40001", "40P01", "55P03"} {
 		assertUnavailable(t, code, fmt.Errorf("query: %w", &pgconn.PgError{Code: code}))
 	}
 	for _, err := range []error{io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: errors.New("reset")}, pgconn.ErrConnClosed} {

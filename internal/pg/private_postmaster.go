@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -232,13 +233,17 @@ func readPid(data string) int {
 
 // dropStalePid removes a postmaster.pid whose process is no server of ours. In
 // a container that was started again the number often belongs to something
-// else, and PostgreSQL would refuse to start.
+// else, and a file that a full disk or a power cut left empty names nobody: with
+// either PostgreSQL would refuse to start.
 func dropStalePid(s site) error {
-	pid := readPid(s.data())
-	if pid == 0 || isPostmaster(pid, s.data()) {
+	if isPostmaster(readPid(s.data()), s.data()) {
 		return nil
 	}
-	return os.Remove(filepath.Join(s.data(), "postmaster.pid"))
+	err := os.Remove(filepath.Join(s.data(), "postmaster.pid"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // isPostmaster tells whether pid is a server that was started on data. A

@@ -234,12 +234,15 @@ func TestPrivateIgnoresAPidFileOfAnotherProcess(t *testing.T) {
 	}
 	// As in a container that was started again: the number is somebody's.
 	stale := fmt.Sprintf("%d\n%s\n1\n5432\n%s\n\n", os.Getpid(), s.data(), s.sockets())
-	if err := os.WriteFile(filepath.Join(s.data(), "postmaster.pid"), []byte(stale), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	p := startPrivate(t, config)
-	if err := ping(t.Context(), p.URL()); err != nil {
-		t.Error(err)
+	for _, left := range []string{stale, ""} { // or what a full disk left of it
+		if err := os.WriteFile(filepath.Join(s.data(), "postmaster.pid"), []byte(left), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		p := startPrivate(t, config)
+		if err := ping(t.Context(), p.URL()); err != nil {
+			t.Error(err)
+		}
+		stopPrivate(t, p)
 	}
 }
 
