@@ -153,22 +153,6 @@ func (srv *server) stop() error {
 	return fmt.Errorf("the server did not stop:\n%s", srv.tail())
 }
 
-// memory returns how much of the process is in memory, in MiB.
-func (srv *server) memory() (float64, error) {
-	status, err := os.Open(fmt.Sprintf("/proc/%d/status", srv.cmd.Process.Pid))
-	if err != nil {
-		return 0, err
-	}
-	defer status.Close()
-	for lines := bufio.NewScanner(status); lines.Scan(); {
-		if f := strings.Fields(lines.Text()); len(f) == 3 && f[0] == "VmRSS:" {
-			kib, err := strconv.ParseFloat(f[1], 64)
-			return kib / 1024, err
-		}
-	}
-	return 0, errors.New("the kernel does not tell the memory of a process")
-}
-
 // bareServer is what stands beside us, in a process of its own.
 type bareServer struct {
 	cmd  *exec.Cmd
