@@ -51,7 +51,8 @@ type table struct {
 func (d Daily) name(at time.Time) string { return d.Table + "_p" + at.Format("20060102") }
 
 // Maintain makes the partitions of today and the next three days and drops those
-// that are wholly older than Keep. Any number of processes may do so at once. It
+// that are wholly older than Keep; nothing yet where it finds none for today, as
+// that may be a clock that is set wrong and will be right at the next call. Any number of processes may do so at once. It
 // goes on after a failure and reports it: what somebody's lock prevents is
 // Unavailable, and done by a later call.
 func (d Daily) Maintain(ctx context.Context, db DB, now time.Time) error {
@@ -65,13 +66,15 @@ func (d Daily) Maintain(ctx context.Context, db DB, now time.Time) error {
 			failed = append(failed, fmt.Errorf("%s: %w", what, Err(err, nil)))
 		}
 	}
-	oldest := now.Add(-d.Keep)
+	oldest, today := now.Add(-d.Keep), now.UTC().Truncate(24*time.Hour)
+	if t.endsBefore(today) {
+		oldest = time.Time{}
+	}
 	for _, p := range t.days {
 		if !p.attached || !p.at.AddDate(0, 0, 1).After(oldest) {
 			do("drop "+d.name(p.at), d.drop(ctx, db, p))
 		}
 	}
-	today := now.UTC().Truncate(24 * time.Hour)
 	for at := today; !at.After(today.AddDate(0, 0, daysAhead)); at = at.AddDate(0, 0, 1) {
 		if !t.has(at) {
 			do("create "+d.name(at), d.create(ctx, db, at))
@@ -88,6 +91,18 @@ func (t table) has(at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// endsBefore says whether all days that there are lie before one: nobody came to
+// make it for days, or the clock jumped there.
+func (t table) endsBefore(at time.Time) bool {
+	latest := time.Time{}
+	for _, p := range t.days {
+		if p.attached && p.at.After(latest) {
+			latest = p.at
+		}
+	}
+	return !latest.IsZero() && latest.Before(at)
 }
 
 // read asks the catalog. Partitions are in the schema of their table.
