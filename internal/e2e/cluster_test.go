@@ -157,6 +157,20 @@ func (c *cluster) exec(t *testing.T, statements ...string) {
 	}
 }
 
+// count asks for a number in the database of the server's own.
+func (c *cluster) count(t *testing.T, sql string) (n int) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), c.urlOf("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if err := conn.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return n
+}
+
 // terminate throws everybody out of the database.
 const terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + clusterName + "'"
 

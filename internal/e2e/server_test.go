@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -219,7 +220,7 @@ func since(begin time.Time) time.Duration { return time.Since(begin).Round(10 * 
 // database connects to what the server keeps its record in.
 func (s *server) database(t *testing.T) *pgx.Conn {
 	t.Helper()
-	address := s.settings["DATABASE_URL"]
+	address := cmp.Or(s.settings["DATABASE_DIRECT_URL"], s.settings["DATABASE_URL"])
 	if address == "" {
 		password, err := os.ReadFile(filepath.Join(s.data, "postgres.password"))
 		if err != nil {

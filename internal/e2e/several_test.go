@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ func TestSeveralProcessesAreOneService(t *testing.T) {
 	t.Run("one is stopped", x.losesNothingToAStop)
 	t.Run("one is killed", x.survivesAKill)
 	t.Run("what is made or taken away counts on all of them", x.agrees)
+	t.Run("what a command changes counts on all of them", x.hearsCommands)
 	t.Run("lists are the same", x.listsAlike)
 	t.Run("duties are handed over", x.handsDutiesOver)
 }
@@ -60,58 +60,87 @@ func (x *troupe) roomLives(t *testing.T) {
 	}
 }
 
-// agrees makes and takes away everything that decides who comes in, each time
-// through another process or a command beside them.
+// agrees makes and takes away what decides who comes in, each time through
+// another process.
 func (x *troupe) agrees(t *testing.T) {
-	admins := []account{x.members[0].logIn(t), x.members[1].logIn(t), x.members[2].logIn(t)}
-	n := 0
-	plays := func(g guest) func(*server) bool {
-		return func(s *server) bool {
-			n++
-			g.id = "player " + strconv.Itoa(n)
-			return s.hook(t, "on_play", g)
-		}
-	}
-	opens := func(what string, g guest) {
-		t.Helper()
-		x.everywhere(t, what+" opens every door", plays(g))
-	}
-	shuts := func(what string, g guest) {
-		t.Helper()
-		began := time.Now()
-		x.everywhere(t, what+" opens no door", func(s *server) bool { return !plays(g)(s) })
-		say(t, "%s: refused by all after %v", what, time.Since(began).Round(time.Millisecond))
-	}
+	d := x.doors(t)
+	x.revokesToken(t, d)
+	x.rotatesSecret(t, d)
+	x.shutsAccountOut(t, d)
+	x.changesRoutes(t, d)
+}
 
-	pair := admins[0].createToken(t, "tokened")
+// doors are those of all processes, at which players knock.
+type doors struct {
+	*troupe
+	admins []account // at each of them
+	knocks int
+}
+
+func (x *troupe) doors(t *testing.T) *doors {
+	d := &doors{troupe: x}
+	for _, s := range x.members {
+		d.admins = append(d.admins, s.logIn(t))
+	}
+	return d
+}
+
+func (d *doors) knock(t *testing.T, s *server, g guest) bool {
+	d.knocks++
+	g.id = fmt.Sprint("player ", d.knocks)
+	return s.hook(t, "on_play", g)
+}
+
+func (d *doors) open(t *testing.T, to string, g guest) {
+	t.Helper()
+	d.everywhere(t, to+" opens every door", func(s *server) bool { return d.knock(t, s, g) })
+}
+
+func (d *doors) shut(t *testing.T, to string, g guest) {
+	t.Helper()
+	began := time.Now()
+	d.everywhere(t, to+" opens no door", func(s *server) bool { return !d.knock(t, s, g) })
+	say(t, "%s: refused by all after %v", to, time.Since(began).Round(time.Millisecond))
+}
+
+func (x *troupe) revokesToken(t *testing.T, d *doors) {
+	pair := d.admins[0].createToken(t, "tokened")
 	g := guest{stream: "tokened", param: "?token=" + pair.PlayToken}
-	opens("a live token", g)
-	admins[1].destroyToken(t, pair.Token)
-	shuts("a live token that was destroyed", g)
+	d.open(t, "a live token", g)
+	d.admins[1].destroyToken(t, pair.Token)
+	d.shut(t, "a live token that was destroyed", g)
+}
 
-	room := admins[1].createRoom(t, "signed")
-	g = guest{stream: room.ID, param: query(room.PullURLInfo.RTMPURL)}
-	opens("a signed URL", g)
+// hearsCommands does the same with what a command has changed beside them.
+func (x *troupe) hearsCommands(t *testing.T) {
+	d := x.doors(t)
+	room := d.admins[1].createRoom(t, "signed")
+	g := guest{stream: room.ID, param: query(room.PullURLInfo.RTMPURL)}
+	d.open(t, "a signed URL", g)
 	x.front.cli(t, "ban", "add", "live/"+room.ID, "--for", "1h")
-	shuts("a URL of a banned stream", g)
+	d.shut(t, "a URL of a banned stream", g)
 	x.front.cli(t, "ban", "remove", "live/"+room.ID)
-	opens("a URL of a stream that is banned no more", g)
+	d.open(t, "a URL of a stream that is banned no more", g)
 	x.revokeKeys(t, "play")
-	shuts("a URL whose key was revoked", g)
+	d.shut(t, "a URL whose key was revoked", g)
+}
 
-	made, err := admins[2].CreateNodeWithResponse(t.Context(), api.NewNode{Name: "edge", Kind: "srs", Sources: []string{"127.0.0.1"}})
+func (x *troupe) rotatesSecret(t *testing.T, d *doors) {
+	made, err := d.admins[2].CreateNodeWithResponse(t.Context(), api.NewNode{Name: "edge", Kind: "srs", Sources: []string{"127.0.0.1"}})
 	if err != nil || made.JSON201 == nil {
 		t.Fatalf("create a node: %v, %s", err, body(made))
 	}
-	pair = admins[0].createToken(t, "at-the-edge")
-	g = guest{stream: "at-the-edge", param: "?token=" + pair.PlayToken, secret: made.JSON201.Secret}
-	opens("a node's secret", g)
-	rotated, err := admins[0].RotateNodeSecretWithResponse(t.Context(), "edge")
+	pair := d.admins[0].createToken(t, "at-the-edge")
+	g := guest{stream: "at-the-edge", param: "?token=" + pair.PlayToken, secret: made.JSON201.Secret}
+	d.open(t, "a node's secret", g)
+	rotated, err := d.admins[0].RotateNodeSecretWithResponse(t.Context(), "edge")
 	if err != nil || rotated.JSON200 == nil {
 		t.Fatalf("rotate a secret: %v, %s", err, body(rotated))
 	}
-	shuts("a node's old secret", g)
+	d.shut(t, "a node's old secret", g)
+}
 
+func (x *troupe) shutsAccountOut(t *testing.T, d *doors) {
 	bob := x.members[1].newAccount(t, "bob")
 	knows := func(s *server) bool {
 		me, err := s.withToken(t, "bob", bob.token).ReadUsersMeWithResponse(t.Context())
@@ -119,22 +148,27 @@ func (x *troupe) agrees(t *testing.T) {
 	}
 	x.everywhere(t, "bob is known", knows)
 	disabled := true
-	if resp, err := admins[2].UpdateAccountWithResponse(t.Context(), "bob", api.AccountUpdate{Disabled: &disabled}); err != nil || resp.StatusCode() != http.StatusOK {
+	resp, err := d.admins[2].UpdateAccountWithResponse(t.Context(), "bob", api.AccountUpdate{Disabled: &disabled})
+	if err != nil || resp.StatusCode() != http.StatusOK {
 		t.Fatalf("disable an account: %v, %s", err, body(resp))
 	}
 	x.everywhere(t, "bob is shut out", func(s *server) bool { return !knows(s) })
+}
 
+func (x *troupe) changesRoutes(t *testing.T, d *doors) {
 	route := api.IpchubRoute{Pattern: "/hr/door", URL: "rtsp://192.0.2.1/1"}
-	if resp, err := admins[1].IpchubSaveRouteWithResponse(t.Context(), route); err != nil || resp.StatusCode() != http.StatusOK {
-		t.Fatalf("save a route: %v, %s", err, body(resp))
+	saved, err := d.admins[1].IpchubSaveRouteWithResponse(t.Context(), route)
+	if err != nil || saved.StatusCode() != http.StatusOK {
+		t.Fatalf("save a route: %v, %s", err, body(saved))
 	}
 	has := func(s *server) bool {
-		resp, err := s.withToken(t, "admin", admins[0].token).IpchubGetRouteWithResponse(t.Context(), route.Pattern)
+		resp, err := s.withToken(t, "admin", d.admins[0].token).IpchubGetRouteWithResponse(t.Context(), route.Pattern)
 		return err == nil && resp.StatusCode() == http.StatusOK
 	}
 	x.everywhere(t, "the route is there", has)
-	if resp, err := admins[2].IpchubDeleteRouteWithResponse(t.Context(), route.Pattern); err != nil || resp.StatusCode() >= 300 {
-		t.Fatalf("delete a route: %v, %s", err, body(resp))
+	deleted, err := d.admins[2].IpchubDeleteRouteWithResponse(t.Context(), route.Pattern)
+	if err != nil || deleted.StatusCode() >= 300 {
+		t.Fatalf("delete a route: %v, %s", err, body(deleted))
 	}
 	x.everywhere(t, "the route is gone", func(s *server) bool { return !has(s) })
 }
@@ -228,14 +262,12 @@ func (x *troupe) losesNothingToAStop(t *testing.T) {
 	x.members[1].start(x.whole)
 }
 
-// survivesAKill ends one process after the other in the middle of its work.
-// Whoever got no answer asks again, and is answered by another.
+// survivesAKill ends a process in the middle of its work. Whoever got no answer
+// asks again, and is answered by another.
 func (x *troupe) survivesAKill(t *testing.T) {
 	c := newCrowd(t, x.front, x.front.logIn(t), true)
-	for _, s := range x.members[:2] {
-		s.kill(t)
-		c.hears(t, yes)
-		s.start(x.whole)
-	}
+	x.members[0].kill(t)
+	c.hears(t, yes)
+	x.members[0].start(x.whole)
 	c.recovers(t)
 }

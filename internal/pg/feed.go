@@ -26,6 +26,9 @@ const (
 	// announcement that the answer knows of. With feedBeat it bounds how long a
 	// view can be stale behind a network that drops packets.
 	feedPatience = 4 * time.Second
+	// feedIdle is after how long the server forgets a feed that is paused, and
+	// with it the announcements that it keeps for it.
+	feedIdle = time.Minute
 	// feedRetryMin and feedRetryMax bound the pause between attempts to
 	// reconnect.
 	feedRetryMin = 50 * time.Millisecond
@@ -229,7 +232,7 @@ func (f *Feed) follow(ctx context.Context, cause Cause, whole func()) error {
 // connect opens the connection that the feed listens on: one to PostgreSQL
 // itself, which stays.
 func (f *Feed) connect(ctx context.Context) (*pgx.Conn, error) {
-	return pgx.ConnectConfig(ctx, f.direct)
+	return openSession(ctx, f.direct, feedIdle)
 }
 
 // interruption is an error that says why all is reloaded.

@@ -103,6 +103,9 @@ func (s *session) ask(ctx context.Context) error {
 	at := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
+	if err := checkSession(ctx, s.conn); err != nil { // changes are announced elsewhere now
+		return err
+	}
 	number, err := s.q.FeedNumber(ctx, s.conn)
 	switch {
 	case err != nil:

@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// pooled is how many sessions PgBouncer has for all of its clients.
+const pooled = 4
+
+// newBouncer puts PgBouncer in transaction mode before a PostgreSQL server and
+// returns the URL of the database through it.
+func newBouncer(t *testing.T, db *cluster) string {
+	t.Helper()
+	program, dir := need(t, "pgbouncer"), t.TempDir()
+	ports, release := addresses(t, 1)
+	host, port, _ := net.SplitHostPort(ports[0])
+	dbHost, dbPort, _ := net.SplitHostPort(db.address)
+	conf := filepath.Join(dir, "pgbouncer.ini")
+	text := fmt.Sprintf("[databases]\n%s = host=%s port=%s user=%[1]s\n[pgbouncer]\nlisten_addr = %[4]s\nlisten_port = %[5]s\nunix_socket_dir =\n"+
+		"auth_type = any\npool_mode = transaction\ndefault_pool_size = %[6]d\nmax_client_conn = 500\n", clusterName, dbHost, dbPort, host, port, pooled)
+	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if db.cred != nil { // it refuses to be root
+		if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var printed lockedBuffer
+	cmd := exec.Command(program, conf)
+	cmd.Dir, cmd.Stderr, cmd.Stdout = dir, &printed, &printed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: db.cred}
+	release()
+	proc := launch(t, cmd, syscall.SIGTERM)
+	url := "postgres://" + clusterName + "@" + ports[0] + "/" + clusterName + "?sslmode=disable"
+	eventually(t, "PgBouncer answers", func() bool {
+		if proc.ended() {
+			t.Fatalf("PgBouncer ended: %v\n%s", proc.err, &printed)
+		}
+		conn, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			return false
+		}
+		return conn.Close(t.Context()) == nil
+	})
+	return url
+}
+
+// Three processes share the few sessions of a pooler that gives each transaction
+// another one.
+func TestThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	db := newCluster(t)
+	url := newBouncer(t, db)
+	alone := prepareServer(t, map[string]string{"DATABASE_URL": url})
+	cmd := exec.Command(os.Getenv(binaryEnv), "serve")
+	cmd.Env = alone.environment()
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "set STAGEDOOR_DATABASE_DIRECT_URL to PostgreSQL itself") {
+		t.Errorf("without a way past the pooler: %v\n%s", err, out)
+	}
+
+	x := newTroupe(t, map[string]string{"DATABASE_URL": url, "DATABASE_DIRECT_URL": db.url()})
+	t.Run("a room lives on all of them", x.roomLives)
+	t.Run("one is killed", func(t *testing.T) {
+		x.survivesAKill(t)
+		if n := db.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = '"+clusterName+"'"); n > pooled+2*len(x.members) {
+			t.Errorf("PostgreSQL has %d sessions", n)
+		}
+	})
+	t.Run("what is made or taken away counts on all of them", x.agrees)
+}
