@@ -16,6 +16,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
+	"github.com/stagedoor-live/stagedoor/internal/hashing"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 	"github.com/stagedoor-live/stagedoor/internal/jump"
@@ -38,6 +39,7 @@ type app struct {
 	log      *slog.Logger
 	store    *store
 	metrics  *metrics
+	hashes   *hashing.Workers
 	accounts *account.Service
 	access   *access.Service
 	nodes    *node.Service
@@ -61,7 +63,7 @@ type app struct {
 // newApp opens the database and builds the services. Their views are empty
 // until load or feed.Start.
 func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient())}
+	a := &app{cfg: cfg, log: log, hashes: &hashing.Workers{Log: log}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient())}
 	if a.store, err = openStore(ctx, cfg, log); err != nil {
 		return nil, err
 	}
@@ -79,7 +81,9 @@ func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app
 func (a *app) build(ctx context.Context) (err error) {
 	pool, box, now, watch := a.store.pool, a.store.box, time.Now, clock.NewWatch(time.Now, clock.Elapsed())
 	a.accounts, err = account.New(ctx, account.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Issuer: "stagedoor",
-		OpenRegistration: a.cfg.OpenRegistration})
+		OpenRegistration: a.cfg.OpenRegistration, Key: a.hashes.Key,
+		HashConcurrency: a.cfg.HashConcurrency, HashQueue: a.cfg.HashQueue, LoginAttempts: a.cfg.LoginAttempts,
+		LoginAttemptsPerAddress: a.cfg.LoginAttemptsPerAddress, Limited: a.metrics.countLimited})
 	if err != nil {
 		return err
 	}

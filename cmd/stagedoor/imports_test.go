@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"internal/pydantic": {},
 	"internal/flatjson": {},
 	"internal/clock":    {},
+	"internal/hashing":  {},
 
 	"internal/media/srs":       {"internal/media", "internal/media/hook", "internal/pydantic", "internal/flatjson", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/nginx":     {"internal/media", "internal/media/hook", "internal/httpx", "gen/callback"},

@@ -56,6 +56,8 @@ type cli struct {
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
 	Token     tokenCmd     `cmd:"" help:"Manage stream tokens, which rules of mediamtx_jwt hand out."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	HashPasswords hashCmd `cmd:"" hidden:"" help:"Hash passwords for the server that started it."`
 }
 
 // env is what commands get besides their own flags.

@@ -18,7 +18,7 @@ type metrics struct {
 	verdicts *series[verdictKey, prometheus.Counter]
 	requests *series[requestKey, prometheus.Observer]
 	cloud    *prometheus.HistogramVec
-	limited  prometheus.Counter
+	limited  *prometheus.CounterVec
 	dropped  prometheus.Counter
 	repairs  *prometheus.CounterVec
 }
@@ -63,14 +63,17 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			Help:    "Time of requests to a cloud by action and outcome (done, refused, failed).",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5},
 		}, []string{"action", "outcome"}),
-		limited: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "stagedoor_http_rate_limited_total",
-			Help: "Requests refused because their client address asks too often.",
-		}),
+		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "stagedoor_limited_total",
+			Help: "What was refused because of a limit, by the setting of the limit.",
+		}, []string{"limit"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "stagedoor_refusals_dropped_total",
 			Help: "Refusals that cannot be looked up, because there were too many at once.",
 		}),
+	}
+	for _, limit := range limits {
+		m.limited.WithLabelValues(limit)
 	}
 	m.repairs = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "stagedoor_ledger_repairs_total",
@@ -120,6 +123,11 @@ func (m *metrics) observeRequest(method, route string, status int, took time.Dur
 func (m *metrics) observeCloud(action, outcome string, took time.Duration) {
 	m.cloud.WithLabelValues(action, outcome).Observe(took.Seconds())
 }
+
+// limits are the settings that refuse something.
+var limits = []string{"rate_limit", "login_attempts", "login_attempts_per_address", "hash_queue"}
+
+func (m *metrics) countLimited(limit string) { m.limited.WithLabelValues(limit).Inc() }
 
 func (m *metrics) dropRefusals(n int64) { m.dropped.Add(float64(n)) }
 

@@ -61,6 +61,8 @@ func (serveCmd) Run(e *env) error {
 	if first {
 		greet(e.stdout, a.cfg, listeners[0].Addr(), password)
 	}
+	a.hashes.Command = hashWorker
+	defer a.hashes.Close()
 	return a.serve(e.ctx, listeners)
 }
 
@@ -227,7 +229,7 @@ var unlimited = []string{"/callback/", "/api/v1/live/handlePushStreamEventCallba
 	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json"}
 
 func (a *app) limits(now func() time.Time) httpx.Limits {
-	return httpx.Limits{PerSecond: a.cfg.RateLimit, Now: now, Exempt: unlimited, Refused: a.metrics.limited.Inc}
+	return httpx.Limits{PerSecond: a.cfg.RateLimit, Now: now, Exempt: unlimited, Refused: func() { a.metrics.countLimited("rate_limit") }}
 }
 
 func (a *app) wrap(rt httpx.Handler) http.Handler {

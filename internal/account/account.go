@@ -20,6 +20,7 @@
 package account
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -89,13 +90,25 @@ type Config struct {
 	Log              *slog.Logger     // nil: discard
 	Issuer           string           // the iss claim; empty: "stagedoor"
 	OpenRegistration bool             // anyone may create an account
-	HashConcurrency  int              // Argon2id hashes at once; 0: 2
 	Params           *argon2id.Params // nil: 19456 KiB, two passes, one lane
+
+	// HashConcurrency is how many Argon2id hashes run at once, HashQueue how many
+	// logins wait for each of them; 0: 2 and 32. Key computes them; nil: here.
+	HashConcurrency, HashQueue int
+	Key                        func(password, salt []byte, time, memory uint32, threads uint8, length uint32) []byte
+	// LoginAttempts is how many logins to one account may fail from one address
+	// within four minutes, LoginAttemptsPerAddress how many of one address, to
+	// whatever account, within two; 0: 8 and 60.
+	LoginAttempts, LoginAttemptsPerAddress int
+	// Limited is told of each login that a limit refused, and of which: one of
+	// login_attempts, login_attempts_per_address and hash_queue; nil: nobody.
+	Limited func(limit string)
 }
 
 const (
 	defaultIssuer          = "stagedoor"
 	defaultHashConcurrency = 2
+	defaultHashQueue       = 32
 
 	// verifiedTokens bounds the cache of verified tokens: about 16 MiB when full.
 	verifiedTokens = 1 << 15
@@ -171,11 +184,15 @@ func newService(c Config) *Service {
 	if c.Issuer == "" {
 		c.Issuer = defaultIssuer
 	}
+	if c.Limited == nil {
+		c.Limited = func(string) {}
+	}
+	slots := cmp.Or(c.HashConcurrency, defaultHashConcurrency)
 	s := &Service{
 		db: c.DB, q: db.New(), box: c.Box, now: c.Now, rand: c.Rand, log: c.Log,
 		issuer: c.Issuer, open: c.OpenRegistration,
-		passwords: newPasswords(c.Params, c.HashConcurrency),
-		throttle:  newThrottle(),
+		passwords: newPasswords(c.Params, c.Key, newLine(slots, slots*cmp.Or(c.HashQueue, defaultHashQueue), c.Limited)),
+		throttle:  newThrottle(c.LoginAttempts, c.LoginAttemptsPerAddress, c.Limited),
 		door:      newDoor(),
 		parser:    newParser(),
 		memory:    newMemory(),

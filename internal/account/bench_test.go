@@ -30,7 +30,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 
 // One password check at full strength.
 func BenchmarkPassword(b *testing.B) {
-	p := newPasswords(nil, 0)
+	p := newPasswords(nil, nil, newLine(2, 64, func(string) {}))
 	hash, err := p.hash(b.Context(), goodPassword)
 	if err != nil {
 		b.Fatal(err)

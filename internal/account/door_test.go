@@ -138,9 +138,11 @@ func TestAWholeCrowdAtTheDoorDoesNotFillTheQueueOfLogins(t *testing.T) {
 	for range 100 - doorQueue {
 		<-busy
 	}
-	if n := b.passwords.inside.Load(); n > doorQueue {
+	b.passwords.line.mu.Lock()
+	if n := len(b.passwords.line.waiting); n > doorQueue {
 		t.Errorf("%d wait for a hash", n)
 	}
+	b.passwords.line.mu.Unlock()
 	close(hold)
 	crowd.Wait()
 }

@@ -97,18 +97,19 @@ func (s *Service) admit(ctx context.Context, username, password string, source n
 }
 
 // checkPassword says whether the password opens the account. It hashes once,
-// whether there is such an account, and a password to it, or not.
+// whether there is such an account, and a password to it, or not. Whom the line
+// sends away has cost neither a hash nor the database anything.
 func (s *Service) checkPassword(ctx context.Context, try attempt, username, password string) (row db.Account, ok bool, err error) {
-	row, known, err := s.find(ctx, username)
-	if err != nil {
-		return row, false, err
-	}
-	if known = known && row.PasswordHash != ""; !known {
-		if row.PasswordHash, err = s.passwords.dummy(s.rand); err != nil {
-			return row, false, err
+	err = s.passwords.run(ctx, try.pair.source, try.known(), func() (err error) {
+		known := false
+		if row, known, err = s.find(ctx, username); err != nil {
+			return err
 		}
-	}
-	err = s.passwords.run(ctx, func() error {
+		if known = known && row.PasswordHash != ""; !known {
+			if row.PasswordHash, err = s.passwords.dummy(s.rand); err != nil {
+				return err
+			}
+		}
 		if err := try.charge(s.now()); err != nil {
 			return err
 		}
@@ -130,6 +131,8 @@ func (s *Service) find(ctx context.Context, username string) (db.Account, bool, 
 	if !validUsername(username) {
 		return db.Account{}, false, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookUpTimeout) // others wait in line
+	defer cancel()
 	row, err := s.q.AccountByUsername(ctx, s.db, username)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return db.Account{}, false, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"strings"
 	"sync"
@@ -300,10 +301,10 @@ func TestLoginGivesUpWaitingForAHashWithItsContext(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.HashConcurrency = 1 })
 	b.create(t, "alice")
-	if err := b.passwords.slots.Acquire(t.Context(), 1); err != nil {
+	if err := b.passwords.line.enter(t.Context(), sourceOf(home()), false); err != nil {
 		t.Fatal(err)
 	}
-	defer b.passwords.slots.Release(1)
+	defer b.passwords.line.leave()
 
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -400,5 +401,30 @@ func TestNewNeedsADatabaseAndABox(t *testing.T) {
 		if _, err := New(t.Context(), c); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestRefusedLoginsAreCountedByTheirLimit(t *testing.T) {
+	t.Parallel()
+	counted := map[string]int{}
+	b := setup(t, func(c *Config) {
+		c.HashConcurrency, c.HashQueue, c.LoginAttempts, c.LoginAttemptsPerAddress = 1, 1, 2, 3
+		c.Limited = func(limit string) { counted[limit]++ }
+	})
+	for _, username := range []string{"alice", "alice", "alice", "bob", "carol"} {
+		_, _ = b.Login(t.Context(), username, "a wrong password", home(), 0)
+	}
+	want := map[string]int{"login_attempts": 1, "login_attempts_per_address": 1}
+	if !maps.Equal(counted, want) {
+		t.Errorf("counted %v, want %v", counted, want)
+	}
+	// As many as there are places, in and before the line, and one more.
+	_ = b.passwords.line.enter(t.Context(), netip.Prefix{}, false)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.Login(gone, "alice", goodPassword, netip.MustParseAddr("203.0.113.77"), 0)
+	wantErr(t, err, errs.RateLimited, "busy")
+	if want["hash_queue"] = 1; !maps.Equal(counted, want) {
+		t.Errorf("counted %v, want %v", counted, want)
 	}
 }

@@ -78,7 +78,7 @@ func TestAnMD5OpensOnlyWhatWasStoredFromOne(t *testing.T) {
 		if got := b.opens(t, tc.username, tc.password); got != tc.want {
 			t.Errorf("%s with %q: got %v", tc.username, tc.password, got)
 		}
-		b.throttle = newThrottle() // this is not about guessing
+		b.throttle = newThrottle(0, 0, func(string) {}) // this is not about guessing
 	}
 	for username, marked := range map[string]bool{"registered": false, "digits": false, "saved": false, "hashed": true} {
 		stored := ""
@@ -138,7 +138,7 @@ func TestIsMD5(t *testing.T) {
 
 // Whatever is sent, matching must agree with the rules and never panic.
 func FuzzMatches(f *testing.F) {
-	p := newPasswords(cheapParams(), 1)
+	p := newPasswords(cheapParams(), nil, newLine(2, 64, func(string) {}))
 	plain, err := p.hash(f.Context(), goodPassword)
 	if err != nil {
 		f.Fatal(err)

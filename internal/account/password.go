@@ -2,17 +2,19 @@ package account
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/subtle"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
-	"golang.org/x/sync/semaphore"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 )
@@ -20,11 +22,6 @@ import (
 const (
 	minPassword = 8   // characters
 	maxPassword = 256 // characters
-
-	// queuePerSlot bounds how many callers wait for each hash that may run. At
-	// some 25 ms a hash the last one waits under a second; more would only pile
-	// up requests whose clients have given up.
-	queuePerSlot = 32
 )
 
 //go:embed common_passwords.txt
@@ -42,19 +39,21 @@ type passwords struct {
 	params *argon2id.Params
 	common map[string]struct{}
 	md5s   map[string]struct{} // of the common ones
-	slots  *semaphore.Weighted
-	limit  int64        // running and waiting together
-	inside atomic.Int64 // running and waiting now
-	onHash func()       // called before each hash: the tests compare work by it
+	line   *line
+	key    keyFunc
+	onHash func() // called before each hash: the tests compare work by it
 }
 
-func newPasswords(params *argon2id.Params, concurrency int) *passwords {
+// keyFunc is argon2.IDKey, wherever it is computed.
+type keyFunc func(password, salt []byte, time, memory uint32, threads uint8, length uint32) []byte
+
+func newPasswords(params *argon2id.Params, key keyFunc, line *line) *passwords {
 	if params == nil {
 		// OWASP ASVS 5.0, appendix C: two passes need 19456 KiB or more.
 		params = &argon2id.Params{Memory: 19456, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 	}
-	if concurrency <= 0 {
-		concurrency = defaultHashConcurrency
+	if key == nil {
+		key = argon2.IDKey
 	}
 	common, md5s := make(map[string]struct{}), make(map[string]struct{})
 	for line := range strings.Lines(commonPasswords) {
@@ -65,8 +64,8 @@ func newPasswords(params *argon2id.Params, concurrency int) *passwords {
 		params: params,
 		common: common,
 		md5s:   md5s,
-		slots:  semaphore.NewWeighted(int64(concurrency)),
-		limit:  int64(concurrency) * (1 + queuePerSlot),
+		line:   line,
+		key:    key,
 		onHash: func() {},
 	}
 }
@@ -91,28 +90,37 @@ func (p *passwords) check(password, username string) error {
 	return nil
 }
 
-// run waits for a slot until ctx ends, and works in it. It returns RateLimited
-// busy when too many wait already or ctx ends first.
-func (p *passwords) run(ctx context.Context, work func() error) error {
-	defer p.inside.Add(-1)
-	if p.inside.Add(1) > p.limit {
-		return errBusy
+// run works when the line has let it in. It returns RateLimited busy when too
+// many wait already or ctx ends first.
+func (p *passwords) run(ctx context.Context, source netip.Prefix, known bool, work func() error) error {
+	if err := p.line.enter(ctx, source, known); err != nil {
+		return err
 	}
-	if err := p.slots.Acquire(ctx, 1); err != nil {
-		return errBusy.With(err)
-	}
-	defer p.slots.Release(1)
+	defer p.line.leave()
 	return work()
 }
 
 // hash returns the encoded Argon2id hash of a new password, exactly as typed.
 func (p *passwords) hash(ctx context.Context, password string) (encoded string, err error) {
-	err = p.run(ctx, func() (err error) {
+	err = p.run(ctx, netip.Prefix{}, false, func() error {
 		p.onHash()
-		encoded, err = argon2id.CreateHash(password, p.params)
-		return err
+		salt := make([]byte, p.params.SaltLength)
+		_, _ = rand.Read(salt) // never fails
+		encoded = encode(p.params, salt, p.derive(password, salt, p.params))
+		return nil
 	})
 	return encoded, err
+}
+
+func (p *passwords) derive(password string, salt []byte, params *argon2id.Params) []byte {
+	return p.key([]byte(password), salt, params.Iterations, params.Memory, params.Parallelism, params.KeyLength)
+}
+
+// encode writes a hash as the reference implementation of Argon2 does.
+func encode(params *argon2id.Params, salt, key []byte) string {
+	b64 := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, params.Memory, params.Iterations, params.Parallelism,
+		b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
 // matches says whether the password belongs to the encoded hash. Call it inside
@@ -126,8 +134,11 @@ func (p *passwords) matches(password, encoded string) (bool, error) {
 		password, encoded = md5Of(password), hash
 	}
 	p.onHash()
-	ok, err := argon2id.ComparePasswordAndHash(password, encoded)
-	return ok && !overlong, err
+	params, salt, want, err := argon2id.DecodeHash(encoded)
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(p.derive(password, salt, params), want) == 1 && !overlong, nil
 }
 
 // dummy returns a hash that no password matches, to be checked where there is
@@ -137,8 +148,5 @@ func (p *passwords) dummy(random io.Reader) (string, error) {
 	if _, err := io.ReadFull(random, raw); err != nil {
 		return "", err
 	}
-	salt, key := raw[:p.params.SaltLength], raw[p.params.SaltLength:]
-	b64 := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s",
-		p.params.Memory, p.params.Iterations, p.params.Parallelism, b64.EncodeToString(salt), b64.EncodeToString(key)), nil
+	return encode(p.params, raw[:p.params.SaltLength], raw[p.params.SaltLength:]), nil
 }

@@ -1,15 +1,9 @@
 package account
 
 import (
-	"context"
 	"crypto/rand"
-	"errors"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
@@ -19,7 +13,7 @@ import (
 
 func TestPasswordRules(t *testing.T) {
 	t.Parallel()
-	p := newPasswords(nil, 0)
+	p := newPasswords(nil, nil, newLine(2, 64, func(string) {}))
 	for password, ok := range map[string]bool{
 		"":                        false,
 		"1234567":                 false,
@@ -55,7 +49,7 @@ func TestPasswordRules(t *testing.T) {
 
 func TestPasswordDenyListIsInLowerCaseAndLongEnoughToMatter(t *testing.T) {
 	t.Parallel()
-	p := newPasswords(nil, 0)
+	p := newPasswords(nil, nil, newLine(2, 64, func(string) {}))
 	if len(p.common) < 300 {
 		t.Errorf("only %d entries", len(p.common))
 	}
@@ -68,7 +62,7 @@ func TestPasswordDenyListIsInLowerCaseAndLongEnoughToMatter(t *testing.T) {
 
 func TestPasswordDefaultParametersAreTheRecommendedOnes(t *testing.T) {
 	t.Parallel()
-	p := newPasswords(nil, 0)
+	p := newPasswords(nil, nil, newLine(2, 64, func(string) {}))
 	hash, err := p.hash(t.Context(), goodPassword)
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +79,7 @@ func TestPasswordDefaultParametersAreTheRecommendedOnes(t *testing.T) {
 // must never open.
 func TestPasswordDummyHasTheCostOfARealHash(t *testing.T) {
 	t.Parallel()
-	p := newPasswords(cheapParams(), 0)
+	p := newPasswords(cheapParams(), nil, newLine(2, 64, func(string) {}))
 	real, err := p.hash(t.Context(), goodPassword)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +108,7 @@ func TestPasswordDummyHasTheCostOfARealHash(t *testing.T) {
 
 func TestPasswordThatIsTooLongMatchesNothing(t *testing.T) {
 	t.Parallel()
-	p := newPasswords(cheapParams(), 0)
+	p := newPasswords(cheapParams(), nil, newLine(2, 64, func(string) {}))
 	empty, err := p.hash(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
@@ -126,76 +120,10 @@ func TestPasswordThatIsTooLongMatchesNothing(t *testing.T) {
 
 func TestPasswordHashThatIsBrokenIsAnErrorAndNoMatch(t *testing.T) {
 	t.Parallel()
-	p := newPasswords(cheapParams(), 0)
+	p := newPasswords(cheapParams(), nil, newLine(2, 64, func(string) {}))
 	for _, hash := range []string{"", "plain", "$argon2i$v=19$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=19$m=64,t=1,p=1$!$!"} {
 		if ok, err := p.matches(goodPassword, hash); ok || err == nil {
 			t.Errorf("%q: got %v, %v", hash, ok, err)
 		}
 	}
-}
-
-func TestHashesRunOnlyAFewAtOnceAndTheQueueIsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const slots = 3
-		p := newPasswords(cheapParams(), slots)
-		var running, done atomic.Int64
-		release := make(chan struct{})
-		work := func() error {
-			running.Add(1)
-			<-release
-			running.Add(-1)
-			done.Add(1)
-			return nil
-		}
-		var wg sync.WaitGroup
-		for range p.limit {
-			wg.Go(func() {
-				if err := p.run(t.Context(), work); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		synctest.Wait()
-		if n := running.Load(); n != slots {
-			t.Errorf("%d at once, want %d", n, slots)
-		}
-		err := p.run(t.Context(), work)
-		wantErr(t, err, errs.RateLimited, "busy")
-		if errs.As(err).RetryAfter <= 0 {
-			t.Error("no RetryAfter")
-		}
-		close(release)
-		wg.Wait()
-		if done.Load() != p.limit {
-			t.Errorf("%d were done, want %d", done.Load(), p.limit)
-		}
-		if err := p.run(t.Context(), func() error { return nil }); err != nil {
-			t.Errorf("afterwards: %v", err)
-		}
-	})
-}
-
-func TestHashQueueIsLeftWithTheContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		p := newPasswords(cheapParams(), 1)
-		release := make(chan struct{})
-		var wg sync.WaitGroup
-		wg.Go(func() { p.run(t.Context(), func() error { <-release; return nil }) })
-		synctest.Wait()
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		err := p.run(ctx, func() error { t.Error("ran"); return nil })
-		wantErr(t, err, errs.RateLimited, "busy")
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v", err)
-		}
-		close(release)
-		wg.Wait()
-		if n := p.inside.Load(); n != 0 {
-			t.Errorf("%d still counted as inside", n)
-		}
-	})
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"net/netip"
 	"sync"
 	"time"
@@ -16,11 +17,12 @@ type limit struct {
 	every time.Duration
 }
 
-// About 10 MiB when both are full. Pushing an own entry out takes thousands of
+// About 15 MiB when all are full. Pushing an own entry out takes thousands of
 // sources, as each source runs into its own limit first.
 const (
 	maxPairs   = 1 << 15
 	maxSources = 1 << 14
+	maxHomes   = 1 << 15
 )
 
 type pair struct {
@@ -37,24 +39,38 @@ type pair struct {
 type throttle struct {
 	perPair   limit
 	perSource limit
+	limited   func(limit string) // told of each refusal
 
 	mu      sync.Mutex
 	pairs   *simplelru.LRU[pair, time.Time]
 	sources *simplelru.LRU[netip.Prefix, time.Time]
+	homes   *simplelru.LRU[pair, struct{}] // who has logged in from where
 }
 
-func newThrottle() *throttle {
+// The time in which all the failures that a limit allows are forgotten.
+const (
+	pairWindow   = 4 * time.Minute
+	sourceWindow = 2 * time.Minute
+
+	defaultPairAttempts   = 8
+	defaultSourceAttempts = 60
+)
+
+func newThrottle(perPair, perSource int, limited func(limit string)) *throttle {
+	perPair, perSource = cmp.Or(perPair, defaultPairAttempts), cmp.Or(perSource, defaultSourceAttempts)
 	return &throttle{
-		perPair:   limit{burst: 8, every: 30 * time.Second},
-		perSource: limit{burst: 60, every: 2 * time.Second},
-		pairs:     mustSimpleLRU[pair](maxPairs),
-		sources:   mustSimpleLRU[netip.Prefix](maxSources),
+		perPair:   limit{burst: perPair, every: pairWindow / time.Duration(perPair)},
+		perSource: limit{burst: perSource, every: sourceWindow / time.Duration(perSource)},
+		limited:   limited,
+		pairs:     mustSimpleLRU[pair, time.Time](maxPairs),
+		sources:   mustSimpleLRU[netip.Prefix, time.Time](maxSources),
+		homes:     mustSimpleLRU[pair, struct{}](maxHomes),
 	}
 }
 
 // mustSimpleLRU panics only for a size below one, and ours are constants.
-func mustSimpleLRU[K comparable](size int) *simplelru.LRU[K, time.Time] {
-	l, err := simplelru.NewLRU[K, time.Time](size, nil)
+func mustSimpleLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
+	l, err := simplelru.NewLRU[K, V](size, nil)
 	if err != nil {
 		panic(err)
 	}
@@ -91,10 +107,7 @@ func (a attempt) check(now time.Time) error {
 	defer t.mu.Unlock()
 	_, source := fill(t.sources, a.pair.source, t.perSource, now)
 	_, pair := fill(t.pairs, a.pair, t.perPair, now)
-	if wait := max(source, pair); wait > 0 {
-		return tooManyAttempts(wait)
-	}
-	return nil
+	return t.refuse(source, pair)
 }
 
 // charge counts the attempt as failed until told otherwise, or refuses it. A
@@ -106,8 +119,8 @@ func (a attempt) charge(now time.Time) error {
 	defer t.mu.Unlock()
 	sourceEmpty, sourceWait := fill(t.sources, a.pair.source, t.perSource, now)
 	pairEmpty, pairWait := fill(t.pairs, a.pair, t.perPair, now)
-	if wait := max(sourceWait, pairWait); wait > 0 {
-		return tooManyAttempts(wait)
+	if err := t.refuse(sourceWait, pairWait); err != nil {
+		return err
 	}
 	t.sources.Add(a.pair.source, sourceEmpty)
 	t.pairs.Add(a.pair, pairEmpty)
@@ -131,6 +144,15 @@ func (a attempt) succeed() {
 	defer t.mu.Unlock()
 	drain(t.sources, a.pair.source, t.perSource)
 	t.pairs.Remove(a.pair)
+	t.homes.Add(a.pair, struct{}{})
+}
+
+// known says that the account has logged in from this source before. Nobody can
+// ask that from elsewhere.
+func (a attempt) known() bool {
+	a.throttle.mu.Lock()
+	defer a.throttle.mu.Unlock()
+	return a.throttle.homes.Contains(a.pair)
 }
 
 // fill returns when the bucket would be empty after one more failure, and how
@@ -166,7 +188,17 @@ func sourceOf(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-func tooManyAttempts(wait time.Duration) error {
+// refuse returns an error for who has to wait.
+func (t *throttle) refuse(source, pair time.Duration) error {
+	wait := max(source, pair)
+	switch {
+	case wait == 0:
+		return nil
+	case source > pair:
+		t.limited("login_attempts_per_address")
+	default:
+		t.limited("login_attempts")
+	}
 	return &errs.Error{
 		Kind: errs.RateLimited, Reason: "too_many_attempts",
 		Message: "too many failed attempts, try again later", RetryAfter: wait,

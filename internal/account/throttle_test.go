@@ -31,7 +31,7 @@ func (t *throttle) fails(username, from string, now time.Time) time.Duration {
 func TestThrottleRefillsSteadily(t *testing.T) {
 	t.Parallel()
 	now := newClock().now()
-	th := newThrottle()
+	th := newThrottle(0, 0, func(string) {})
 	for range th.perPair.burst {
 		if wait := th.fails("alice", "192.0.2.1", now); wait != 0 {
 			t.Fatalf("told to wait %s within the burst", wait)
@@ -62,7 +62,7 @@ func TestThrottleRefillsSteadily(t *testing.T) {
 func TestThrottleCountsASourceOverAllAccounts(t *testing.T) {
 	t.Parallel()
 	now := newClock().now()
-	th := newThrottle()
+	th := newThrottle(0, 0, func(string) {})
 	for i := range th.perSource.burst {
 		if wait := th.fails(fmt.Sprintf("user%d", i), "192.0.2.1", now); wait != 0 {
 			t.Fatalf("attempt %d: told to wait %s", i, wait)
@@ -79,7 +79,7 @@ func TestThrottleCountsASourceOverAllAccounts(t *testing.T) {
 func TestThrottleSuccessDoesNotWashAwayOtherFailures(t *testing.T) {
 	t.Parallel()
 	now := newClock().now()
-	th := newThrottle()
+	th := newThrottle(0, 0, func(string) {})
 	guesses := 0
 	for th.fails(fmt.Sprintf("victim%d", guesses), "192.0.2.1", now) == 0 {
 		guesses++
@@ -99,7 +99,7 @@ func TestThrottleSuccessDoesNotWashAwayOtherFailures(t *testing.T) {
 func TestThrottleCancelledAttemptsCostNothing(t *testing.T) {
 	t.Parallel()
 	now := newClock().now()
-	th := newThrottle()
+	th := newThrottle(0, 0, func(string) {})
 	for range 10 * th.perSource.burst {
 		a := th.attempt("alice", home())
 		if err := a.charge(now); err != nil {
@@ -130,7 +130,7 @@ func TestThrottleTakesSourcesTogetherThatOneSubscriberOwns(t *testing.T) {
 		"unspecified and no address":   {"::", "", false},
 		"zero IPv4 and no address too": {"0.0.0.0", "", false},
 	} {
-		th := newThrottle()
+		th := newThrottle(0, 0, func(string) {})
 		for range th.perPair.burst {
 			th.fails("alice", tc.first, now)
 		}
@@ -143,7 +143,7 @@ func TestThrottleTakesSourcesTogetherThatOneSubscriberOwns(t *testing.T) {
 func TestThrottleFoldsNames(t *testing.T) {
 	t.Parallel()
 	now := newClock().now()
-	th := newThrottle()
+	th := newThrottle(0, 0, func(string) {})
 	for range th.perPair.burst {
 		th.fails("Alice", "192.0.2.1", now)
 	}
@@ -155,7 +155,7 @@ func TestThrottleFoldsNames(t *testing.T) {
 func TestThrottleMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	now := newClock().now()
-	th := newThrottle()
+	th := newThrottle(0, 0, func(string) {})
 	th.pairs.Resize(200)
 	th.sources.Resize(100)
 	for i := range 1000 {

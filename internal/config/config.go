@@ -58,15 +58,19 @@ type Config struct {
 	AliyunSignature       string   `name:"aliyun-signature" env:"STAGEDOOR_ALIYUN_SIGNATURE" default:"v1" help:"How requests to Alibaba Cloud are signed, v1 or v3."`
 	IMOldAppID            string   `name:"im-old-app-id" env:"STAGEDOOR_IM_OLD_APP_ID" placeholder:"ID" help:"Application id of the older message service, for im_old."`
 
-	CORSOrigins     []string      `name:"cors-origins" env:"STAGEDOOR_CORS_ORIGINS" placeholder:"ORIGIN" help:"Web origins that browsers may call from."`
-	TLSCert         string        `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" help:"Certificate chain to serve HTTPS with, read again when it changes."`
-	TLSKey          string        `name:"tls-key" env:"STAGEDOOR_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate."`
-	RouteAllow      []string      `name:"route-allow" env:"STAGEDOOR_ROUTE_ALLOW" placeholder:"CIDR" help:"Networks, beside the public ones, that pull routes may lead to, such as that of the cameras."`
-	RateLimit       int           `name:"rate-limit" env:"STAGEDOOR_RATE_LIMIT" default:"100" help:"Requests per second of one client address, and twice as many at once. 0: no limit. Callbacks have none."`
-	TrustedProxies  []string      `name:"trusted-proxies" env:"STAGEDOOR_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks whose X-Forwarded-For is believed."`
-	LogLevel        string        `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
-	LogFormat       string        `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" help:"Empty: text on a terminal, else json."`
-	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"STAGEDOOR_SHUTDOWN_TIMEOUT" default:"10s" help:"How long a stop waits for requests in flight."`
+	CORSOrigins             []string      `name:"cors-origins" env:"STAGEDOOR_CORS_ORIGINS" placeholder:"ORIGIN" help:"Web origins that browsers may call from."`
+	TLSCert                 string        `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" help:"Certificate chain to serve HTTPS with, read again when it changes."`
+	TLSKey                  string        `name:"tls-key" env:"STAGEDOOR_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate."`
+	RouteAllow              []string      `name:"route-allow" env:"STAGEDOOR_ROUTE_ALLOW" placeholder:"CIDR" help:"Networks, beside the public ones, that pull routes may lead to, such as that of the cameras."`
+	RateLimit               int           `name:"rate-limit" env:"STAGEDOOR_RATE_LIMIT" default:"100" help:"Requests per second of one client address, and twice as many at once. 0: no limit. Callbacks have none."`
+	LoginAttempts           int           `name:"login-attempts" env:"STAGEDOOR_LOGIN_ATTEMPTS" default:"8" help:"Failed logins to one account from one address within four minutes."`
+	LoginAttemptsPerAddress int           `name:"login-attempts-per-address" env:"STAGEDOOR_LOGIN_ATTEMPTS_PER_ADDRESS" default:"60" help:"Failed logins of one address, to whatever account, within two minutes."`
+	HashConcurrency         int           `name:"hash-concurrency" env:"STAGEDOOR_HASH_CONCURRENCY" placeholder:"N" help:"Passwords that are checked at once, each on a processor and in 19 MiB. 0: half as many as there are processors."`
+	HashQueue               int           `name:"hash-queue" env:"STAGEDOOR_HASH_QUEUE" default:"32" help:"Logins that wait for each of them; more are answered 429. Addresses take turns."`
+	TrustedProxies          []string      `name:"trusted-proxies" env:"STAGEDOOR_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks whose X-Forwarded-For is believed."`
+	LogLevel                string        `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	LogFormat               string        `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" help:"Empty: text on a terminal, else json."`
+	ShutdownTimeout         time.Duration `name:"shutdown-timeout" env:"STAGEDOOR_SHUTDOWN_TIMEOUT" default:"10s" help:"How long a stop waits for requests in flight."`
 }
 
 // Validate returns every problem at once, each named after its environment

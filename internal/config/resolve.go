@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -252,15 +253,33 @@ func (r *resolver) choice(variable, value string, allowed ...string) string {
 }
 
 func (r *resolver) network(s *Settings) {
-	if s.RateLimit < 0 || s.RateLimit > maxRate {
-		r.problem("RATE_LIMIT", "%d is not between 0 and %d", s.RateLimit, maxRate)
+	if s.HashConcurrency == 0 {
+		s.HashConcurrency = max(1, runtime.GOMAXPROCS(0)/2)
 	}
+	r.numbers(s)
 	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", s.Config.TrustedProxies)
 	s.RouteAllow = r.prefixes("ROUTE_ALLOW", s.Config.RouteAllow)
 	s.CORSOrigins = items(s.CORSOrigins)
 	for _, origin := range s.CORSOrigins {
 		if !isOrigin(origin) {
 			r.problem("CORS_ORIGINS", "%q is neither * nor scheme://host[:port]", origin)
+		}
+	}
+}
+
+func (r *resolver) numbers(s *Settings) {
+	for _, n := range []struct {
+		variable           string
+		value, least, most int
+	}{
+		{"RATE_LIMIT", s.RateLimit, 0, maxRate},
+		{"LOGIN_ATTEMPTS", s.LoginAttempts, 1, 1000},
+		{"LOGIN_ATTEMPTS_PER_ADDRESS", s.LoginAttemptsPerAddress, 1, maxRate},
+		{"HASH_CONCURRENCY", s.HashConcurrency, 1, 256},
+		{"HASH_QUEUE", s.HashQueue, 1, 10_000},
+	} {
+		if n.value < n.least || n.value > n.most {
+			r.problem(n.variable, "%d is not between %d and %d", n.value, n.least, n.most)
 		}
 	}
 }

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package hashing
+
+import "syscall"
+
+// giveWay lowers the priority of the process, where the system lets it.
+func giveWay() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness) }
