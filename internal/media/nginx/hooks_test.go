@@ -40,7 +40,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func routes(t *testing.T, l media.Ledger, log *slog.Logger, now func() time.Time) http.Handler {
+func routes(t testing.TB, l media.Ledger, log *slog.Logger, now func() time.Time) http.Handler {
 	t.Helper()
 	sessions, err := NewSessions([]byte(strings.Repeat("k", 32)), rand.Reader, 10*time.Minute)
 	if err != nil {
