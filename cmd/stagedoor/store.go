@@ -53,6 +53,11 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	if s.pool, err = pg.Open(ctx, url); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	if direct != url {
+		if err := pg.CheckDirect(ctx, s.pool, s.direct); err != nil {
+			return nil, fmt.Errorf("STAGEDOOR_DATABASE_DIRECT_URL: %w", err)
+		}
+	}
 	return s, nil
 }
 

@@ -25,7 +25,7 @@ func newBouncer(t *testing.T, db *cluster) string {
 	host, port, _ := net.SplitHostPort(ports[0])
 	dbHost, dbPort, _ := net.SplitHostPort(db.address)
 	conf := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf("[databases]\n%s = host=%s port=%s user=%[1]s\n[pgbouncer]\nlisten_addr = %[4]s\nlisten_port = %[5]s\nunix_socket_dir =\n"+
+	text := fmt.Sprintf("[databases]\n%s = host=%s port=%s user=%[1]s\nkept = host=%[2]s port=%[3]s user=%[1]s dbname=%[1]s pool_mode=session pool_size=20\n[pgbouncer]\nlisten_addr = %[4]s\nlisten_port = %[5]s\nunix_socket_dir =\n"+
 		"auth_type = any\npool_mode = transaction\ndefault_pool_size = %[6]d\nmax_client_conn = 500\n", clusterName, dbHost, dbPort, host, port, pooled)
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -80,4 +80,9 @@ func TestThroughPgBouncer(t *testing.T) {
 		}
 	})
 	t.Run("what is made or taken away counts on all of them", x.agrees)
+	t.Run("in session mode nothing is asked for", func(t *testing.T) {
+		alone.settings["DATABASE_URL"] = strings.Replace(url, "/"+clusterName+"?", "/kept?", 1)
+		alone.settings["DATA_DIR"] = x.members[0].data // with the master key
+		alone.cli(t, "user", "list")
+	})
 }

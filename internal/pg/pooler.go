@@ -2,10 +2,13 @@ package pg
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -99,6 +102,35 @@ func demandSession(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) 
 		err = ErrPooled
 	}
 	return err
+}
+
+// meetTimeout is how long a notification may be under way.
+const meetTimeout = 5 * time.Second
+
+// CheckDirect fails unless direct leads to the database that pool leads to: what
+// is said there must be heard here. A feed that listens elsewhere would never
+// hear of a change and not know it.
+func CheckDirect(ctx context.Context, pool *pgxpool.Pool, direct *pgx.ConnConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, meetTimeout)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, direct)
+	if err != nil {
+		return Err(err, nil)
+	}
+	defer closeConn(ctx, conn)
+	channel := "stagedoor_" + strings.ToLower(rand.Text())
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return Err(err, nil)
+	}
+	if _, err := pool.Exec(ctx, "SELECT pg_notify($1, '')", channel); err != nil {
+		return Err(err, nil)
+	}
+	if _, err := conn.WaitForNotification(ctx); errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("the direct URL leads to another database")
+	} else if err != nil {
+		return Err(err, nil)
+	}
+	return nil
 }
 
 // openRelayed opens a pool of connections to a pooler. In transaction mode a
