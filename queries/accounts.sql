@@ -15,6 +15,9 @@ SELECT * FROM accounts WHERE lower(username) = lower(@username);
 -- name: AccountsByUsernames :many
 SELECT * FROM accounts WHERE lower(username) = ANY(@lower_usernames::text[]);
 
+-- name: AccountStandings :many
+SELECT username, (disabled_at IS NOT NULL)::boolean AS disabled FROM accounts WHERE lower(username) = ANY(@lower_usernames::text[]);
+
 -- name: AccountListAfter :many
 SELECT * FROM accounts
 WHERE lower(username) COLLATE "C" > lower(@after)

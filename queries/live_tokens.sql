@@ -36,8 +36,5 @@ SELECT * FROM live_token_access WHERE id = ANY(@ids::bigint[]);
 -- name: LiveTokenAccessByHash :many
 SELECT * FROM live_token_access WHERE token_hash = @hash OR play_hash = @hash;
 
--- name: LiveTokenAccessByUsernames :many
-SELECT * FROM live_token_access WHERE lower(username) = ANY(@lower_usernames::text[]) AND revoked_at IS NULL;
-
 -- name: LiveTokenPurge :execrows
 DELETE FROM live_tokens WHERE revoked_at < @revoked_before::timestamptz;

@@ -312,6 +312,35 @@ func (q *Queries) AccountLockTable(ctx context.Context, db DBTX) error {
 	return err
 }
 
+const accountStandings = `-- name: AccountStandings :many
+SELECT username, (disabled_at IS NOT NULL)::boolean AS disabled FROM accounts WHERE lower(username) = ANY($1::text[])
+`
+
+type AccountStandingsRow struct {
+	Username string
+	Disabled bool
+}
+
+func (q *Queries) AccountStandings(ctx context.Context, db DBTX, lowerUsernames []string) ([]AccountStandingsRow, error) {
+	rows, err := db.Query(ctx, accountStandings, lowerUsernames)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AccountStandingsRow{}
+	for rows.Next() {
+		var i AccountStandingsRow
+		if err := rows.Scan(&i.Username, &i.Disabled); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const accountUpdate = `-- name: AccountUpdate :one
 UPDATE accounts SET
     email = coalesce($1, email),

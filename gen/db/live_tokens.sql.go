@@ -110,39 +110,6 @@ func (q *Queries) LiveTokenAccessByIDs(ctx context.Context, db DBTX, ids []int64
 	return items, nil
 }
 
-const liveTokenAccessByUsernames = `-- name: LiveTokenAccessByUsernames :many
-SELECT id, app, stream, token_hash, play_hash, revoked_at, username, disabled_at FROM live_token_access WHERE lower(username) = ANY($1::text[]) AND revoked_at IS NULL
-`
-
-func (q *Queries) LiveTokenAccessByUsernames(ctx context.Context, db DBTX, lowerUsernames []string) ([]LiveTokenAccess, error) {
-	rows, err := db.Query(ctx, liveTokenAccessByUsernames, lowerUsernames)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []LiveTokenAccess{}
-	for rows.Next() {
-		var i LiveTokenAccess
-		if err := rows.Scan(
-			&i.ID,
-			&i.App,
-			&i.Stream,
-			&i.TokenHash,
-			&i.PlayHash,
-			&i.RevokedAt,
-			&i.Username,
-			&i.DisabledAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const liveTokenHolder = `-- name: LiveTokenHolder :one
 SELECT account_id FROM live_tokens WHERE app = $1 AND stream = $2 AND revoked_at IS NULL
 `

@@ -221,7 +221,7 @@ func (s *Service) byToken(scene media.Scene, e media.Event, ask holderOf) Decisi
 	case isAccessToken(value):
 		return byAccessToken(scene, e, value, ask)
 	}
-	t, ok := s.view.token(hashToken(value), e.Stream.App, e.Stream.Name)
+	t, ok := s.view.token(hashToken(value), e.Stream.Name)
 	c := Credential{Kind: ByLiveToken, Subject: t.username}
 	if ok {
 		c.ID = strconv.FormatInt(t.id, 10)

@@ -43,7 +43,7 @@ func (x *explaining) explainLiveToken(value string) {
 	out := &ExplainedToken{Kind: ByLiveToken}
 	x.out.Token = out
 	h := hashToken(value)
-	t, ok := x.view.token(h, x.e.Stream.App, x.e.Stream.Name)
+	t, ok := x.view.token(h, x.e.Stream.Name)
 	if !ok {
 		x.find("token_unknown", x.unknownAdvice(value), "No live token of ours has this text.")
 		return

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -141,19 +142,22 @@ func (s *Service) readRooms(ctx context.Context, d db.DBTX, v *view, ids []strin
 	return nil
 }
 
-// readAccounts reads the tokens of accounts, which stand and fall with them.
+// readAccounts reads how accounts stand, with which their tokens stand and fall:
+// those that are known, and those that are learned later. The tokens of one that
+// is gone are gone as well, and announced.
 func (s *Service) readAccounts(ctx context.Context, d db.DBTX, v *view, usernames []string) error {
+	lower := make([]string, len(usernames))
 	for i, name := range usernames {
-		usernames[i] = strings.ToLower(name)
+		lower[i] = strings.ToLower(name)
 	}
-	rows, err := s.q.LiveTokenAccessByUsernames(ctx, d, usernames)
+	rows, err := s.q.AccountStandings(ctx, d, lower)
 	if err != nil {
 		return err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, row := range rows {
-		v.tokens.put(row, false)
+		v.tokens.holders.put([]byte(row.Username), row.Disabled, false)
 	}
 	return nil
 }
@@ -248,12 +252,8 @@ func (s *Service) fill(ctx context.Context, d db.DBTX, v *view) error {
 	for _, r := range rules {
 		v.rules.put(r)
 	}
-	tokens, err := s.q.LiveTokenAccessAll(ctx, d, s.Now().Add(-revokedKept))
-	if err != nil {
+	if err := s.fillTokens(ctx, d, v); err != nil {
 		return err
-	}
-	for _, row := range tokens {
-		v.tokens.put(row, false)
 	}
 	inForce, err := s.q.BansInForce(ctx, d, s.Now())
 	if err != nil {
@@ -262,12 +262,33 @@ func (s *Service) fill(ctx context.Context, d db.DBTX, v *view) error {
 	for _, row := range inForce {
 		v.bans.put(row)
 	}
-	closed, err := s.q.RoomsClosed(ctx, d)
-	if err != nil {
+	return s.fillRooms(ctx, d, v)
+}
+
+func (s *Service) fillTokens(ctx context.Context, d db.DBTX, v *view) error {
+	var id int64
+	var app, stream, publish, play, username pg.Raw
+	var revoked, disabled pgtype.Timestamptz
+	all := func(d db.DBTX) error {
+		_, err := s.q.LiveTokenAccessAll(ctx, d, s.Now().Add(-revokedKept))
 		return err
 	}
-	for _, id := range closed {
-		v.closed.add(id)
+	columns := []any{&id, &app, &stream, &publish, &play, &revoked, &username, &disabled}
+	return pg.Stream(ctx, d, all, columns, func() error {
+		v.tokens.set(tokenRow{id: id, app: app, stream: stream, username: username, publish: publish, play: play,
+			revoked: revoked.Valid, disabled: disabled.Valid}, false)
+		return nil
+	})
+}
+
+func (s *Service) fillRooms(ctx context.Context, d db.DBTX, v *view) error {
+	var id pg.Raw
+	all := func(d db.DBTX) error {
+		_, err := s.q.RoomsClosed(ctx, d)
+		return err
 	}
-	return nil
+	return pg.Stream(ctx, d, all, []any{&id}, func() error {
+		v.closed.add(string(id))
+		return nil
+	})
 }

@@ -52,9 +52,9 @@ type liveToken struct {
 	publish, revoked      bool
 }
 
-// get finds a secret by its hash. The names in it are those that are asked about
-// where they are the same, so that nothing is allocated.
-func (t *tokens) get(h tokenHash, app, stream string) (liveToken, bool) {
+// get finds a secret by its hash. The stream that is asked about saves a copy of
+// its name where it is the right one.
+func (t *tokens) get(h tokenHash, stream string) (liveToken, bool) {
 	at, ok := t.places[halfHash(h[:16])]
 	if !ok {
 		return liveToken{}, false
@@ -95,17 +95,30 @@ func (t *tokens) has(id int64) bool {
 	return ok
 }
 
-// put keeps a token as the row has it. Its holder stands as the row says, unless
-// the row may be older than what is known.
+// tokenRow is a row of live_token_access.
+type tokenRow struct {
+	id                                   int64
+	app, stream, username, publish, play []byte
+	revoked, disabled                    bool
+}
+
+// put keeps a token as the row has it.
 func (t *tokens) put(row db.LiveTokenAccess, older bool) {
-	number := t.place(row.ID)
+	t.set(tokenRow{id: row.ID, app: []byte(row.App), stream: []byte(row.Stream), username: []byte(row.Username), publish: row.TokenHash, play: row.PlayHash,
+		revoked: row.RevokedAt != nil, disabled: row.DisabledAt != nil}, older)
+}
+
+// set keeps a token as the row has it. Its holder stands as the row says, unless
+// the row may be older than what is known.
+func (t *tokens) set(row tokenRow, older bool) {
+	number := t.place(row.id)
 	p := t.at(number)
-	*p = pair{publish: tokenHash(row.TokenHash), play: tokenHash(row.PlayHash), id: row.ID, app: t.apps.number(row.App), revoked: row.RevokedAt != nil,
-		holder: t.holders.put(row.Username, row.DisabledAt != nil, older), streamLen: uint8(min(len(row.Stream), inlineStream+1))}
-	if len(row.Stream) > inlineStream {
-		t.long[number] = row.Stream
+	*p = pair{publish: tokenHash(row.publish), play: tokenHash(row.play), id: row.id, app: t.apps.number(row.app), revoked: row.revoked,
+		holder: t.holders.put(row.username, row.disabled, older), streamLen: uint8(min(len(row.stream), inlineStream+1))}
+	if len(row.stream) > inlineStream {
+		t.long[number] = string(row.stream)
 	} else {
-		copy(p.stream[:], row.Stream)
+		copy(p.stream[:], row.stream)
 	}
 	t.places[halfHash(p.publish[:16])] = place32(number<<1 | 1)
 	t.places[halfHash(p.play[:16])] = place32(number << 1)
@@ -152,21 +165,14 @@ type names struct {
 
 func newNames() names { return names{byText: map[string]uint32{}} }
 
-func (n *names) number(text string) uint32 {
-	if i, ok := n.byText[text]; ok {
+func (n *names) number(text []byte) uint32 {
+	if i, ok := n.byText[string(text)]; ok {
 		return i
 	}
 	i := uint32(len(n.list))
-	n.list, n.byText[text] = append(n.list, text), i
+	n.list = append(n.list, string(text))
+	n.byText[n.list[i]] = i
 	return i
-}
-
-// text returns the one copy of a text.
-func (n *names) text(s string) string {
-	if s == "" {
-		return ""
-	}
-	return n.list[n.number(s)]
 }
 
 // holder is the account of live tokens, which stand and fall with it.
@@ -185,12 +191,13 @@ func newHolders() holders { return holders{byName: map[string]uint32{}} }
 
 // put says how an account stands, and returns its number. What may be older than
 // what is known changes nothing.
-func (o *holders) put(username string, disabled, older bool) uint32 {
-	i, known := o.byName[username]
+func (o *holders) put(username []byte, disabled, older bool) uint32 {
+	i, known := o.byName[string(username)]
 	switch {
 	case !known:
 		i = uint32(len(o.list))
-		o.list, o.byName[username] = append(o.list, holder{username, disabled}), i
+		o.list = append(o.list, holder{string(username), disabled})
+		o.byName[o.list[i].username] = i
 	case !older:
 		o.list[i].disabled = disabled
 	}

@@ -47,10 +47,10 @@ func (v *view) replace(fresh *view) {
 }
 
 // token finds a secret that somebody shows for a stream.
-func (v *view) token(h tokenHash, app, stream string) (liveToken, bool) {
+func (v *view) token(h tokenHash, stream string) (liveToken, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.tokens.get(h, app, stream)
+	return v.tokens.get(h, stream)
 }
 
 func (v *view) roomClosed(id string) bool {
