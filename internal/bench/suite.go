@@ -37,7 +37,7 @@ type plan struct {
 	listRound       time.Duration
 	listClients     int
 	lastPages       int           // of a walk, that are measured
-	walk            time.Duration // at most
+	walk            time.Duration // of each of its ends, at most
 	flatRounds      int
 	flatRound       time.Duration
 	signRounds      int
@@ -64,7 +64,7 @@ func standard() plan {
 		hotRounds: 3, hotRound: 3 * time.Second,
 		worlds:     []int{1_000, 1_000_000},
 		growing:    []int{1_000, 10_000, 100_000, 1_000_000},
-		listRounds: 3, listRound: time.Second, listClients: 4, lastPages: 500, walk: time.Minute,
+		listRounds: 3, listRound: time.Second, listClients: 4, lastPages: 500, walk: 10 * time.Second,
 		flatRounds: 5, flatRound: 1500 * time.Millisecond,
 		signRounds: 5, signRound: 100 * time.Millisecond,
 		firstStarts: 3, warmStarts: 5, idle: time.Second,
