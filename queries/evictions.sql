@@ -2,26 +2,26 @@
 -- Nothing happens where the session has ended or is being evicted already.
 -- name: EvictionInsert :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, @reason, @now, @now FROM sessions s WHERE s.id = @session_id AND s.ended_at IS NULL
+SELECT s.id, s.node, @reason, @now, @now FROM open_sessions s WHERE s.id = @session_id
 ON CONFLICT DO NOTHING;
 
 -- name: EvictionsInsert :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, @reason, @now, @now FROM sessions s WHERE s.id = ANY(@ids::bigint[]) AND s.ended_at IS NULL
+SELECT s.id, s.node, @reason, @now, @now FROM open_sessions s WHERE s.id = ANY(@ids::bigint[])
 ON CONFLICT DO NOTHING;
 
 -- For whoever is about to cut them off, whether that was asked for before or not.
 -- name: EvictionsTake :many
 INSERT INTO evictions AS e (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, @reason, @now, @lease FROM sessions s WHERE s.id = ANY(@ids::bigint[]) AND s.ended_at IS NULL
+SELECT s.id, s.node, @reason, @now, @lease FROM open_sessions s WHERE s.id = ANY(@ids::bigint[])
 ON CONFLICT (session_id) DO UPDATE SET next_at = EXCLUDED.next_at
 RETURNING e.*;
 
 -- Who came in by credentials that open nothing any more.
 -- name: EvictionsByCredential :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, @reason, @now, @now FROM sessions s
-WHERE s.credential_kind = @kind AND s.credential_id = ANY(@credential_ids::text[]) AND s.ended_at IS NULL
+SELECT s.id, s.node, @reason, @now, @now FROM open_sessions s
+WHERE s.credential_kind = @kind AND s.credential_id = ANY(@credential_ids::text[])
   AND (sqlc.narg(started_before)::timestamptz IS NULL OR s.started_at < sqlc.narg(started_before))
 ON CONFLICT DO NOTHING;
 
@@ -30,9 +30,9 @@ ON CONFLICT DO NOTHING;
 -- name: EvictionsByStream :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
 SELECT s.id, s.node, @reason, @now, @now FROM (
-    SELECT a.* FROM sessions a WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = @app AND a.stream = @stream AND @scene::text <> 'play'
+    SELECT a.* FROM open_sessions a WHERE a.scene = 'publish' AND a.app = @app AND a.stream = @stream AND @scene::text <> 'play'
     UNION ALL
-    SELECT b.* FROM sessions b WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = @app AND b.stream = @stream AND @scene <> 'publish') s
+    SELECT b.* FROM open_sessions b WHERE b.scene = 'play' AND b.app = @app AND b.stream = @stream AND @scene <> 'publish') s
 WHERE sqlc.narg(started_before)::timestamptz IS NULL OR s.started_at < sqlc.narg(started_before)
 ON CONFLICT DO NOTHING;
 
@@ -57,7 +57,7 @@ WHERE e.session_id IN (
 RETURNING e.*;
 
 -- name: EvictionSessions :many
-SELECT * FROM sessions WHERE id = ANY(@ids::bigint[]) AND ended_at IS NULL;
+SELECT * FROM open_sessions WHERE id = ANY(@ids::bigint[]);
 
 -- name: EvictionsPut :exec
 UPDATE evictions e SET state = u.state, next_at = u.next_at, tries = u.tries, missing = u.missing, error = u.error
@@ -87,14 +87,14 @@ SELECT s.id, s.scene, s.vhost, s.app, s.stream, s.credential_kind, s.credential_
     EXISTS (
         SELECT FROM live_token_access t
         WHERE s.credential_kind = 'live_token' AND t.id::text = s.credential_id AND t.revoked_at IS NULL AND t.disabled_at IS NULL)::boolean AS in_force
-FROM sessions s
-WHERE s.ended_at IS NULL AND s.subject <> '' AND lower(s.subject) = lower(@subject) AND s.credential_kind IN ('access_token', 'live_token') AND s.id > @after
+FROM open_sessions s
+WHERE s.subject <> '' AND lower(s.subject) = lower(@subject) AND s.credential_kind IN ('access_token', 'live_token') AND s.id > @after
 ORDER BY s.id
 LIMIT @row_limit;
 
 -- name: EvictionStream :many
-SELECT a.id, a.vhost FROM sessions a
-WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = @app AND a.stream = @stream
+SELECT a.id, a.vhost FROM open_sessions a
+WHERE a.scene = 'publish' AND a.app = @app AND a.stream = @stream
 UNION ALL
-SELECT b.id, b.vhost FROM sessions b
-WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = @app AND b.stream = @stream;
+SELECT b.id, b.vhost FROM open_sessions b
+WHERE b.scene = 'play' AND b.app = @app AND b.stream = @stream;

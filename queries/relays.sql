@@ -34,5 +34,5 @@ WHERE node = @node AND app = @app AND stream = @stream;
 DELETE FROM relays WHERE node = @node AND app = @app AND stream = @stream AND used_at <= @used_at;
 
 -- name: RelayPublished :one
-SELECT EXISTS (SELECT FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND started_at IS NOT NULL AND refused = ''
+SELECT EXISTS (SELECT FROM open_sessions WHERE scene = 'publish' AND refused = ''
     AND vhost = @vhost AND app = @app AND stream = @stream);

@@ -74,7 +74,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stopWork()
-	a.chore(ctx, a.refusals.Maintain)
+	a.chore(ctx, a.ledger.Maintain, a.refusals.Maintain)
 	if err := a.feed.Start(work); err != nil {
 		return fmt.Errorf("load the view: %w", err)
 	}

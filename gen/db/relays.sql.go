@@ -205,7 +205,7 @@ func (q *Queries) RelayEnsure(ctx context.Context, db DBTX, arg RelayEnsureParam
 }
 
 const relayPublished = `-- name: RelayPublished :one
-SELECT EXISTS (SELECT FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND started_at IS NOT NULL AND refused = ''
+SELECT EXISTS (SELECT FROM open_sessions WHERE scene = 'publish' AND refused = ''
     AND vhost = $1 AND app = $2 AND stream = $3)
 `
 

@@ -10,91 +10,12 @@ import (
 	"time"
 )
 
-const sessionBury = `-- name: SessionBury :exec
-INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, ended_at, end_reason)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9::timestamptz, 'early'
-WHERE NOT EXISTS (
-    SELECT 1 FROM sessions s
-    WHERE s.node = $1 AND s.server_id = $2 AND s.client_id = $3 AND s.ended_at > $10::timestamptz
-      AND ((s.app = '' AND s.stream = '') OR (s.scene = $5 AND s.vhost = $6 AND s.app = $7 AND s.stream = $8)))
+const earlyEndsPurge = `-- name: EarlyEndsPurge :execrows
+DELETE FROM early_ends WHERE ended_at < $1
 `
 
-type SessionBuryParams struct {
-	Node     string
-	ServerID string
-	ClientID string
-	Serial   int64
-	Scene    string
-	Vhost    string
-	App      string
-	Stream   string
-	EndedAt  time.Time
-	Since    time.Time
-}
-
-// An end that found no session leaves a tombstone, for the start that may still
-// come. A second end of the same session is a repetition. A tombstone without
-// app and stream is the end of a whole connection.
-func (q *Queries) SessionBury(ctx context.Context, db DBTX, arg SessionBuryParams) error {
-	_, err := db.Exec(ctx, sessionBury,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Serial,
-		arg.Scene,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-		arg.EndedAt,
-		arg.Since,
-	)
-	return err
-}
-
-const sessionCompletePublish = `-- name: SessionCompletePublish :execrows
-UPDATE sessions SET started_at = $1::timestamptz, ended_at = greatest(ended_at, $1), serial = $2, scene = 'publish',
-    vhost = $3, app = $4, stream = $5, address = $6, protocol = $7,
-    credential_kind = $8, credential_id = $9, subject = $10
-WHERE ended_at > $11::timestamptz AND (started_at IS NULL OR started_at = $1)
-  AND node = $12 AND server_id = $13 AND client_id = $14
-  AND ((app = '' AND stream = '') OR (scene = 'publish' AND vhost = $3 AND app = $4 AND stream = $5))
-`
-
-type SessionCompletePublishParams struct {
-	StartedAt      time.Time
-	Serial         int64
-	Vhost          string
-	App            string
-	Stream         string
-	Address        string
-	Protocol       string
-	CredentialKind string
-	CredentialID   string
-	Subject        string
-	Since          time.Time
-	Node           string
-	ServerID       string
-	ClientID       string
-}
-
-// As for players, above.
-func (q *Queries) SessionCompletePublish(ctx context.Context, db DBTX, arg SessionCompletePublishParams) (int64, error) {
-	result, err := db.Exec(ctx, sessionCompletePublish,
-		arg.StartedAt,
-		arg.Serial,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-		arg.Address,
-		arg.Protocol,
-		arg.CredentialKind,
-		arg.CredentialID,
-		arg.Subject,
-		arg.Since,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-	)
+func (q *Queries) EarlyEndsPurge(ctx context.Context, db DBTX, before time.Time) (int64, error) {
+	result, err := db.Exec(ctx, earlyEndsPurge, before)
 	if err != nil {
 		return 0, err
 	}
@@ -106,7 +27,7 @@ SELECT app, stream, count(*) AS pv,
     count(DISTINCT CASE WHEN subject <> '' AND credential_kind <> 'live_token' THEN subject ELSE address END) AS uv,
     count(*) FILTER (WHERE ended_at IS NULL) AS online
 FROM sessions
-WHERE scene = 'play' AND started_at IS NOT NULL AND refused = '' AND app = ANY($1::text[]) AND stream = ANY($2::text[])
+WHERE scene = 'play' AND refused = '' AND app = ANY($1::text[]) AND stream = ANY($2::text[])
 GROUP BY app, stream
 `
 
@@ -150,37 +71,25 @@ func (q *Queries) SessionCounts(ctx context.Context, db DBTX, arg SessionCountsP
 }
 
 const sessionEnd = `-- name: SessionEnd :execrows
-UPDATE sessions SET ended_at = $1::timestamptz, end_reason = $2
-WHERE ended_at IS NULL AND started_at <= $3::timestamptz
-  AND node = $4 AND server_id = $5 AND client_id = $6
-  AND scene = $7 AND vhost = $8 AND app = $9 AND stream = $10
+WITH gone AS (
+    DELETE FROM open_sessions s WHERE s.identity = $3 AND s.started_at <= $4::timestamptz RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
+)
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, $2::text FROM gone g
 `
 
 type SessionEndParams struct {
 	EndedAt   time.Time
 	EndReason string
+	Identity  []byte
 	Before    time.Time
-	Node      string
-	ServerID  string
-	ClientID  string
-	Scene     string
-	Vhost     string
-	App       string
-	Stream    string
 }
 
 func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams) (int64, error) {
 	result, err := db.Exec(ctx, sessionEnd,
 		arg.EndedAt,
 		arg.EndReason,
+		arg.Identity,
 		arg.Before,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Scene,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
 	)
 	if err != nil {
 		return 0, err
@@ -189,144 +98,166 @@ func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams)
 }
 
 const sessionEndedAfter = `-- name: SessionEndedAfter :one
-SELECT EXISTS (
-    SELECT 1 FROM sessions
-    WHERE ended_at > $1::timestamptz AND node = $2 AND server_id = $3 AND client_id = $4
-      AND scene = 'publish' AND vhost = $5 AND app = $6 AND stream = $7)
+SELECT (EXISTS (SELECT FROM ended_sessions s WHERE s.ended_at > $1::timestamptz AND s.identity = $2)
+    OR EXISTS (SELECT FROM early_ends e WHERE e.ended_at > $1 AND e.identity = $2))::boolean
 `
 
 type SessionEndedAfterParams struct {
 	At       time.Time
-	Node     string
-	ServerID string
-	ClientID string
-	Vhost    string
-	App      string
-	Stream   string
+	Identity []byte
 }
 
 // Whether a publisher that names the moment of its start is over.
 func (q *Queries) SessionEndedAfter(ctx context.Context, db DBTX, arg SessionEndedAfterParams) (bool, error) {
-	row := db.QueryRow(ctx, sessionEndedAfter,
-		arg.At,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-	)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
+	row := db.QueryRow(ctx, sessionEndedAfter, arg.At, arg.Identity)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const sessionForget = `-- name: SessionForget :execrows
-DELETE FROM sessions
-WHERE ended_at IS NULL AND started_at = $1::timestamptz
-  AND node = $2 AND server_id = $3 AND client_id = $4
-  AND scene = $5 AND vhost = $6 AND app = $7 AND stream = $8
+DELETE FROM open_sessions WHERE identity = $1 AND started_at = $2
 `
 
 type SessionForgetParams struct {
+	Identity  []byte
 	StartedAt time.Time
-	Node      string
-	ServerID  string
-	ClientID  string
-	Scene     string
-	Vhost     string
-	App       string
-	Stream    string
 }
 
 // Removes the session that one start opened and nobody was told of.
 func (q *Queries) SessionForget(ctx context.Context, db DBTX, arg SessionForgetParams) (int64, error) {
-	result, err := db.Exec(ctx, sessionForget,
-		arg.StartedAt,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Scene,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-	)
+	result, err := db.Exec(ctx, sessionForget, arg.Identity, arg.StartedAt)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const sessionOfClient = `-- name: SessionOfClient :one
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s WHERE s.id = (
-    SELECT r.id FROM (
-        SELECT a.id, 'infinity'::timestamptz AS at FROM sessions a
-        WHERE a.ended_at IS NULL AND a.node = $1 AND a.server_id = ANY($2::text[]) AND a.client_id = $3
-          AND a.scene = $4 AND a.vhost = $5 AND a.app = $6 AND a.stream = $7
-        UNION ALL
-        SELECT b.id, b.ended_at FROM sessions b
-        WHERE b.ended_at IS NOT NULL AND b.node = $1 AND b.server_id = ANY($2::text[]) AND b.client_id = $3
-          AND ((b.app = '' AND b.stream = '') OR (b.scene = $4 AND b.vhost = $5 AND b.app = $6 AND b.stream = $7))) r
-    ORDER BY r.at DESC LIMIT 1)
+const sessionMeetEnd = `-- name: SessionMeetEnd :one
+WITH met AS (
+    DELETE FROM early_ends e
+    WHERE e.connection = $4 AND (e.whole OR e.identity = $1) AND e.ended_at > $3::timestamptz
+    RETURNING e.ended_at
+), been AS (
+    INSERT INTO ended_sessions (id, identity, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind,
+        credential_id, subject, refused, started_at, bytes_in, bytes_out, ended_at, end_reason)
+    SELECT nextval('session_ids'), $1, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        $16, $17, $18, $2::timestamptz, 0, 0, greatest(max(m.ended_at), $2), 'early'
+    FROM met m HAVING count(*) > 0
+    RETURNING id
+)
+SELECT (EXISTS (SELECT FROM been) OR EXISTS (
+    SELECT FROM ended_sessions x
+    WHERE x.identity = $1 AND x.started_at = $2 AND x.ended_at > $3))::boolean
 `
 
-type SessionOfClientParams struct {
-	Node      string
-	ServerIds []string
-	ClientID  string
-	Scene     string
-	Vhost     string
-	App       string
-	Stream    string
+type SessionMeetEndParams struct {
+	Identity       []byte
+	StartedAt      time.Time
+	Since          time.Time
+	Connection     []byte
+	Node           string
+	ServerID       string
+	ClientID       string
+	Serial         int64
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	Address        string
+	Protocol       string
+	CredentialKind string
+	CredentialID   string
+	Subject        string
+	Refused        string
 }
 
-// What is known of one connection: that it is there, or else how it was last. The
-// two halves use one partial index each. A tombstone stands for any stream.
-func (q *Queries) SessionOfClient(ctx context.Context, db DBTX, arg SessionOfClientParams) (Session, error) {
-	row := db.QueryRow(ctx, sessionOfClient,
+// Whether the end of a session came before its start, which then has been, or
+// whether it was written before and has ended since.
+func (q *Queries) SessionMeetEnd(ctx context.Context, db DBTX, arg SessionMeetEndParams) (bool, error) {
+	row := db.QueryRow(ctx, sessionMeetEnd,
+		arg.Identity,
+		arg.StartedAt,
+		arg.Since,
+		arg.Connection,
 		arg.Node,
-		arg.ServerIds,
+		arg.ServerID,
 		arg.ClientID,
+		arg.Serial,
 		arg.Scene,
 		arg.Vhost,
 		arg.App,
 		arg.Stream,
+		arg.Address,
+		arg.Protocol,
+		arg.CredentialKind,
+		arg.CredentialID,
+		arg.Subject,
+		arg.Refused,
 	)
-	var i Session
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const sessionOfClient = `-- name: SessionOfClient :one
+WITH over AS (
+    SELECT e.started_at, e.ended_at, e.end_reason, e.credential_kind, e.credential_id, e.subject, e.refused FROM ended_sessions e
+    WHERE e.identity = ANY($1::bytea[])
+    UNION ALL
+    SELECT b.ended_at, b.ended_at, 'early', '', '', '', '' FROM early_ends b
+    WHERE b.connection = ANY($2::bytea[]) AND (b.whole OR b.identity = ANY($1))
+    ORDER BY 2 DESC LIMIT 1
+)
+SELECT true AS is_open, o.started_at, o.started_at AS ended_at, '' AS end_reason, o.credential_kind, o.credential_id, o.subject, o.refused
+FROM open_sessions o
+WHERE o.identity = ANY($1)
+UNION ALL
+SELECT false, v.started_at, v.ended_at, v.end_reason, v.credential_kind, v.credential_id, v.subject, v.refused FROM over v
+ORDER BY is_open DESC LIMIT 1
+`
+
+type SessionOfClientParams struct {
+	Identities  [][]byte
+	Connections [][]byte
+}
+
+type SessionOfClientRow struct {
+	IsOpen         bool
+	StartedAt      time.Time
+	EndedAt        time.Time
+	EndReason      string
+	CredentialKind string
+	CredentialID   string
+	Subject        string
+	Refused        string
+}
+
+// What is known of one connection: that it is there, or else how it was last. An
+// end that waits for its start stands for a session of no length.
+func (q *Queries) SessionOfClient(ctx context.Context, db DBTX, arg SessionOfClientParams) (SessionOfClientRow, error) {
+	row := db.QueryRow(ctx, sessionOfClient, arg.Identities, arg.Connections)
+	var i SessionOfClientRow
 	err := row.Scan(
-		&i.ID,
-		&i.Node,
-		&i.ServerID,
-		&i.ClientID,
-		&i.Serial,
-		&i.Scene,
-		&i.Vhost,
-		&i.App,
-		&i.Stream,
-		&i.Address,
-		&i.Protocol,
-		&i.CredentialKind,
-		&i.CredentialID,
-		&i.Subject,
+		&i.IsOpen,
 		&i.StartedAt,
 		&i.EndedAt,
 		&i.EndReason,
-		&i.BytesIn,
-		&i.BytesOut,
+		&i.CredentialKind,
+		&i.CredentialID,
+		&i.Subject,
 		&i.Refused,
-		&i.SeenAt,
-		&i.ReplacedAt,
 	)
 	return i, err
 }
 
 const sessionOfFile = `-- name: SessionOfFile :one
 WITH publishers AS (
-    SELECT o.id, o.started_at, $2::timestamptz AS ended_at FROM sessions o
-    WHERE o.scene = 'publish' AND o.ended_at IS NULL AND o.refused = '' AND o.stream = $3 AND o.app = $4 AND o.vhost = $5 AND o.node = $6
+    SELECT o.id, o.started_at, $2::timestamptz AS ended_at FROM open_sessions o
+    WHERE o.scene = 'publish' AND o.refused = '' AND o.stream = $3 AND o.app = $4 AND o.vhost = $5 AND o.node = $6
     UNION ALL
-    SELECT e.id, e.started_at, e.ended_at FROM sessions e
-    WHERE e.scene = 'publish' AND e.ended_at IS NOT NULL AND e.started_at IS NOT NULL AND e.refused = ''
+    SELECT e.id, e.started_at, e.ended_at FROM ended_sessions e
+    WHERE e.scene = 'publish' AND e.refused = ''
       AND e.stream = $3 AND e.ended_at > $7::timestamptz AND e.app = $4 AND e.vhost = $5 AND e.node = $6)
 SELECT a.id, a.started_at::timestamptz AS started_at,
     (SELECT max(b.ended_at) FROM publishers b WHERE b.started_at >= a.started_at)::timestamptz AS ended_at
@@ -370,58 +301,44 @@ func (q *Queries) SessionOfFile(ctx context.Context, db DBTX, arg SessionOfFileP
 
 const sessionOfRecording = `-- name: SessionOfRecording :one
 SELECT r.id, r.started_at FROM (
-    SELECT a.id, a.started_at FROM sessions a
-    WHERE a.ended_at IS NULL AND a.node = $1 AND a.server_id = $2 AND a.client_id = $3
-      AND a.scene = 'publish' AND a.refused IN ('', 'replaced') AND a.vhost = $4 AND a.app = $5 AND a.stream = $6
+    SELECT a.id, a.started_at FROM open_sessions a
+    WHERE a.identity = $1 AND a.refused IN ('', 'replaced')
     UNION ALL
-    SELECT b.id, b.started_at FROM sessions b
-    WHERE b.ended_at IS NOT NULL AND b.node = $1 AND b.server_id = $2 AND b.client_id = $3
-      AND b.scene = 'publish' AND b.refused IN ('', 'replaced') AND b.vhost = $4 AND b.app = $5 AND b.stream = $6 AND b.started_at IS NOT NULL) r
+    SELECT b.id, b.started_at FROM ended_sessions b
+    WHERE b.identity = $1 AND b.refused IN ('', 'replaced')) r
 ORDER BY r.id DESC LIMIT 1
 `
 
-type SessionOfRecordingParams struct {
-	Node     string
-	ServerID string
-	ClientID string
-	Vhost    string
-	App      string
-	Stream   string
-}
-
 type SessionOfRecordingRow struct {
 	ID        int64
-	StartedAt *time.Time
+	StartedAt time.Time
 }
 
-// The two halves use one partial index each.
-func (q *Queries) SessionOfRecording(ctx context.Context, db DBTX, arg SessionOfRecordingParams) (SessionOfRecordingRow, error) {
-	row := db.QueryRow(ctx, sessionOfRecording,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-	)
+// The publisher of a recording, whether he is still there or not.
+func (q *Queries) SessionOfRecording(ctx context.Context, db DBTX, identity []byte) (SessionOfRecordingRow, error) {
+	row := db.QueryRow(ctx, sessionOfRecording, identity)
 	var i SessionOfRecordingRow
 	err := row.Scan(&i.ID, &i.StartedAt)
 	return i, err
 }
 
 const sessionOpen = `-- name: SessionOpen :one
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions WHERE id = $1 AND ended_at IS NULL
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions WHERE id = $1
 `
 
-func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, error) {
+func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (OpenSession, error) {
 	row := db.QueryRow(ctx, sessionOpen, id)
-	var i Session
+	var i OpenSession
 	err := row.Scan(
 		&i.ID,
+		&i.Serial,
+		&i.StartedAt,
+		&i.BytesIn,
+		&i.BytesOut,
+		&i.Identity,
 		&i.Node,
 		&i.ServerID,
 		&i.ClientID,
-		&i.Serial,
 		&i.Scene,
 		&i.Vhost,
 		&i.App,
@@ -431,11 +348,6 @@ func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, 
 		&i.CredentialKind,
 		&i.CredentialID,
 		&i.Subject,
-		&i.StartedAt,
-		&i.EndedAt,
-		&i.EndReason,
-		&i.BytesIn,
-		&i.BytesOut,
 		&i.Refused,
 		&i.SeenAt,
 		&i.ReplacedAt,
@@ -444,13 +356,14 @@ func (q *Queries) SessionOpen(ctx context.Context, db DBTX, id int64) (Session, 
 }
 
 const sessionOpenPublish = `-- name: SessionOpenPublish :one
-INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
-VALUES ($1, $2, $3, $4, 'publish', $5, $6, $7, $8, $9, $10, $11, $12, $13::timestamptz)
+INSERT INTO open_sessions (identity, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
+VALUES ($1, $2, $3, $4, $5, 'publish', $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT DO NOTHING
 RETURNING id
 `
 
 type SessionOpenPublishParams struct {
+	Identity       []byte
 	Node           string
 	ServerID       string
 	ClientID       string
@@ -470,6 +383,7 @@ type SessionOpenPublishParams struct {
 // being written by somebody else is waited for.
 func (q *Queries) SessionOpenPublish(ctx context.Context, db DBTX, arg SessionOpenPublishParams) (int64, error) {
 	row := db.QueryRow(ctx, sessionOpenPublish,
+		arg.Identity,
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
@@ -490,22 +404,14 @@ func (q *Queries) SessionOpenPublish(ctx context.Context, db DBTX, arg SessionOp
 }
 
 const sessionOpenRefused = `-- name: SessionOpenRefused :one
-WITH early AS (
-    UPDATE sessions SET started_at = $11::timestamptz, ended_at = greatest(ended_at, $11), serial = $4, scene = $5,
-        vhost = $6, app = $7, stream = $8, address = $9, protocol = $10, refused = $12
-    WHERE ended_at > $13::timestamptz AND (started_at IS NULL OR started_at = $11)
-      AND node = $1 AND server_id = $2 AND client_id = $3
-      AND ((app = '' AND stream = '') OR (scene = $5 AND vhost = $6 AND app = $7 AND stream = $8))
-    RETURNING id
-)
-INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, started_at, refused)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz, $12
-WHERE NOT EXISTS (SELECT 1 FROM early)
+INSERT INTO open_sessions (identity, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, started_at, refused)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT DO NOTHING
 RETURNING id
 `
 
 type SessionOpenRefusedParams struct {
+	Identity  []byte
 	Node      string
 	ServerID  string
 	ClientID  string
@@ -518,13 +424,13 @@ type SessionOpenRefusedParams struct {
 	Protocol  string
 	StartedAt time.Time
 	Refused   string
-	Since     time.Time
 }
 
-// A client that was refused and runs all the same. An end that came first is its
-// own, and no row means that it is on record already.
+// A client that was refused and runs all the same. No row means that it is on
+// record already.
 func (q *Queries) SessionOpenRefused(ctx context.Context, db DBTX, arg SessionOpenRefusedParams) (int64, error) {
 	row := db.QueryRow(ctx, sessionOpenRefused,
+		arg.Identity,
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
@@ -537,7 +443,6 @@ func (q *Queries) SessionOpenRefused(ctx context.Context, db DBTX, arg SessionOp
 		arg.Protocol,
 		arg.StartedAt,
 		arg.Refused,
-		arg.Since,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -545,8 +450,8 @@ func (q *Queries) SessionOpenRefused(ctx context.Context, db DBTX, arg SessionOp
 }
 
 const sessionPublisher = `-- name: SessionPublisher :one
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
-WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND vhost = $1 AND app = $2 AND stream = $3
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions
+WHERE scene = 'publish' AND refused = '' AND vhost = $1 AND app = $2 AND stream = $3
 `
 
 type SessionPublisherParams struct {
@@ -555,15 +460,19 @@ type SessionPublisherParams struct {
 	Stream string
 }
 
-func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPublisherParams) (Session, error) {
+func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPublisherParams) (OpenSession, error) {
 	row := db.QueryRow(ctx, sessionPublisher, arg.Vhost, arg.App, arg.Stream)
-	var i Session
+	var i OpenSession
 	err := row.Scan(
 		&i.ID,
+		&i.Serial,
+		&i.StartedAt,
+		&i.BytesIn,
+		&i.BytesOut,
+		&i.Identity,
 		&i.Node,
 		&i.ServerID,
 		&i.ClientID,
-		&i.Serial,
 		&i.Scene,
 		&i.Vhost,
 		&i.App,
@@ -573,11 +482,6 @@ func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPubl
 		&i.CredentialKind,
 		&i.CredentialID,
 		&i.Subject,
-		&i.StartedAt,
-		&i.EndedAt,
-		&i.EndReason,
-		&i.BytesIn,
-		&i.BytesOut,
 		&i.Refused,
 		&i.SeenAt,
 		&i.ReplacedAt,
@@ -586,7 +490,7 @@ func (q *Queries) SessionPublisher(ctx context.Context, db DBTX, arg SessionPubl
 }
 
 const sessionPublishing = `-- name: SessionPublishing :one
-SELECT EXISTS (SELECT 1 FROM sessions WHERE stream = $1 AND app = $2 AND scene = 'publish' AND ended_at IS NULL AND refused = '')
+SELECT EXISTS (SELECT FROM open_sessions WHERE stream = $1 AND app = $2 AND scene = 'publish' AND refused = '')
 `
 
 type SessionPublishingParams struct {
@@ -603,77 +507,39 @@ func (q *Queries) SessionPublishing(ctx context.Context, db DBTX, arg SessionPub
 }
 
 const sessionRefusal = `-- name: SessionRefusal :one
-SELECT refused FROM sessions
-WHERE ended_at IS NULL AND refused <> '' AND node = $1 AND server_id = $2 AND client_id = $3
-  AND scene = $4 AND vhost = $5 AND app = $6 AND stream = $7
+SELECT refused FROM open_sessions WHERE identity = $1 AND refused <> ''
 `
 
-type SessionRefusalParams struct {
-	Node     string
-	ServerID string
-	ClientID string
-	Scene    string
-	Vhost    string
-	App      string
-	Stream   string
-}
-
 // Why a client that is on record was refused.
-func (q *Queries) SessionRefusal(ctx context.Context, db DBTX, arg SessionRefusalParams) (string, error) {
-	row := db.QueryRow(ctx, sessionRefusal,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Scene,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-	)
+func (q *Queries) SessionRefusal(ctx context.Context, db DBTX, identity []byte) (string, error) {
+	row := db.QueryRow(ctx, sessionRefusal, identity)
 	var refused string
 	err := row.Scan(&refused)
 	return refused, err
 }
 
 const sessionRefuse = `-- name: SessionRefuse :one
-UPDATE sessions SET refused = $1
-WHERE ended_at IS NULL AND refused = '' AND credential_kind = $2
-  AND node = $3 AND server_id = $4 AND client_id = $5
-  AND scene = $6 AND vhost = $7 AND app = $8 AND stream = $9
+UPDATE open_sessions SET refused = $1
+WHERE identity = $2 AND refused = '' AND credential_kind = $3
 RETURNING id
 `
 
 type SessionRefuseParams struct {
 	Refused        string
+	Identity       []byte
 	CredentialKind string
-	Node           string
-	ServerID       string
-	ClientID       string
-	Scene          string
-	Vhost          string
-	App            string
-	Stream         string
 }
 
 // A client that was on record on trust is refused now.
 func (q *Queries) SessionRefuse(ctx context.Context, db DBTX, arg SessionRefuseParams) (int64, error) {
-	row := db.QueryRow(ctx, sessionRefuse,
-		arg.Refused,
-		arg.CredentialKind,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Scene,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-	)
+	row := db.QueryRow(ctx, sessionRefuse, arg.Refused, arg.Identity, arg.CredentialKind)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
 }
 
 const sessionReplace = `-- name: SessionReplace :execrows
-UPDATE sessions SET refused = 'replaced', replaced_at = $1::timestamptz WHERE id = $2 AND ended_at IS NULL AND refused = ''
+UPDATE open_sessions SET refused = 'replaced', replaced_at = $1::timestamptz WHERE id = $2 AND refused = ''
 `
 
 type SessionReplaceParams struct {
@@ -690,9 +556,64 @@ func (q *Queries) SessionReplace(ctx context.Context, db DBTX, arg SessionReplac
 	return result.RowsAffected(), nil
 }
 
+type SessionsAddParams struct {
+	Identity       []byte
+	Node           string
+	ServerID       string
+	ClientID       string
+	Serial         int64
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	Address        string
+	Protocol       string
+	CredentialKind string
+	CredentialID   string
+	Subject        string
+	StartedAt      time.Time
+}
+
+const sessionsBury = `-- name: SessionsBury :exec
+INSERT INTO early_ends (identity, ended_at, connection, whole)
+SELECT i.identity, i.ended_at, substring(i.identity FOR 16), i.whole
+FROM (SELECT unnest($1::bytea[]) AS identity, unnest($2::timestamptz[]) AS ended_at, unnest($3::timestamptz[]) AS since,
+    unnest($4::boolean[]) AS whole) i
+WHERE NOT EXISTS (
+        SELECT FROM early_ends e
+        WHERE e.connection = substring(i.identity FOR 16) AND (e.whole OR e.identity = i.identity) AND e.ended_at > i.since)
+    AND NOT EXISTS (
+        SELECT FROM ended_sessions s
+        WHERE s.identity = i.identity AND s.ended_at > i.since AND s.ended_at > $5::timestamptz)
+ORDER BY i.identity
+ON CONFLICT DO NOTHING
+`
+
+type SessionsBuryParams struct {
+	Identity [][]byte
+	EndedAt  []time.Time
+	Since    []time.Time
+	Whole    []bool
+	Earliest time.Time
+}
+
+// Ends that found no session are remembered, for the starts that may still come.
+// A second end of the same session is a repetition. Those of whole connections
+// name no app and no stream.
+func (q *Queries) SessionsBury(ctx context.Context, db DBTX, arg SessionsBuryParams) error {
+	_, err := db.Exec(ctx, sessionsBury,
+		arg.Identity,
+		arg.EndedAt,
+		arg.Since,
+		arg.Whole,
+		arg.Earliest,
+	)
+	return err
+}
+
 const sessionsByCredential = `-- name: SessionsByCredential :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
-WHERE credential_kind = $1 AND credential_id = $2 AND ended_at IS NULL AND id > $3
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions
+WHERE credential_kind = $1 AND credential_id = $2 AND id > $3
 ORDER BY id
 LIMIT $4
 `
@@ -705,7 +626,7 @@ type SessionsByCredentialParams struct {
 }
 
 // Who came in by one credential and is still there, a page at a time.
-func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg SessionsByCredentialParams) ([]Session, error) {
+func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg SessionsByCredentialParams) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, sessionsByCredential,
 		arg.Kind,
 		arg.CredentialID,
@@ -716,15 +637,19 @@ func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg Session
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -734,11 +659,6 @@ func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg Session
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -754,9 +674,9 @@ func (q *Queries) SessionsByCredential(ctx context.Context, db DBTX, arg Session
 }
 
 const sessionsCarried = `-- name: SessionsCarried :exec
-UPDATE sessions s SET bytes_in = greatest(s.bytes_in, i.bytes_in), bytes_out = greatest(s.bytes_out, i.bytes_out)
+UPDATE open_sessions s SET bytes_in = greatest(s.bytes_in, i.bytes_in), bytes_out = greatest(s.bytes_out, i.bytes_out)
 FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::bigint[]) AS bytes_in, unnest($3::bigint[]) AS bytes_out) i
-WHERE s.id = i.id AND s.ended_at IS NULL AND (s.bytes_in < i.bytes_in OR s.bytes_out < i.bytes_out)
+WHERE s.id = i.id AND (s.bytes_in < i.bytes_in OR s.bytes_out < i.bytes_out)
 `
 
 type SessionsCarriedParams struct {
@@ -772,11 +692,11 @@ func (q *Queries) SessionsCarried(ctx context.Context, db DBTX, arg SessionsCarr
 }
 
 const sessionsClosed = `-- name: SessionsClosed :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
+SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at, s.ended_at, s.end_reason FROM ended_sessions s
+WHERE s.scene = 'publish' AND s.refused IN ('', 'replaced')
   AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
-  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
-  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
+  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app COLLATE "default"), lower($4)) > 0))
+  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream COLLATE "default"), lower($6)) > 0))
 ORDER BY s.ended_at, s.id
 LIMIT $8 OFFSET $7
 `
@@ -793,7 +713,7 @@ type SessionsClosedParams struct {
 }
 
 // Two bounds of time that are not given are those of everything.
-func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClosedParams) ([]Session, error) {
+func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClosedParams) ([]EndedSession, error) {
 	rows, err := db.Query(ctx, sessionsClosed,
 		arg.Since,
 		arg.Until,
@@ -808,15 +728,19 @@ func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClose
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []EndedSession{}
 	for rows.Next() {
-		var i Session
+		var i EndedSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -826,14 +750,11 @@ func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClose
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
+			&i.EndedAt,
+			&i.EndReason,
 		); err != nil {
 			return nil, err
 		}
@@ -847,11 +768,11 @@ func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClose
 
 const sessionsClosedCount = `-- name: SessionsClosedCount :one
 SELECT count(*) FROM (
-    SELECT 1 FROM sessions s
-    WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
+    SELECT 1 FROM ended_sessions s
+    WHERE s.scene = 'publish' AND s.refused IN ('', 'replaced')
       AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
-      AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
-      AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
+      AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app COLLATE "default"), lower($4)) > 0))
+      AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream COLLATE "default"), lower($6)) > 0))
     LIMIT $7) counted
 `
 
@@ -882,11 +803,11 @@ func (q *Queries) SessionsClosedCount(ctx context.Context, db DBTX, arg Sessions
 }
 
 const sessionsClosedNewest = `-- name: SessionsClosedNewest :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NOT NULL AND s.started_at IS NOT NULL AND s.refused IN ('', 'replaced')
+SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at, s.ended_at, s.end_reason FROM ended_sessions s
+WHERE s.scene = 'publish' AND s.refused IN ('', 'replaced')
   AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
-  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app), lower($4)) > 0))
-  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream), lower($6)) > 0))
+  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app COLLATE "default"), lower($4)) > 0))
+  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream COLLATE "default"), lower($6)) > 0))
 ORDER BY s.ended_at DESC, s.id DESC
 LIMIT $8 OFFSET $7
 `
@@ -902,7 +823,7 @@ type SessionsClosedNewestParams struct {
 	RowLimit  int32
 }
 
-func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg SessionsClosedNewestParams) ([]Session, error) {
+func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg SessionsClosedNewestParams) ([]EndedSession, error) {
 	rows, err := db.Query(ctx, sessionsClosedNewest,
 		arg.Since,
 		arg.Until,
@@ -917,15 +838,19 @@ func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg Session
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []EndedSession{}
 	for rows.Next() {
-		var i Session
+		var i EndedSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -935,14 +860,11 @@ func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg Session
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
+			&i.EndedAt,
+			&i.EndReason,
 		); err != nil {
 			return nil, err
 		}
@@ -955,10 +877,10 @@ func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg Session
 }
 
 const sessionsConsumers = `-- name: SessionsConsumers :many
-SELECT c.id, c.node, c.server_id, c.client_id, c.serial, c.scene, c.vhost, c.app, c.stream, c.address, c.protocol, c.credential_kind, c.credential_id, c.subject, c.started_at, c.ended_at, c.end_reason, c.bytes_in, c.bytes_out, c.refused, c.seen_at, c.replaced_at FROM (SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream) st
+SELECT c.id, c.serial, c.started_at, c.bytes_in, c.bytes_out, c.identity, c.node, c.server_id, c.client_id, c.scene, c.vhost, c.app, c.stream, c.address, c.protocol, c.credential_kind, c.credential_id, c.subject, c.refused, c.seen_at, c.replaced_at FROM (SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream) st
 CROSS JOIN LATERAL (
-    SELECT v.id, v.node, v.server_id, v.client_id, v.serial, v.scene, v.vhost, v.app, v.stream, v.address, v.protocol, v.credential_kind, v.credential_id, v.subject, v.started_at, v.ended_at, v.end_reason, v.bytes_in, v.bytes_out, v.refused, v.seen_at, v.replaced_at FROM sessions v
-    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
+    SELECT v.id, v.serial, v.started_at, v.bytes_in, v.bytes_out, v.identity, v.node, v.server_id, v.client_id, v.scene, v.vhost, v.app, v.stream, v.address, v.protocol, v.credential_kind, v.credential_id, v.subject, v.refused, v.seen_at, v.replaced_at FROM open_sessions v
+    WHERE v.scene = 'play' AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost
     ORDER BY v.id LIMIT $4) c
 ORDER BY c.id
 `
@@ -971,7 +893,7 @@ type SessionsConsumersParams struct {
 }
 
 // Who watches each of some streams, the longest first.
-func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsConsumersParams) ([]Session, error) {
+func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsConsumersParams) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, sessionsConsumers,
 		arg.Vhosts,
 		arg.Apps,
@@ -982,15 +904,19 @@ func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsCo
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -1000,11 +926,6 @@ func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsCo
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -1019,10 +940,57 @@ func (q *Queries) SessionsConsumers(ctx context.Context, db DBTX, arg SessionsCo
 	return items, nil
 }
 
+const sessionsEnd = `-- name: SessionsEnd :many
+WITH input AS (
+    SELECT unnest($2::bytea[]) AS identity, unnest($3::timestamptz[]) AS ended_at, unnest($4::timestamptz[]) AS before
+), gone AS (
+    DELETE FROM open_sessions s USING input i WHERE s.identity = i.identity AND s.started_at <= i.before RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
+)
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, n.ended_at, $1::text FROM gone g JOIN input n ON n.identity = g.identity
+RETURNING identity
+`
+
+type SessionsEndParams struct {
+	EndReason string
+	Identity  [][]byte
+	EndedAt   []time.Time
+	Before    []time.Time
+}
+
+// The same of many, each of them once; returns those that were open.
+func (q *Queries) SessionsEnd(ctx context.Context, db DBTX, arg SessionsEndParams) ([][]byte, error) {
+	rows, err := db.Query(ctx, sessionsEnd,
+		arg.EndReason,
+		arg.Identity,
+		arg.EndedAt,
+		arg.Before,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := [][]byte{}
+	for rows.Next() {
+		var identity []byte
+		if err := rows.Scan(&identity); err != nil {
+			return nil, err
+		}
+		items = append(items, identity)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsEndAudience = `-- name: SessionsEndAudience :exec
-UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'stream_gone'
-WHERE ended_at IS NULL AND started_at <= $1 AND scene = 'play' AND app = $2 AND stream = $3 AND vhost = $4
-  AND node = $5 AND server_id = $6 AND protocol = $7
+WITH gone AS (
+    DELETE FROM open_sessions s
+    WHERE s.started_at <= $1::timestamptz AND s.scene = 'play' AND s.app = $2 AND s.stream = $3 AND s.vhost = $4
+      AND s.node = $5 AND s.server_id = $6 AND s.protocol = $7
+    RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
+)
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'stream_gone'::text FROM gone g
 `
 
 type SessionsEndAudienceParams struct {
@@ -1049,8 +1017,8 @@ func (q *Queries) SessionsEndAudience(ctx context.Context, db DBTX, arg Sessions
 }
 
 const sessionsEndByID = `-- name: SessionsEndByID :many
-UPDATE sessions SET ended_at = greatest($1::timestamptz, started_at), end_reason = $2
-WHERE id = ANY($3::bigint[]) AND ended_at IS NULL
+WITH gone AS (DELETE FROM open_sessions s WHERE s.id = ANY($3::bigint[]) RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at)
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest($1::timestamptz, g.started_at), $2::text FROM gone g
 RETURNING scene, vhost, app, stream
 `
 
@@ -1092,64 +1060,82 @@ func (q *Queries) SessionsEndByID(ctx context.Context, db DBTX, arg SessionsEndB
 	return items, nil
 }
 
-const sessionsEndClient = `-- name: SessionsEndClient :many
-UPDATE sessions s SET ended_at = coalesce(s.ended_at, greatest($1::timestamptz, s.started_at)),
-    end_reason = CASE WHEN c.was_open THEN 'close' ELSE s.end_reason END,
-    bytes_in = greatest(s.bytes_in, $2), bytes_out = greatest(s.bytes_out, $3)
-FROM (
-    SELECT o.id, o.ended_at IS NULL AS was_open FROM sessions o
-    WHERE o.node = $4 AND o.server_id = $5 AND o.client_id = $6
-      AND ((o.ended_at IS NULL AND o.started_at <= $7::timestamptz) OR o.ended_at > $8::timestamptz)
-    FOR UPDATE) c
-WHERE s.id = c.id
-RETURNING s.scene, s.vhost, s.app, s.stream, c.was_open::boolean AS was_open
+const sessionsEndClients = `-- name: SessionsEndClients :many
+WITH input AS (
+    SELECT unnest($1::bytea[]) AS connection, unnest($2::bytea[]) AS last, unnest($3::timestamptz[]) AS ended_at,
+        unnest($4::timestamptz[]) AS before, unnest($5::timestamptz[]) AS since, unnest($6::bigint[]) AS bytes_in,
+        unnest($7::bigint[]) AS bytes_out
+), gone AS (
+    DELETE FROM open_sessions s USING input i
+    WHERE s.identity >= i.connection AND s.identity <= i.last AND s.started_at <= i.before
+    RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
+), ended AS (
+    INSERT INTO ended_sessions
+    SELECT g.id, g.serial, g.started_at, greatest(g.bytes_in, n.bytes_in), greatest(g.bytes_out, n.bytes_out), g.identity, g.node, g.server_id, g.client_id,
+        g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at,
+        greatest(n.ended_at, g.started_at), 'close'::text
+    FROM gone g JOIN input n ON n.connection = substring(g.identity FOR 16)
+), late AS (
+    UPDATE ended_sessions e SET bytes_in = greatest(e.bytes_in, i.bytes_in), bytes_out = greatest(e.bytes_out, i.bytes_out)
+    FROM input i
+    WHERE e.identity >= i.connection AND e.identity <= i.last AND e.ended_at > i.since AND e.ended_at > $8::timestamptz
+    RETURNING e.identity
+)
+SELECT g.identity, true AS was_open, g.scene, g.vhost, g.app, g.stream FROM gone g
+UNION ALL
+SELECT l.identity, false, '', '', '', '' FROM late l
+UNION ALL
+SELECT b.identity, false, '', '', '', '' FROM input n JOIN early_ends b ON b.connection = n.connection AND b.ended_at > n.since
 `
 
-type SessionsEndClientParams struct {
-	EndedAt  time.Time
-	BytesIn  int64
-	BytesOut int64
-	Node     string
-	ServerID string
-	ClientID string
-	Before   time.Time
-	Since    time.Time
+type SessionsEndClientsParams struct {
+	Connection [][]byte
+	Last       [][]byte
+	EndedAt    []time.Time
+	Before     []time.Time
+	Since      []time.Time
+	BytesIn    []int64
+	BytesOut   []int64
+	Earliest   time.Time
 }
 
-type SessionsEndClientRow struct {
-	Scene   string
-	Vhost   string
-	App     string
-	Stream  string
-	WasOpen bool
+type SessionsEndClientsRow struct {
+	Identity []byte
+	WasOpen  bool
+	Scene    string
+	Vhost    string
+	App      string
+	Stream   string
 }
 
-// The connection is gone with all that it carried, bytes are known only now. When
-// it ended may be by another clock than its start.
-func (q *Queries) SessionsEndClient(ctx context.Context, db DBTX, arg SessionsEndClientParams) ([]SessionsEndClientRow, error) {
-	rows, err := db.Query(ctx, sessionsEndClient,
+// Connections are gone with all that they carried, each of them once, and bytes
+// are known only now. When that was may be by another clock than their start.
+// Returns what was found: open, ended of late, or told before.
+func (q *Queries) SessionsEndClients(ctx context.Context, db DBTX, arg SessionsEndClientsParams) ([]SessionsEndClientsRow, error) {
+	rows, err := db.Query(ctx, sessionsEndClients,
+		arg.Connection,
+		arg.Last,
 		arg.EndedAt,
-		arg.BytesIn,
-		arg.BytesOut,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
 		arg.Before,
 		arg.Since,
+		arg.BytesIn,
+		arg.BytesOut,
+		arg.Earliest,
 	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SessionsEndClientRow{}
+	items := []SessionsEndClientsRow{}
 	for rows.Next() {
-		var i SessionsEndClientRow
+		var i SessionsEndClientsRow
 		if err := rows.Scan(
+			&i.Identity,
+			&i.WasOpen,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
 			&i.Stream,
-			&i.WasOpen,
 		); err != nil {
 			return nil, err
 		}
@@ -1162,20 +1148,24 @@ func (q *Queries) SessionsEndClient(ctx context.Context, db DBTX, arg SessionsEn
 }
 
 const sessionsEndNumber = `-- name: SessionsEndNumber :many
-UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'server_restarted'
-WHERE ended_at IS NULL AND node = $2 AND server_id = $3 AND client_id = $4
-  AND (scene, vhost, app, stream) IS DISTINCT FROM ('publish', $5, $6, $7)
+WITH gone AS (
+    DELETE FROM open_sessions s
+    WHERE s.identity >= $2 AND s.identity <= $3 AND s.identity <> $4
+      AND s.node = $5 AND s.server_id = $6 AND s.client_id = $7
+    RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
+)
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream
 `
 
 type SessionsEndNumberParams struct {
 	EndedAt  time.Time
+	First    []byte
+	Last     []byte
+	Identity []byte
 	Node     string
 	ServerID string
 	ClientID string
-	Vhost    string
-	App      string
-	Stream   string
 }
 
 type SessionsEndNumberRow struct {
@@ -1186,16 +1176,16 @@ type SessionsEndNumberRow struct {
 }
 
 // Whatever the same connection number did before a server without identity
-// started counting again.
+// started counting again. First and last are the bounds of the connection.
 func (q *Queries) SessionsEndNumber(ctx context.Context, db DBTX, arg SessionsEndNumberParams) ([]SessionsEndNumberRow, error) {
 	rows, err := db.Query(ctx, sessionsEndNumber,
 		arg.EndedAt,
+		arg.First,
+		arg.Last,
+		arg.Identity,
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
 	)
 	if err != nil {
 		return nil, err
@@ -1221,17 +1211,23 @@ func (q *Queries) SessionsEndNumber(ctx context.Context, db DBTX, arg SessionsEn
 }
 
 const sessionsEndProcess = `-- name: SessionsEndProcess :many
-UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'server_restarted'
-WHERE id IN (
-    SELECT o.id FROM sessions o
-    WHERE o.ended_at IS NULL AND o.node = $2 AND starts_with(o.server_id, $3) AND o.server_id <> $4
-    ORDER BY o.scene DESC
-    LIMIT $5) AND ended_at IS NULL
+WITH gone AS (
+    DELETE FROM open_sessions s
+    WHERE s.id IN (
+        SELECT o.id FROM open_sessions o
+        WHERE o.identity >= $2 AND o.identity <= $3 AND o.node = $4 AND starts_with(o.server_id, $5) AND o.server_id <> $6
+        ORDER BY o.scene DESC
+        LIMIT $7)
+    RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
+)
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream
 `
 
 type SessionsEndProcessParams struct {
 	EndedAt  time.Time
+	First    []byte
+	Last     []byte
 	Node     string
 	Instance string
 	ServerID string
@@ -1245,10 +1241,13 @@ type SessionsEndProcessRow struct {
 	Stream string
 }
 
-// What an earlier process of the same server left open, publishers first.
+// What an earlier process of the same server left open, publishers first. First
+// and last are the bounds of all identities of the node.
 func (q *Queries) SessionsEndProcess(ctx context.Context, db DBTX, arg SessionsEndProcessParams) ([]SessionsEndProcessRow, error) {
 	rows, err := db.Query(ctx, sessionsEndProcess,
 		arg.EndedAt,
+		arg.First,
+		arg.Last,
 		arg.Node,
 		arg.Instance,
 		arg.ServerID,
@@ -1279,57 +1278,51 @@ func (q *Queries) SessionsEndProcess(ctx context.Context, db DBTX, arg SessionsE
 
 const sessionsEndRenumbered = `-- name: SessionsEndRenumbered :exec
 WITH input AS (
-    SELECT unnest($2::text[]) AS node, unnest($3::text[]) AS server_id, unnest($4::text[]) AS client_id,
-        unnest($5::bigint[]) AS serial, unnest($6::text[]) AS vhost, unnest($7::text[]) AS app,
-        unnest($8::text[]) AS stream, unnest($9::timestamptz[]) AS started_at
+    SELECT unnest($1::bytea[]) AS identity, unnest($2::bigint[]) AS serial, unnest($3::timestamptz[]) AS started_at
+), gone AS (
+    DELETE FROM open_sessions s
+    WHERE s.identity IN (SELECT i.identity FROM input i WHERE i.serial > 0) AND s.started_at < $4::timestamptz
+    RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
 )
-UPDATE sessions s SET ended_at = i.started_at, end_reason = 'server_restarted'
-FROM input i
-WHERE s.ended_at IS NULL AND s.started_at < $1::timestamptz AND i.serial > 0
-  AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
-  AND s.scene = 'play' AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, (SELECT max(i.started_at) FROM input i WHERE i.identity = g.identity)::timestamptz, 'server_restarted'::text FROM gone g
 `
 
 type SessionsEndRenumberedParams struct {
-	Before    time.Time
-	Node      []string
-	ServerID  []string
-	ClientID  []string
+	Identity  [][]byte
 	Serial    []int64
-	Vhost     []string
-	App       []string
-	Stream    []string
 	StartedAt []time.Time
+	Before    time.Time
 }
 
 // A player whose number somebody else had long before is a new connection.
 func (q *Queries) SessionsEndRenumbered(ctx context.Context, db DBTX, arg SessionsEndRenumberedParams) error {
 	_, err := db.Exec(ctx, sessionsEndRenumbered,
-		arg.Before,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
+		arg.Identity,
 		arg.Serial,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
 		arg.StartedAt,
+		arg.Before,
 	)
 	return err
 }
 
 const sessionsEndServer = `-- name: SessionsEndServer :many
-UPDATE sessions SET ended_at = $1::timestamptz, end_reason = 'server_restarted'
-WHERE id IN (
-    SELECT o.id FROM sessions o
-    WHERE o.ended_at IS NULL AND o.node = $2 AND o.server_id = $3 AND o.started_at < $4::timestamptz
-    ORDER BY o.scene DESC
-    LIMIT $5) AND ended_at IS NULL
+WITH gone AS (
+    DELETE FROM open_sessions s
+    WHERE s.id IN (
+        SELECT o.id FROM open_sessions o
+        WHERE o.identity >= $2 AND o.identity <= $3 AND o.node = $4 AND o.server_id = $5 AND o.started_at < $6::timestamptz
+        ORDER BY o.scene DESC
+        LIMIT $7)
+    RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
+)
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream
 `
 
 type SessionsEndServerParams struct {
 	EndedAt  time.Time
+	First    []byte
+	Last     []byte
 	Node     string
 	ServerID string
 	Before   time.Time
@@ -1343,10 +1336,13 @@ type SessionsEndServerRow struct {
 	Stream string
 }
 
-// What a server had before one of its processes began, publishers first.
+// What a server had before one of its processes began, publishers first. First
+// and last are the bounds of the server.
 func (q *Queries) SessionsEndServer(ctx context.Context, db DBTX, arg SessionsEndServerParams) ([]SessionsEndServerRow, error) {
 	rows, err := db.Query(ctx, sessionsEndServer,
 		arg.EndedAt,
+		arg.First,
+		arg.Last,
 		arg.Node,
 		arg.ServerID,
 		arg.Before,
@@ -1376,46 +1372,47 @@ func (q *Queries) SessionsEndServer(ctx context.Context, db DBTX, arg SessionsEn
 }
 
 const sessionsForgetEarly = `-- name: SessionsForgetEarly :exec
-DELETE FROM sessions s
-WHERE s.id > (SELECT coalesce(max(m.id), 0) - 50000 FROM sessions m) AND s.started_at IS NULL AND s.ended_at < $1::timestamptz
-  AND s.node = $2 AND s.server_id = $3
+DELETE FROM early_ends WHERE connection >= $1 AND connection <= $2 AND ended_at < $3
 `
 
 type SessionsForgetEarlyParams struct {
-	Before   time.Time
-	Node     string
-	ServerID string
+	First  []byte
+	Last   []byte
+	Before time.Time
 }
 
-// Ends that wait for their start, and whose ids a new process uses again. They
-// are of the last minute, so looking through the newest sessions is enough.
+// Ends that wait for their start, and whose ids a new process uses again.
 func (q *Queries) SessionsForgetEarly(ctx context.Context, db DBTX, arg SessionsForgetEarlyParams) error {
-	_, err := db.Exec(ctx, sessionsForgetEarly, arg.Before, arg.Node, arg.ServerID)
+	_, err := db.Exec(ctx, sessionsForgetEarly, arg.First, arg.Last, arg.Before)
 	return err
 }
 
 const sessionsLive = `-- name: SessionsLive :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
-WHERE scene = 'publish' AND ended_at IS NULL AND refused = ''
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions
+WHERE scene = 'publish' AND refused = ''
 ORDER BY app, stream, id
 LIMIT $1
 `
 
-func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]Session, error) {
+func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, sessionsLive, rowLimit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -1425,11 +1422,6 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -1445,28 +1437,32 @@ func (q *Queries) SessionsLive(ctx context.Context, db DBTX, rowLimit int32) ([]
 }
 
 const sessionsLiveByPath = `-- name: SessionsLiveByPath :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND lower(stream_path(s.vhost, s.app, s.stream)) = lower($1::text)
+SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at FROM open_sessions s
+WHERE s.scene = 'publish' AND s.refused = '' AND lower(stream_path(s.vhost, s.app, s.stream) COLLATE "default") = lower($1::text)
 ORDER BY stream_path(s.vhost, s.app, s.stream) = $1 DESC, s.id
 LIMIT 2
 `
 
 // The stream of this very path comes first, then those that differ in case.
-func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) ([]Session, error) {
+func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, sessionsLiveByPath, path)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -1476,11 +1472,6 @@ func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) 
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -1496,10 +1487,10 @@ func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) 
 }
 
 const sessionsLiveCount = `-- name: SessionsLiveCount :one
-SELECT count(*) FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
-  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app), lower($2)) > 0))
-  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream), lower($4)) > 0))
+SELECT count(*) FROM open_sessions s
+WHERE s.scene = 'publish' AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
+  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app COLLATE "default"), lower($2)) > 0))
+  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream COLLATE "default"), lower($4)) > 0))
 `
 
 type SessionsLiveCountParams struct {
@@ -1522,12 +1513,12 @@ func (q *Queries) SessionsLiveCount(ctx context.Context, db DBTX, arg SessionsLi
 }
 
 const sessionsLivePage = `-- name: SessionsLivePage :many
-SELECT s.id, s.node, s.server_id, s.client_id, s.serial, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.started_at, s.ended_at, s.end_reason, s.bytes_in, s.bytes_out, s.refused, s.seen_at, s.replaced_at FROM sessions s
-WHERE s.scene = 'publish' AND s.ended_at IS NULL AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
-  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app), lower($2)) > 0))
-  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream), lower($4)) > 0))
-  AND stream_path(s.vhost, s.app, s.stream) COLLATE "C" > $5::text
-ORDER BY stream_path(s.vhost, s.app, s.stream) COLLATE "C"
+SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at FROM open_sessions s
+WHERE s.scene = 'publish' AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
+  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app COLLATE "default"), lower($2)) > 0))
+  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream COLLATE "default"), lower($4)) > 0))
+  AND stream_path(s.vhost, s.app, s.stream) > $5::text
+ORDER BY stream_path(s.vhost, s.app, s.stream)
 LIMIT $7 OFFSET $6
 `
 
@@ -1543,7 +1534,7 @@ type SessionsLivePageParams struct {
 
 // One page of what is on air. An empty filter means any; a fuzzy one is a part
 // of the name in any case.
-func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLivePageParams) ([]Session, error) {
+func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLivePageParams) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, sessionsLivePage,
 		arg.Vhost,
 		arg.App,
@@ -1557,15 +1548,19 @@ func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLiv
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -1575,11 +1570,6 @@ func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLiv
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -1595,7 +1585,7 @@ func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLiv
 }
 
 const sessionsNodes = `-- name: SessionsNodes :many
-SELECT DISTINCT node FROM sessions WHERE ended_at IS NULL ORDER BY node
+SELECT DISTINCT node FROM open_sessions ORDER BY node
 `
 
 // The nodes that have anything open, whether they are configured or not.
@@ -1621,7 +1611,7 @@ func (q *Queries) SessionsNodes(ctx context.Context, db DBTX) ([]string, error) 
 
 const sessionsOpenFigures = `-- name: SessionsOpenFigures :many
 SELECT s.scene, s.protocol, count(*) AS active, count(*) FILTER (WHERE s.started_at < $1::timestamptz) AS before
-FROM sessions s WHERE s.ended_at IS NULL AND s.refused = ''
+FROM open_sessions s WHERE s.refused = ''
 GROUP BY s.scene, s.protocol
 `
 
@@ -1659,34 +1649,47 @@ func (q *Queries) SessionsOpenFigures(ctx context.Context, db DBTX, began time.T
 }
 
 const sessionsOpenOn = `-- name: SessionsOpenOn :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
-WHERE node = $1 AND ended_at IS NULL AND id > $2
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions
+WHERE identity >= $1 AND identity <= $2 AND node = $3 AND id > $4
 ORDER BY id
-LIMIT $3
+LIMIT $5
 `
 
 type SessionsOpenOnParams struct {
+	First    []byte
+	Last     []byte
 	Node     string
 	After    int64
 	RowLimit int32
 }
 
-// All that is open on a node, a page at a time.
-func (q *Queries) SessionsOpenOn(ctx context.Context, db DBTX, arg SessionsOpenOnParams) ([]Session, error) {
-	rows, err := db.Query(ctx, sessionsOpenOn, arg.Node, arg.After, arg.RowLimit)
+// All that is open on a node, a page at a time. First and last are the bounds of
+// all identities of the node.
+func (q *Queries) SessionsOpenOn(ctx context.Context, db DBTX, arg SessionsOpenOnParams) ([]OpenSession, error) {
+	rows, err := db.Query(ctx, sessionsOpenOn,
+		arg.First,
+		arg.Last,
+		arg.Node,
+		arg.After,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -1696,11 +1699,6 @@ func (q *Queries) SessionsOpenOn(ctx context.Context, db DBTX, arg SessionsOpenO
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -1716,33 +1714,23 @@ func (q *Queries) SessionsOpenOn(ctx context.Context, db DBTX, arg SessionsOpenO
 }
 
 const sessionsOpenPlay = `-- name: SessionsOpenPlay :exec
-WITH input AS (
-    SELECT unnest($1::text[]) AS node, unnest($2::text[]) AS server_id, unnest($3::text[]) AS client_id,
-        unnest($4::bigint[]) AS serial, unnest($5::text[]) AS vhost, unnest($6::text[]) AS app,
-        unnest($7::text[]) AS stream, unnest($8::text[]) AS address, unnest($9::text[]) AS protocol,
-        unnest($10::text[]) AS credential_kind, unnest($11::text[]) AS credential_id,
-        unnest($12::text[]) AS subject, unnest($13::timestamptz[]) AS started_at
-), early AS (
-    UPDATE sessions s SET started_at = i.started_at, ended_at = greatest(s.ended_at, i.started_at), serial = i.serial, scene = 'play',
-        vhost = i.vhost, app = i.app, stream = i.stream, address = i.address, protocol = i.protocol,
-        credential_kind = i.credential_kind, credential_id = i.credential_id, subject = i.subject
-    FROM input i
-    WHERE s.ended_at > $14::timestamptz AND (s.started_at IS NULL OR s.started_at = i.started_at)
-      AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
-      AND ((s.app = '' AND s.stream = '') OR (s.scene = 'play' AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream))
-    RETURNING s.node, s.server_id, s.client_id, s.vhost, s.app, s.stream
-)
-INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
-SELECT i.node, i.server_id, i.client_id, i.serial, 'play', i.vhost, i.app, i.stream, i.address, i.protocol, i.credential_kind, i.credential_id, i.subject, i.started_at
-FROM input i
+INSERT INTO open_sessions (identity, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at)
+SELECT i.identity, i.node, i.server_id, i.client_id, i.serial, 'play', i.vhost, i.app, i.stream, i.address, i.protocol, i.credential_kind, i.credential_id, i.subject, i.started_at
+FROM (
+    SELECT unnest($1::bytea[]) AS identity, unnest($2::text[]) AS node, unnest($3::text[]) AS server_id,
+        unnest($4::text[]) AS client_id, unnest($5::bigint[]) AS serial, unnest($6::text[]) AS vhost, unnest($7::text[]) AS app,
+        unnest($8::text[]) AS stream, unnest($9::text[]) AS address, unnest($10::text[]) AS protocol,
+        unnest($11::text[]) AS credential_kind, unnest($12::text[]) AS credential_id,
+        unnest($13::text[]) AS subject, unnest($14::timestamptz[]) AS started_at) i
 WHERE NOT EXISTS (
-    SELECT 1 FROM early e
-    WHERE e.node = i.node AND e.server_id = i.server_id AND e.client_id = i.client_id
-      AND e.vhost = i.vhost AND e.app = i.app AND e.stream = i.stream)
+    SELECT FROM ended_sessions e
+    WHERE e.identity = i.identity AND e.started_at = i.started_at AND e.ended_at > $15::timestamptz)
+ORDER BY i.identity
 ON CONFLICT DO NOTHING
 `
 
 type SessionsOpenPlayParams struct {
+	Identity       [][]byte
 	Node           []string
 	ServerID       []string
 	ClientID       []string
@@ -1759,12 +1747,11 @@ type SessionsOpenPlayParams struct {
 	Since          time.Time
 }
 
-// A player whose end came first left a tombstone: its start completes that row
-// instead of opening a session that nobody would ever end. So does a start that
-// is written again because nobody knows whether the first attempt was committed,
-// and whose session has ended since. What started a session is known by the time.
+// The same where some may be on record. A start that is written again because
+// nobody knows whether the first attempt was committed may have ended since.
 func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpenPlayParams) error {
 	_, err := db.Exec(ctx, sessionsOpenPlay,
+		arg.Identity,
 		arg.Node,
 		arg.ServerID,
 		arg.ClientID,
@@ -1784,8 +1771,8 @@ func (q *Queries) SessionsOpenPlay(ctx context.Context, db DBTX, arg SessionsOpe
 }
 
 const sessionsPlaying = `-- name: SessionsPlaying :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions
-WHERE scene = 'play' AND ended_at IS NULL AND app = $1 AND stream = $2 AND vhost = $3 AND id > $4
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions
+WHERE scene = 'play' AND app = $1 AND stream = $2 AND vhost = $3 AND id > $4
 ORDER BY id
 LIMIT $5
 `
@@ -1799,7 +1786,7 @@ type SessionsPlayingParams struct {
 }
 
 // Who watches one stream, a page at a time.
-func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlayingParams) ([]Session, error) {
+func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlayingParams) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, sessionsPlaying,
 		arg.App,
 		arg.Stream,
@@ -1811,15 +1798,19 @@ func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlay
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -1829,11 +1820,6 @@ func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlay
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -1849,7 +1835,7 @@ func (q *Queries) SessionsPlaying(ctx context.Context, db DBTX, arg SessionsPlay
 }
 
 const sessionsPublishing = `-- name: SessionsPublishing :many
-SELECT vhost FROM sessions WHERE scene = 'publish' AND ended_at IS NULL AND refused = '' AND app = $1 AND stream = $2
+SELECT vhost FROM open_sessions WHERE scene = 'publish' AND refused = '' AND app = $1 AND stream = $2
 `
 
 type SessionsPublishingParams struct {
@@ -1877,30 +1863,22 @@ func (q *Queries) SessionsPublishing(ctx context.Context, db DBTX, arg SessionsP
 	return items, nil
 }
 
-const sessionsPurge = `-- name: SessionsPurge :execrows
-DELETE FROM sessions WHERE started_at IS NULL AND ended_at < $1::timestamptz
-`
-
-func (q *Queries) SessionsPurge(ctx context.Context, db DBTX, before time.Time) (int64, error) {
-	result, err := db.Exec(ctx, sessionsPurge, before)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const sessionsReplaced = `-- name: SessionsReplaced :one
-SELECT count(*) FILTER (WHERE r.replaced_at > $1::timestamptz) AS lately,
-    coalesce(bool_or(r.node = $2 AND r.server_id = $3 AND r.client_id = $4), false)::boolean AS lost
-FROM sessions r
-WHERE r.stream = $5 AND r.replaced_at > $6::timestamptz AND r.app = $7 AND r.vhost = $8 AND r.scene = 'publish'
+WITH replaced AS (
+    SELECT o.replaced_at, o.identity FROM open_sessions o
+    WHERE o.stream = $3 AND o.replaced_at > $4::timestamptz AND o.app = $5 AND o.vhost = $6 AND o.scene = 'publish'
+    UNION ALL
+    SELECT e.replaced_at, e.identity FROM ended_sessions e
+    WHERE e.stream = $3 AND e.replaced_at > $4 AND e.app = $5 AND e.vhost = $6 AND e.scene = 'publish'
+)
+SELECT count(*) FILTER (WHERE replaced.replaced_at > $1::timestamptz) AS lately,
+    coalesce(bool_or(replaced.identity = $2::bytea), false)::boolean AS lost
+FROM replaced
 `
 
 type SessionsReplacedParams struct {
 	Since     time.Time
-	Node      string
-	ServerID  string
-	ClientID  string
+	Identity  []byte
 	Stream    string
 	LongSince time.Time
 	App       string
@@ -1917,9 +1895,7 @@ type SessionsReplacedRow struct {
 func (q *Queries) SessionsReplaced(ctx context.Context, db DBTX, arg SessionsReplacedParams) (SessionsReplacedRow, error) {
 	row := db.QueryRow(ctx, sessionsReplaced,
 		arg.Since,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
+		arg.Identity,
 		arg.Stream,
 		arg.LongSince,
 		arg.App,
@@ -1931,67 +1907,31 @@ func (q *Queries) SessionsReplaced(ctx context.Context, db DBTX, arg SessionsRep
 }
 
 const sessionsSeen = `-- name: SessionsSeen :many
-UPDATE sessions s SET seen_at = i.seen_at
-FROM (SELECT unnest($1::text[]) AS node, unnest($2::text[]) AS server_id, unnest($3::text[]) AS client_id,
-        unnest($4::text[]) AS scene, unnest($5::text[]) AS vhost, unnest($6::text[]) AS app, unnest($7::text[]) AS stream,
-        unnest($8::timestamptz[]) AS seen_at) i
-WHERE s.ended_at IS NULL AND s.node = i.node AND s.server_id = i.server_id AND s.client_id = i.client_id
-  AND s.scene = i.scene AND s.vhost = i.vhost AND s.app = i.app AND s.stream = i.stream
-RETURNING s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream
+UPDATE open_sessions s SET seen_at = i.seen_at
+FROM (SELECT unnest($1::bytea[]) AS identity, unnest($2::timestamptz[]) AS seen_at) i
+WHERE s.identity = i.identity
+RETURNING s.identity
 `
 
 type SessionsSeenParams struct {
-	Node     []string
-	ServerID []string
-	ClientID []string
-	Scene    []string
-	Vhost    []string
-	App      []string
-	Stream   []string
+	Identity [][]byte
 	SeenAt   []time.Time
 }
 
-type SessionsSeenRow struct {
-	Node     string
-	ServerID string
-	ClientID string
-	Scene    string
-	Vhost    string
-	App      string
-	Stream   string
-}
-
 // Which of some sessions are open, and when each was seen last.
-func (q *Queries) SessionsSeen(ctx context.Context, db DBTX, arg SessionsSeenParams) ([]SessionsSeenRow, error) {
-	rows, err := db.Query(ctx, sessionsSeen,
-		arg.Node,
-		arg.ServerID,
-		arg.ClientID,
-		arg.Scene,
-		arg.Vhost,
-		arg.App,
-		arg.Stream,
-		arg.SeenAt,
-	)
+func (q *Queries) SessionsSeen(ctx context.Context, db DBTX, arg SessionsSeenParams) ([][]byte, error) {
+	rows, err := db.Query(ctx, sessionsSeen, arg.Identity, arg.SeenAt)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []SessionsSeenRow{}
+	items := [][]byte{}
 	for rows.Next() {
-		var i SessionsSeenRow
-		if err := rows.Scan(
-			&i.Node,
-			&i.ServerID,
-			&i.ClientID,
-			&i.Scene,
-			&i.Vhost,
-			&i.App,
-			&i.Stream,
-		); err != nil {
+		var identity []byte
+		if err := rows.Scan(&identity); err != nil {
 			return nil, err
 		}
-		items = append(items, i)
+		items = append(items, identity)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -2001,8 +1941,8 @@ func (q *Queries) SessionsSeen(ctx context.Context, db DBTX, arg SessionsSeenPar
 
 const sessionsWatching = `-- name: SessionsWatching :many
 SELECT (
-    SELECT count(*) FROM sessions v
-    WHERE v.scene = 'play' AND v.ended_at IS NULL AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
+    SELECT count(*) FROM open_sessions v
+    WHERE v.scene = 'play' AND v.refused = '' AND v.app = st.app AND v.stream = st.stream AND v.vhost = st.vhost) AS players
 FROM (
     SELECT unnest($1::text[]) AS vhost, unnest($2::text[]) AS app, unnest($3::text[]) AS stream,
         generate_subscripts($3::text[], 1) AS n) st
@@ -2015,8 +1955,7 @@ type SessionsWatchingParams struct {
 	Streams []string
 }
 
-// How many watch each of some streams now, in the order of the streams. What
-// they were watched before does not slow it.
+// How many watch each of some streams now, in the order of the streams.
 func (q *Queries) SessionsWatching(ctx context.Context, db DBTX, arg SessionsWatchingParams) ([]int64, error) {
 	rows, err := db.Query(ctx, sessionsWatching, arg.Vhosts, arg.Apps, arg.Streams)
 	if err != nil {

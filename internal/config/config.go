@@ -39,6 +39,7 @@ type Config struct {
 	SessionLease    time.Duration `name:"session-lease" env:"STAGEDOOR_SESSION_LEASE" default:"24h" help:"How long a session stays on record of which its node cannot tell: one that has no control URL, or does not answer."`
 	CallbackTimeout time.Duration `name:"callback-timeout" env:"STAGEDOOR_CALLBACK_TIMEOUT" default:"5s" help:"How long a callback may wait for the database before it is refused."`
 	ViewerLifetime  time.Duration `name:"viewer-lifetime" env:"STAGEDOOR_VIEWER_LIFETIME" default:"10m" help:"How long a player may stay without asking again, on media servers that cannot cut one off (OvenMediaEngine)."`
+	SessionsKeep    time.Duration `name:"sessions-keep" env:"STAGEDOOR_SESSIONS_KEEP" default:"720h" help:"How long sessions that have ended stay on record. They go a day at a time."`
 	RefusalsKeep    time.Duration `name:"refusals-keep" env:"STAGEDOOR_REFUSALS_KEEP" default:"72h" help:"How long refusals can be looked up by request id, stream or client."`
 
 	RTCAppID  string `name:"rtc-app-id" env:"STAGEDOOR_RTC_APP_ID" placeholder:"ID" help:"Application id of the RTC provider. Empty: generated once and kept in the database, as are the next four."`

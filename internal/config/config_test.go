@@ -238,6 +238,7 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"SESSION_LEASE", func(c *Config) { c.SessionLease = time.Second }},
 		{"CALLBACK_TIMEOUT", func(c *Config) { c.CallbackTimeout = 0 }},
 		{"VIEWER_LIFETIME", func(c *Config) { c.ViewerLifetime = time.Second }},
+		{"SESSIONS_KEEP", func(c *Config) { c.SessionsKeep = time.Minute }},
 		{"REFUSALS_KEEP", func(c *Config) { c.RefusalsKeep = time.Second }},
 		{"SHUTDOWN_TIMEOUT", func(c *Config) { c.ShutdownTimeout = 0 }},
 	}

@@ -341,6 +341,7 @@ func (r *resolver) times(s *Settings) {
 		{"SESSION_LEASE", s.SessionLease, time.Minute},
 		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond},
 		{"VIEWER_LIFETIME", s.ViewerLifetime, 10 * time.Second},
+		{"SESSIONS_KEEP", s.SessionsKeep, time.Hour},
 		{"REFUSALS_KEEP", s.RefusalsKeep, time.Minute},
 		{"SHUTDOWN_TIMEOUT", s.ShutdownTimeout, time.Millisecond},
 	} {

@@ -170,6 +170,9 @@ func ensureTemplate(ctx context.Context, conn *pgx.Conn, server string) (string,
 	if err := pg.MigrateUp(ctx, WithDatabase(server, name)); err != nil {
 		return "", err
 	}
+	if err := makeSessionsWritable(ctx, WithDatabase(server, name)); err != nil {
+		return "", err
+	}
 	_, err = conn.Exec(ctx, "ALTER DATABASE "+name+" WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")
 	return name, err
 }
@@ -181,6 +184,7 @@ func isTemplate(ctx context.Context, conn *pgx.Conn, name string) (done bool, er
 
 func templateName() (string, error) {
 	hash := sha256.New()
+	hash.Write([]byte(writableSessions))
 	names, err := fs.Glob(schema.Files, "*.sql") // sorted
 	if err != nil {
 		return "", err

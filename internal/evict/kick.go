@@ -41,7 +41,7 @@ func (s *Service) KickStream(ctx context.Context, st media.Stream) (int, error) 
 	publisher, err := s.q.SessionPublisher(ctx, s.DB, db.SessionPublisherParams{Vhost: st.Vhost, App: st.App, Stream: st.Name})
 	switch {
 	case err == nil:
-		if err := s.kickAll(ctx, []db.Session{publisher}, reasonKilled, &t); err != nil {
+		if err := s.kickAll(ctx, []db.OpenSession{publisher}, reasonKilled, &t); err != nil {
 			return 0, err
 		}
 	case !errors.Is(err, pgx.ErrNoRows):
@@ -63,7 +63,7 @@ func (s *Service) KickStream(ctx context.Context, st media.Stream) (int, error) 
 }
 
 func (s *Service) kickPlayers(ctx context.Context, st media.Stream, t *tally) error {
-	return s.kickPages(ctx, reasonKilled, t, func(after int64) ([]db.Session, error) {
+	return s.kickPages(ctx, reasonKilled, t, func(after int64) ([]db.OpenSession, error) {
 		return s.q.SessionsPlaying(ctx, s.DB, db.SessionsPlayingParams{Vhost: st.Vhost, App: st.App, Stream: st.Name, After: after, RowLimit: maxPage})
 	})
 }
@@ -76,7 +76,7 @@ func (s *Service) KickCredential(ctx context.Context, c access.Credential) (int,
 	ctx, cancel := context.WithTimeout(ctx, kickTimeout)
 	defer cancel()
 	var t tally
-	err := s.kickPages(ctx, reasonRevoked, &t, func(after int64) ([]db.Session, error) {
+	err := s.kickPages(ctx, reasonRevoked, &t, func(after int64) ([]db.OpenSession, error) {
 		return s.q.SessionsByCredential(ctx, s.DB, db.SessionsByCredentialParams{Kind: string(c.Kind), CredentialID: c.ID, After: after, RowLimit: maxPage})
 	})
 	if err == nil {
@@ -101,7 +101,7 @@ func (s *Service) KickSession(ctx context.Context, st media.Stream, id int64) (b
 		return false, pg.Err(err, nil)
 	}
 	var t tally
-	if err := s.kickAll(ctx, []db.Session{row}, reasonKicked, &t); err != nil {
+	if err := s.kickAll(ctx, []db.OpenSession{row}, reasonKicked, &t); err != nil {
 		return false, err
 	}
 	if t.failed != nil {
@@ -111,7 +111,7 @@ func (s *Service) KickSession(ctx context.Context, st media.Stream, id int64) (b
 }
 
 // kickPages cuts off all sessions that next returns, one page after the other.
-func (s *Service) kickPages(ctx context.Context, reason string, t *tally, next func(after int64) ([]db.Session, error)) error {
+func (s *Service) kickPages(ctx context.Context, reason string, t *tally, next func(after int64) ([]db.OpenSession, error)) error {
 	for after := int64(0); ; {
 		rows, err := next(after)
 		if err != nil {
@@ -133,7 +133,7 @@ type tally struct {
 
 // kickAll asks for the eviction of some sessions and does what can be done about
 // it now. The error is one of the database.
-func (s *Service) kickAll(ctx context.Context, rows []db.Session, reason string, t *tally) error {
+func (s *Service) kickAll(ctx context.Context, rows []db.OpenSession, reason string, t *tally) error {
 	jobs, err := s.take(ctx, rows, reason)
 	if err != nil {
 		return err
@@ -157,11 +157,11 @@ func (s *Service) kickAll(ctx context.Context, rows []db.Session, reason string,
 }
 
 // take writes the evictions down, leased to the caller.
-func (s *Service) take(ctx context.Context, rows []db.Session, reason string) ([]*job, error) {
+func (s *Service) take(ctx context.Context, rows []db.OpenSession, reason string) ([]*job, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	ids, sessions := make([]int64, len(rows)), make(map[int64]db.Session, len(rows))
+	ids, sessions := make([]int64, len(rows)), make(map[int64]db.OpenSession, len(rows))
 	for i, row := range rows {
 		ids[i], sessions[row.ID] = row.ID, row
 	}

@@ -73,7 +73,7 @@ func worthLooking(jobs []*job) bool {
 	return false
 }
 
-func (l *seen) of(row db.Session) presence {
+func (l *seen) of(row db.OpenSession) presence {
 	switch {
 	case l.census != nil:
 		return l.ofClient(row)
@@ -83,7 +83,7 @@ func (l *seen) of(row db.Session) presence {
 	return unknown
 }
 
-func (l *seen) ofClient(row db.Session) presence {
+func (l *seen) ofClient(row db.OpenSession) presence {
 	taken := false
 	for _, c := range l.clients[row.ClientID] {
 		switch l.match(c, row) {
@@ -105,7 +105,7 @@ func (l *seen) ofClient(row db.Session) presence {
 
 // match compares a connection of the same number with a session. What a list
 // does not tell speaks against nobody.
-func (l *seen) match(c media.LiveClient, row db.Session) presence {
+func (l *seen) match(c media.LiveClient, row db.OpenSession) presence {
 	server := c.ServerID
 	if server == "" {
 		server = l.census.ServerID
@@ -124,11 +124,11 @@ func (l *seen) match(c media.LiveClient, row db.Session) presence {
 
 // cameLater says whether a connection began after a session did, which cannot be
 // said when the clock was set since.
-func (l *seen) cameLater(c media.LiveClient, row db.Session) bool {
-	return c.Uptime > 0 && row.StartedAt != nil && !row.StartedAt.Before(l.clockSet) && l.now.Add(-c.Uptime).After(row.StartedAt.Add(skew))
+func (l *seen) cameLater(c media.LiveClient, row db.OpenSession) bool {
+	return c.Uptime > 0 && !row.StartedAt.Before(l.clockSet) && l.now.Add(-c.Uptime).After(row.StartedAt.Add(skew))
 }
 
-func (l *seen) ofPublisher(row db.Session) presence {
+func (l *seen) ofPublisher(row db.OpenSession) presence {
 	for _, st := range l.publishers {
 		switch {
 		case st.Stream != streamOf(row):

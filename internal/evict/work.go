@@ -36,7 +36,7 @@ var errCannotKick = errs.New(errs.Conflict, "cannot_kick", "the media server of 
 // job is one eviction under way.
 type job struct {
 	row     db.Eviction
-	session db.Session
+	session db.OpenSession
 
 	tried bool // within this attempt
 	found bool // the node still had it
@@ -92,7 +92,7 @@ func (s *Service) jobs(ctx context.Context, rows []db.Eviction) (jobs []*job, ov
 	if err != nil {
 		return nil, nil, pg.Err(err, nil)
 	}
-	open := make(map[int64]db.Session, len(sessions))
+	open := make(map[int64]db.OpenSession, len(sessions))
 	for _, row := range sessions {
 		open[row.ID] = row
 	}
@@ -159,7 +159,7 @@ func (s *Service) kick(ctx context.Context, n media.Node, k media.Kicker, p pres
 	j.tried = true
 	if p == absent || p == another {
 		// A list may be a moment behind those who have only just come.
-		settled := s.Now().Sub(*j.session.StartedAt).Abs() > grace
+		settled := s.Now().Sub(j.session.StartedAt).Abs() > grace
 		j.gone = settled && (p == another || j.row.Missing > 0)
 		return
 	}
@@ -252,6 +252,6 @@ func (s *Service) spread(d time.Duration) time.Duration {
 	return d/2 + time.Duration(s.Jitter()*float64(d/2))
 }
 
-func streamOf(row db.Session) media.Stream {
+func streamOf(row db.OpenSession) media.Stream {
 	return media.Stream{Vhost: row.Vhost, App: row.App, Name: row.Stream}
 }

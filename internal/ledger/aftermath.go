@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
-	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
 // Two kinds of op outlive the answer to their caller, because the media server
@@ -37,27 +36,16 @@ const (
 	settleAttempt = 250 * time.Millisecond
 )
 
-// opKey is what makes two callbacks about the same thing.
-type opKey struct {
-	node, serverID, clientID string
-	scene                    media.Scene
-	stream                   media.Stream
-}
-
-func (o *op) key() opKey {
-	return opKey{o.e.Node, o.e.ServerID, o.e.ClientID, o.e.Scene(), o.e.Stream}
-}
-
 // takeBack has the session of a refused client removed.
 func (l *Ledger) takeBack(o *op) {
-	l.putAside(&op{e: o.e, d: o.d, now: o.now, undo: true})
+	l.putAside(&op{e: o.e, id: o.id, d: o.d, now: o.now, undo: true})
 }
 
 // keep has an end, or what runs already, written later, whose caller was told
 // that it was not.
 func (l *Ledger) keep(o *op) {
 	if o.gone == nil && !o.asks() {
-		l.putAside(&op{e: o.e, now: o.now, late: true})
+		l.putAside(&op{e: o.e, id: o.id, now: o.now, late: true})
 	}
 }
 
@@ -126,10 +114,10 @@ func (a *aftermath) putBack(turn []*op, alone bool) {
 
 // forgive drops what was to be taken back of clients that have been admitted
 // since: the same callback, asked again.
-func (a *aftermath) forgive(admitted map[opKey]bool) {
+func (a *aftermath) forgive(admitted map[identity]bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.ops = slices.DeleteFunc(a.ops, func(o *op) bool { return o.undo && admitted[o.key()] })
+	a.ops = slices.DeleteFunc(a.ops, func(o *op) bool { return o.undo && admitted[o.id] })
 }
 
 func (a *aftermath) empty() bool {

@@ -54,7 +54,7 @@ func TestACommitWhoseAnswerIsLostIsWrittenAgainAndComesToTheSame(t *testing.T) {
 	if s, rec := len(b.sessions(t)), len(b.recordings(t)); s != 4 || rec != 1 {
 		t.Errorf("%d sessions and %d recordings, want 4 and 1", s, rec)
 	}
-	if n := b.count(t, "SELECT count(*) FROM sessions WHERE started_at IS NULL"); n != 1 {
+	if n := b.count(t, "SELECT count(*) FROM early_ends"); n != 1 {
 		t.Errorf("%d ends without a start, want 1", n)
 	}
 }
@@ -165,8 +165,8 @@ func TestAStartThatIsAdmittedTheSecondTimeIsNotTakenBack(t *testing.T) {
 	b.aftermath.mu.Lock()
 	b.aftermath.next = time.Now().Add(time.Hour)
 	b.aftermath.mu.Unlock()
-	b.putAside(&op{e: c.publish(), now: *b.open(t)[0].StartedAt, undo: true})
-	b.putAside(&op{e: c.play(), now: b.clock.Now(), undo: true})
+	b.putAside(undoOp(c.publish(), b.open(t)[0].StartedAt))
+	b.putAside(undoOp(c.play(), b.clock.Now()))
 	b.allow(t, c.play(), c.publish())
 	eventually(t, "nothing is to be taken back any more", b.aftermath.empty)
 	b.wantStatus(t, r.ID, room.On)

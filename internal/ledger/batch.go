@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ const (
 // op is one change on its way into a commit.
 type op struct {
 	e    media.Event
+	id   identity // of what e is about
 	d    access.Decision
 	gone []int64 // end these sessions instead of handling e
 	now  time.Time
@@ -46,8 +48,8 @@ type op struct {
 
 	verdict media.Verdict
 	err     error
-	holder  db.Session // AlreadyPublishing: who does
-	victim  int64      // the session whose place was taken, if one was
+	holder  db.OpenSession // AlreadyPublishing: who does
+	victim  int64          // the session whose place was taken, if one was
 
 	// What only the committer uses.
 	answered    bool // the waiter was told of the commit
@@ -56,6 +58,11 @@ type op struct {
 	late        bool // written after its caller was refused; see aftermath.go
 	undo        bool // take back what e opened; see aftermath.go
 	onlyProcess bool // earlier processes of the server have nothing open any more
+}
+
+// about is the op of one event.
+func about(e media.Event, d access.Decision, now time.Time) *op {
+	return &op{e: e, id: identify(e), d: d, now: now}
 }
 
 // starts says whether this op is about a client that publishes or plays.
@@ -146,8 +153,9 @@ func (l *Ledger) gather(first *op) []*op {
 }
 
 // commit makes a batch durable. While the database is away it tries again
-// until the last op's time is over; when one op spoils the batch or waits for
-// somebody else's lock, each goes alone.
+// until the last op's time is over. An op that spoils the batch or waits for
+// somebody else's lock is set apart; where nobody knows which that is, each half
+// goes alone.
 func (l *Ledger) commit(ctx context.Context, batch []*op) {
 	for {
 		batch = l.expire(batch, time.Now())
@@ -155,6 +163,7 @@ func (l *Ledger) commit(ctx context.Context, batch []*op) {
 			return
 		}
 		err := l.try(ctx, batch, l.patience(batch))
+		bad := culprit(err)
 		switch {
 		case err == nil:
 			l.finish(batch)
@@ -164,13 +173,33 @@ func (l *Ledger) commit(ctx context.Context, batch []*op) {
 		case len(batch) == 1:
 			l.fallBehind(batch[0], err)
 			return
+		case bad != nil:
+			l.fallBehind(bad, err)
+			batch = slices.DeleteFunc(batch, func(o *op) bool { return o == bad })
 		default:
-			for _, o := range batch {
-				l.commit(ctx, []*op{o})
-			}
-			return
+			half := len(batch) / 2
+			l.commit(ctx, batch[:half:half])
+			batch = batch[half:]
 		}
 	}
+}
+
+// opError is an error of one op among others.
+type opError struct {
+	o   *op
+	err error
+}
+
+func (e *opError) Error() string { return e.err.Error() }
+func (e *opError) Unwrap() error { return e.err }
+
+// culprit is the op that made a batch fail, or nil where nobody knows.
+func culprit(err error) *op {
+	var e *opError
+	if errors.As(err, &e) {
+		return e.o
+	}
+	return nil
 }
 
 // fallBehind refuses an op that cannot be stored. One that only waits for
@@ -232,8 +261,26 @@ var errStuck = errors.New("waited in vain")
 func (l *Ledger) try(ctx context.Context, batch []*op, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := pg.InTx(ctx, l.DB, func(tx pgx.Tx) error {
-		if err := l.apply(ctx, tx, batch); err != nil {
+	again := slices.ContainsFunc(batch, func(o *op) bool { return o.maybe })
+	err := l.write(ctx, batch, again)
+	if !again && isOnRecord(err) {
+		err = l.write(ctx, batch, true)
+	}
+	return pg.Err(err, nil)
+}
+
+// write does what try says. Players who are there for the first time, by far the
+// most, need one statement and no transaction around it.
+func (l *Ledger) write(ctx context.Context, batch []*op, again bool) error {
+	if !again && onlyNewPlayers(batch) {
+		for _, o := range batch {
+			o.verdict, o.victim, o.maybe = media.Verdict{Allow: true, Reason: o.d.Reason}, 0, true
+		}
+		_, err := l.q.SessionsAdd(ctx, l.DB, players(batch))
+		return stuckOr(err)
+	}
+	return pg.InTx(ctx, l.DB, func(tx pgx.Tx) error {
+		if err := l.apply(ctx, tx, batch, again); err != nil {
 			return stuckOr(err)
 		}
 		for _, o := range batch {
@@ -241,7 +288,10 @@ func (l *Ledger) try(ctx context.Context, batch []*op, patience time.Duration) e
 		}
 		return nil
 	})
-	return pg.Err(err, nil)
+}
+
+func onlyNewPlayers(batch []*op) bool {
+	return !slices.ContainsFunc(batch, func(o *op) bool { return stepOf(o) != starting || numbered(o) })
 }
 
 func stuckOr(err error) error {
@@ -275,18 +325,18 @@ func (l *Ledger) finish(batch []*op) {
 	admitted := admitted(batch)
 	l.aftermath.forgive(admitted)
 	for _, o := range unheard {
-		if !admitted[o.key()] {
+		if !admitted[o.id] {
 			l.takeBack(o)
 		}
 	}
 }
 
 // admitted returns whose start was answered with yes.
-func admitted(batch []*op) map[opKey]bool {
-	keys := map[opKey]bool{}
+func admitted(batch []*op) map[identity]bool {
+	keys := map[identity]bool{}
 	for _, o := range batch {
 		if o.answered && o.asks() && o.verdict.Allow {
-			keys[o.key()] = true
+			keys[o.id] = true
 		}
 	}
 	return keys

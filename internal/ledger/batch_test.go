@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -124,10 +125,21 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 }
 
-// holds says whether the arguments of a statement mention a text.
+// holds says whether the arguments of a statement mention a text, or a connection
+// of that name.
 func holds(args []any, text string) bool {
+	var client [connectionPart - serverPart]byte
+	digest(client[:], text)
 	for _, a := range args {
 		switch v := a.(type) {
+		case []byte:
+			if isOf(v, client[:]) {
+				return true
+			}
+		case [][]byte:
+			if slices.ContainsFunc(v, func(id []byte) bool { return isOf(id, client[:]) }) {
+				return true
+			}
 		case string:
 			if v == text {
 				return true
@@ -139,6 +151,10 @@ func holds(args []any, text string) bool {
 		}
 	}
 	return false
+}
+
+func isOf(id, client []byte) bool {
+	return len(id) >= connectionPart && bytes.Equal(id[serverPart:connectionPart], client)
 }
 
 func TestAnEventThatCannotBeStoredFailsAlone(t *testing.T) {

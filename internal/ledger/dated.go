@@ -31,8 +31,8 @@ func moment(e media.Event, now time.Time) time.Time {
 // followsItself says whether a publisher is the next one of a client that does
 // not tell its connections apart, and whose end nobody told. A number that is
 // given again is another connection, but for a repetition of the same callback.
-func followsItself(holder db.Session, o *op) bool {
-	if holder.StartedAt == nil || !sameClient(holder, o.e) {
+func followsItself(holder db.OpenSession, o *op) bool {
+	if !sameClient(holder, o.e) {
 		return false
 	}
 	return isDated(o.e) && holder.StartedAt.Before(o.now) || o.e.Serial > 0 && holder.StartedAt.Before(o.now.Add(-remembered))
@@ -51,12 +51,9 @@ func (o *op) since() time.Time {
 // starts and ends say when they were, that is any end later than it.
 func (l *Ledger) overAlready(ctx context.Context, tx pgx.Tx, o *op) (bool, error) {
 	if !isDated(o.e) {
-		n, err := l.q.SessionCompletePublish(ctx, tx, completing(o))
-		return n > 0, err
+		return l.meetsEnd(ctx, tx, o, "")
 	}
-	e := o.e
-	return l.q.SessionEndedAfter(ctx, tx, db.SessionEndedAfterParams{At: o.now, Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID,
-		Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	return l.q.SessionEndedAfter(ctx, tx, db.SessionEndedAfterParams{At: o.now, Identity: o.id[:]})
 }
 
 // endServer ends what a server had before a process of it began, and forgets
@@ -67,7 +64,9 @@ func (l *Ledger) endServer(ctx context.Context, tx pgx.Tx, o *op) error {
 	if !e.At.IsZero() && e.At.Before(before) {
 		before = e.At
 	}
-	ended, err := l.q.SessionsEndServer(ctx, tx, db.SessionsEndServerParams{EndedAt: o.now, Node: e.Node, ServerID: e.ServerID, Before: before, RowLimit: endAtOnce})
+	first, last := span(o.id[:serverPart])
+	ended, err := l.q.SessionsEndServer(ctx, tx, db.SessionsEndServerParams{First: first, Last: last, EndedAt: o.now, Node: e.Node, ServerID: e.ServerID,
+		Before: before, RowLimit: endAtOnce})
 	if err != nil {
 		return err
 	}
@@ -76,7 +75,7 @@ func (l *Ledger) endServer(ctx context.Context, tx pgx.Tx, o *op) error {
 			return err
 		}
 	}
-	return l.q.SessionsForgetEarly(ctx, tx, db.SessionsForgetEarlyParams{Before: before, Node: e.Node, ServerID: e.ServerID})
+	return l.q.SessionsForgetEarly(ctx, tx, db.SessionsForgetEarlyParams{First: first, Last: last, Before: before})
 }
 
 // endAudience ends everybody who plays a stream by one protocol: its server

@@ -15,12 +15,12 @@ const holderGrace = 10 * time.Second
 
 // holderGone asks the node of the publisher on record whether it is still
 // there. A node that does not answer, or cannot, leaves the question open.
-func (l *Ledger) holderGone(ctx context.Context, holder db.Session, now time.Time) bool {
+func (l *Ledger) holderGone(ctx context.Context, holder db.OpenSession, now time.Time) bool {
 	n, ok := l.Nodes.Get(holder.Node)
 	if f, can := l.Controls[n.Kind].Kicker.(finder); ok && can && n.ControlURL != "" {
 		return l.notFound(ctx, f, n, holder)
 	}
-	if holder.StartedAt == nil || now.Sub(*holder.StartedAt).Abs() < holderGrace {
+	if now.Sub(holder.StartedAt).Abs() < holderGrace {
 		return false
 	}
 	lister := l.Controls[n.Kind].Lister
@@ -49,7 +49,7 @@ type finder interface {
 	Has(ctx context.Context, n media.Node, who media.Client) (bool, error)
 }
 
-func (l *Ledger) notFound(ctx context.Context, f finder, n media.Node, holder db.Session) bool {
+func (l *Ledger) notFound(ctx context.Context, f finder, n media.Node, holder db.OpenSession) bool {
 	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
 	defer cancel()
 	has, err := f.Has(ctx, n, media.Client{ID: holder.ClientID, Stream: streamOf(holder), Protocol: holder.Protocol})
@@ -61,7 +61,7 @@ func (l *Ledger) notFound(ctx context.Context, f finder, n media.Node, holder db
 
 // isHolder says whether a stream on a node's list may be the one that the
 // session on record publishes. An id that the list does not tell proves nothing.
-func isHolder(s media.LiveStream, holder db.Session) bool {
+func isHolder(s media.LiveStream, holder db.OpenSession) bool {
 	if s.ServerID != "" && holder.ServerID != "" && s.ServerID != holder.ServerID {
 		return false
 	}
@@ -79,11 +79,11 @@ func isASCII(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r > 0x7f }) < 0
 }
 
-func streamOf(s db.Session) media.Stream {
+func streamOf(s db.OpenSession) media.Stream {
 	return media.Stream{Vhost: s.Vhost, App: s.App, Name: s.Stream}
 }
 
-func sameClient(s db.Session, e media.Event) bool {
+func sameClient(s db.OpenSession, e media.Event) bool {
 	return s.Node == e.Node && s.ServerID == e.ServerID && s.ClientID == e.ClientID
 }
 
@@ -93,7 +93,7 @@ func sameClient(s db.Session, e media.Event) bool {
 // started again from below, is none, as two servers may share a node and a
 // connection may wait before it publishes: so that counts only for a node that
 // cannot be asked.
-func (l *Ledger) restarted(s db.Session, e media.Event) bool {
+func (l *Ledger) restarted(s db.OpenSession, e media.Event) bool {
 	if s.Node != e.Node {
 		return false
 	}

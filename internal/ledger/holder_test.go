@@ -178,7 +178,7 @@ func (l lister) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, 
 func TestHolderIsKeptWheneverAListDoesNotRuleItOut(t *testing.T) {
 	t.Parallel()
 	started := time.Unix(1000, 0)
-	holder := db.Session{Node: srsNode, ServerID: "vid/1", ClientID: "c1", Vhost: media.DefaultVhost, App: app, Stream: "s", StartedAt: &started}
+	holder := db.OpenSession{Node: srsNode, ServerID: "vid/1", ClientID: "c1", Vhost: media.DefaultVhost, App: app, Stream: "s", StartedAt: started}
 	live := func(st media.Stream, client, server string) media.LiveStream {
 		return media.LiveStream{Stream: st, PublisherID: client, ServerID: server}
 	}

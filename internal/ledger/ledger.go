@@ -5,7 +5,7 @@
 // So a session is keyed by (node, server process, client), never by a stream
 // name alone, and every order of the same callbacks leads to the same state.
 // An event that changes state is committed before it is answered; many events
-// share one commit (batch.go, apply.go). What could not be answered in time and
+// share one commit (batch.go, crowd.go, apply.go). What could not be answered in time and
 // must be put right all the same is put right later (aftermath.go).
 package ledger
 
@@ -56,6 +56,8 @@ type Config struct {
 	// Timeout is how long an event may take, its wait for the commit included.
 	// It should be shorter than any media server waits.
 	Timeout time.Duration
+	// Keep is how long ended sessions stay on record.
+	Keep time.Duration
 	// Observe is told every verdict; for counting. It must not block.
 	Observe func(media.Event, media.Verdict)
 	// Refused is told every refusal, failures of ours among them, with what the
@@ -131,7 +133,7 @@ func (l *Ledger) handle(ctx context.Context, e media.Event) (v media.Verdict, br
 		}
 		return media.Verdict{Allow: d.Allow || d.Reason == media.TemporarilyUnavailable, Reason: d.Reason}, d.Credential, nil
 	case media.Unpublished, media.Stopped, media.Disconnected, media.Recorded, media.Restarted:
-		v, err = l.record(ctx, &op{e: e, now: now})
+		v, err = l.record(ctx, about(e, access.Decision{}, now))
 		return v, brought, err
 	}
 	return media.Verdict{Allow: true, Reason: media.Allowed}, brought, nil
@@ -143,11 +145,11 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 	if !d.Allow && (!e.Fact || d.Reason == media.TemporarilyUnavailable) {
 		return media.Verdict{Reason: d.Reason}, nil
 	}
-	o := &op{e: e, d: d, now: now}
+	o := about(e, d, now)
 	v, err := l.record(ctx, o)
 	if err == nil && v.Reason == media.AlreadyPublishing && e.Fact {
 		awaitEnd(ctx)
-		o = &op{e: e, d: d, now: now}
+		o = about(e, d, now)
 		v, err = l.record(ctx, o)
 	}
 	if err == nil && v.Reason == media.AlreadyPublishing && l.holderGone(ctx, o.holder, now) {
@@ -155,7 +157,7 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 		if _, err := l.record(ctx, ending([]int64{o.holder.ID}, GoneFromNode, now)); err != nil {
 			return media.Verdict{}, err
 		}
-		v, err = l.record(ctx, &op{e: e, d: d, now: now})
+		v, err = l.record(ctx, about(e, d, now))
 	}
 	if err == nil && o.victim != 0 { // without an error nobody else has the op any more
 		l.Log.InfoContext(ctx, "publisher taken over", "node", e.Node, "stream", e.Stream, "client_id", e.ClientID, "client_address", e.Address,
@@ -164,7 +166,7 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 	if err != nil || v.Allow || !e.Fact || !d.Allow {
 		return v, err
 	}
-	return l.record(ctx, &op{e: e, d: access.Decision{Reason: v.Reason}, now: now})
+	return l.record(ctx, about(e, access.Decision{Reason: v.Reason}, now))
 }
 
 // endArrives is how long the end of one publisher may be on its way when the
@@ -208,9 +210,16 @@ func (l *Ledger) report(ctx context.Context, e media.Event, v media.Verdict, bro
 		"client_address", e.Address, "reason", string(v.Reason))
 }
 
+// Maintain makes the days in which ended sessions are kept and drops those that
+// are older than they are kept. It is called before Run, and every few hours.
+// Error: Unavailable.
+func (l *Ledger) Maintain(ctx context.Context) error {
+	return pg.Daily{Table: "ended_sessions", Keep: l.Keep}.Maintain(ctx, l.DB, l.Now())
+}
+
 // Purge forgets ends that waited in vain for their start: those of refused
 // clients. Error: Unavailable.
 func (l *Ledger) Purge(ctx context.Context) error {
-	_, err := l.q.SessionsPurge(ctx, l.DB, l.Now().Add(-2*remembered))
+	_, err := l.q.EarlyEndsPurge(ctx, l.DB, l.Now().Add(-2*remembered))
 	return pg.Err(err, nil)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -86,7 +87,7 @@ func TestAProcessThatDiedInATransactionHoldsUpItsStreamOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := onSRS(stream("s"))
-	o := &op{e: c.publish(), now: b.clock.Now()}
+	o := about(c.publish(), access.Decision{}, b.clock.Now())
 	if _, err := b.q.SessionOpenPublish(t.Context(), tx, opening(o)); err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func TestAnEndThatIsWrittenLateDoesNotEndWhatBeganSince(t *testing.T) {
 	ended := b.clock.Now()
 	b.allow(t, c.unpublish(), c.publish())
 	for _, e := range []media.Event{c.unpublish(), c.close()} {
-		b.putAside(&op{e: e, now: ended, late: true})
+		b.putAside(lateOp(e, ended))
 	}
 	b.allow(t, onSRS(stream("s")).play())
 	eventually(t, "nothing is left to do", b.aftermath.empty)
@@ -154,9 +154,9 @@ func TestOneOpThatCannotBeSettledHoldsUpNoOther(t *testing.T) {
 		players = append(players, c)
 		b.allow(t, c.play())
 	}
-	b.putAside(&op{e: onSRS(stream("s")).called("poison").leave(), now: b.clock.Now(), late: true})
+	b.putAside(lateOp(onSRS(stream("s")).called("poison").leave(), b.clock.Now()))
 	for _, c := range players {
-		b.putAside(&op{e: c.leave(), now: b.clock.Now(), late: true})
+		b.putAside(lateOp(c.leave(), b.clock.Now()))
 	}
 	b.allow(t, onSRS(stream("t")).play())
 	eventually(t, "nothing is left to do", b.aftermath.empty)
@@ -169,7 +169,7 @@ func TestTheAftermathIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, idle)
 	for range maxAftermath + 100 {
-		b.putAside(&op{e: onSRS(stream("s")).leave(), late: true})
+		b.putAside(lateOp(onSRS(stream("s")).leave(), time.Time{}))
 	}
 	if n := len(b.aftermath.ops); n != maxAftermath {
 		t.Errorf("%d ops", n)

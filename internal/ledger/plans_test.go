@@ -40,27 +40,18 @@ func TestReadsDoNotGoThroughTheHistory(t *testing.T) {
 	t.Parallel()
 	spy := &readSpy{statements: map[string][]any{}}
 	b := setup(t, withDB(func(real pg.DB) pg.DB { spy.DB = real; return spy }))
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, started_at, ended_at)
-		SELECT 'edge-srs', 'vid-1/pid-1', 'p' || n, 0, CASE WHEN n % 5 = 0 THEN 'publish' ELSE 'play' END, '__defaultVhost__', 'live', 's' || n % 900, $1,
-			CASE WHEN n % 50 > 0 THEN $1::timestamptz + n * interval '1 second' END
-		FROM generate_series(1, 60000) n ON CONFLICT DO NOTHING`, b.clock.Now())
-	if err == nil {
-		_, err = b.pool.Exec(t.Context(), "ANALYZE sessions")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.crowd(t, 60_000)
 	st, at := stream("s5"), b.clock.Now().Add(time.Hour)
 	for _, read := range []func() error{
 		func() error { _, err := b.Streams(t.Context()); return err },
 		func() error { _, _, err := b.Live(t.Context(), LiveFilter{Limit: 20, After: "/live/s3"}); return err },
-		func() error { _, err := b.Find(t.Context(), "/live/s50"); return err },
+		func() error { _, err := b.Find(t.Context(), "/live/s100"); return err },
 		func() error { _, err := b.Consumers(t.Context(), st, 20); return err },
 		func() error { _, err := b.ConsumersOf(t.Context(), []media.Stream{st, stream("s6")}, 20); return err },
 		func() error { _, err := b.Figures(t.Context()); return err },
-		func() error { _, _, err := b.Closed(t.Context(), ClosedFilter{Limit: 20, Stream: "s5"}); return err },
+		func() error { _, _, err := b.Closed(t.Context(), ClosedFilter{Limit: 20, Stream: "s50"}); return err },
 		func() error {
-			_, _, err := b.Closed(t.Context(), ClosedFilter{Limit: 20, From: at, To: at.Add(time.Minute), Stream: "5", Fuzzy: true, Descending: true})
+			_, _, err := b.Closed(t.Context(), ClosedFilter{Limit: 20, From: at, To: at.Add(time.Minute), Stream: "50", Fuzzy: true, Descending: true})
 			return err
 		},
 	} {

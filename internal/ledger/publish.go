@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -73,15 +74,13 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 			return false, err
 		}
 	}
-	return false, errUnavailable
+	return false, errUnavailable.With(fmt.Errorf("%w: the publisher changes all the time", errStuck))
 }
 
 // stillRefused says whether this very client is on record as refused. Then it is
 // about to be cut off, and stays refused until it comes again.
 func (l *Ledger) stillRefused(ctx context.Context, tx pgx.Tx, o *op) (bool, error) {
-	e := o.e
-	reason, err := l.q.SessionRefusal(ctx, tx, db.SessionRefusalParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID,
-		Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	reason, err := l.q.SessionRefusal(ctx, tx, o.id[:])
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -94,7 +93,7 @@ func (l *Ledger) stillRefused(ctx context.Context, tx pgx.Tx, o *op) (bool, erro
 
 // whyGone returns why the publisher on record must be gone, as the start of the
 // next one tells, or "" where it need not be.
-func (l *Ledger) whyGone(holder db.Session, o *op) string {
+func (l *Ledger) whyGone(holder db.OpenSession, o *op) string {
 	e := o.e
 	switch {
 	case followsItself(holder, o):
@@ -127,7 +126,9 @@ func (l *Ledger) endProcess(ctx context.Context, tx pgx.Tx, o *op) error {
 	if server == "" || l.processes[e.Node+" "+server] == e.ServerID {
 		return nil
 	}
-	ended, err := l.q.SessionsEndProcess(ctx, tx, db.SessionsEndProcessParams{EndedAt: o.now, Node: e.Node, Instance: server, ServerID: e.ServerID, RowLimit: endAtOnce})
+	first, last := span(o.id[:nodePart])
+	ended, err := l.q.SessionsEndProcess(ctx, tx, db.SessionsEndProcessParams{First: first, Last: last, EndedAt: o.now, Node: e.Node, Instance: server,
+		ServerID: e.ServerID, RowLimit: endAtOnce})
 	if err != nil {
 		return err
 	}
@@ -144,8 +145,9 @@ func (l *Ledger) endProcess(ctx context.Context, tx pgx.Tx, o *op) error {
 // this connection.
 func (l *Ledger) endNumber(ctx context.Context, tx pgx.Tx, o *op) error {
 	e := o.e
-	ended, err := l.q.SessionsEndNumber(ctx, tx, db.SessionsEndNumberParams{EndedAt: o.now, Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID,
-		Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	first, last := span(o.id[:connectionPart])
+	ended, err := l.q.SessionsEndNumber(ctx, tx, db.SessionsEndNumberParams{First: first, Last: last, Identity: o.id[:], EndedAt: o.now,
+		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID})
 	if err != nil {
 		return err
 	}
@@ -174,14 +176,20 @@ func (l *Ledger) noteProcess(o *op) {
 
 func opening(o *op) db.SessionOpenPublishParams {
 	e := o.e
-	return db.SessionOpenPublishParams{Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Serial: e.Serial, Vhost: e.Stream.Vhost,
+	return db.SessionOpenPublishParams{Identity: o.id[:], Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Serial: e.Serial, Vhost: e.Stream.Vhost,
 		App: e.Stream.App, Stream: e.Stream.Name, Address: e.Address, Protocol: e.Protocol, CredentialKind: string(o.d.Credential.Kind),
 		CredentialID: o.d.Credential.ID, Subject: o.d.Credential.Subject, StartedAt: o.now}
 }
 
-func completing(o *op) db.SessionCompletePublishParams {
+// meetsEnd says whether the end of a session came before its start, in which
+// case it has ended now. Refused says whether it is of a client that is refused.
+func (l *Ledger) meetsEnd(ctx context.Context, tx pgx.Tx, o *op, refused media.Reason) (bool, error) {
 	e := o.e
-	return db.SessionCompletePublishParams{StartedAt: o.now, Since: o.now.Add(-remembered), Serial: e.Serial, Address: e.Address, Protocol: e.Protocol,
-		CredentialKind: string(o.d.Credential.Kind), CredentialID: o.d.Credential.ID, Subject: o.d.Credential.Subject,
-		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name}
+	p := db.SessionMeetEndParams{Connection: o.id[:connectionPart], Identity: o.id[:], Since: o.now.Add(-remembered), Node: e.Node, ServerID: e.ServerID,
+		ClientID: e.ClientID, Serial: e.Serial, Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name,
+		Address: e.Address, Protocol: e.Protocol, Refused: string(refused), StartedAt: o.now}
+	if refused == "" {
+		p.CredentialKind, p.CredentialID, p.Subject = string(o.d.Credential.Kind), o.d.Credential.ID, o.d.Credential.Subject
+	}
+	return l.q.SessionMeetEnd(ctx, tx, p)
 }

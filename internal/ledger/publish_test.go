@@ -82,7 +82,7 @@ func TestRepeatedPublishOfTheSameClientIsAdmittedAndChangesNothing(t *testing.T)
 			if v := b.must(t, c.publish()); !v.Allow || v.Reason != media.Duplicate {
 				t.Errorf("got %+v", v)
 			}
-			if after := b.open(t); len(after) != 1 || after[0].ID != before.ID || !after[0].StartedAt.Equal(*before.StartedAt) {
+			if after := b.open(t); len(after) != 1 || after[0].ID != before.ID || !after[0].StartedAt.Equal(before.StartedAt) {
 				t.Errorf("session changed to %+v", after)
 			}
 			b.wantStatus(t, r.ID, room.Prepare)
@@ -302,7 +302,7 @@ func TestASessionRemembersWhoAndWhat(t *testing.T) {
 		t.Fatalf("%d sessions, want 2", len(s))
 	}
 	if p := s[0]; p.Address != "192.0.2.7" || p.Protocol != "rtmp" || p.CredentialKind != "policy" || p.BytesIn != 12345 || p.BytesOut != 678 ||
-		p.EndReason != string(media.Unpublished) || p.EndedAt == nil || !p.EndedAt.After(*p.StartedAt) || p.Scene != "publish" {
+		p.EndReason != string(media.Unpublished) || p.EndedAt == nil || !p.EndedAt.After(p.StartedAt) || p.Scene != "publish" {
 		t.Errorf("publisher %+v", p)
 	}
 	if p := s[1]; p.Serial != player.serial || p.Scene != "play" || p.EndedAt != nil || p.EndReason != "" || p.CredentialKind != "policy" {

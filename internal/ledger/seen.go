@@ -18,7 +18,7 @@ import (
 // of nginx that serves on after a reload is on no list.
 type sightings struct {
 	mu   sync.Mutex
-	seen map[opKey]media.Event // with the time in At
+	seen map[identity]media.Event // with the time in At
 }
 
 const maxSightings = 1 << 14 // beyond it the next update counts
@@ -27,14 +27,14 @@ func (s *sightings) note(e media.Event, now time.Time) {
 	if e.ClientID == "" { // nobody's session
 		return
 	}
-	key := (&op{e: e}).key()
+	key := identify(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.seen[key]; !known && len(s.seen) >= maxSightings {
 		return
 	}
 	if s.seen == nil {
-		s.seen = map[opKey]media.Event{}
+		s.seen = map[identity]media.Event{}
 	}
 	e.At = now
 	s.seen[key] = e
@@ -62,19 +62,19 @@ func (l *Ledger) FlushSeen(ctx context.Context) error {
 	}
 	var p db.SessionsSeenParams
 	for _, e := range all {
-		p.Node, p.ServerID, p.ClientID, p.Scene = append(p.Node, e.Node), append(p.ServerID, e.ServerID), append(p.ClientID, e.ClientID), append(p.Scene, string(e.On))
-		p.Vhost, p.App, p.Stream, p.SeenAt = append(p.Vhost, e.Stream.Vhost), append(p.App, e.Stream.App), append(p.Stream, e.Stream.Name), append(p.SeenAt, e.At)
+		id := identify(e)
+		p.Identity, p.SeenAt = append(p.Identity, id[:]), append(p.SeenAt, e.At)
 	}
-	rows, err := l.q.SessionsSeen(ctx, l.DB, p)
+	found, err := l.q.SessionsSeen(ctx, l.DB, p)
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	open := make(map[opKey]bool, len(rows))
-	for _, row := range rows {
-		open[opKey{row.Node, row.ServerID, row.ClientID, media.Scene(row.Scene), media.Stream{Vhost: row.Vhost, App: row.App, Name: row.Stream}}] = true
+	open := make(map[identity]bool, len(found))
+	for _, id := range found {
+		open[identity(id)] = true
 	}
 	for _, e := range all {
-		if key := (&op{e: e}).key(); !open[key] {
+		if !open[identify(e)] {
 			err = errors.Join(err, l.revive(ctx, e))
 		}
 	}
@@ -85,18 +85,17 @@ func (l *Ledger) FlushSeen(ctx context.Context) error {
 // An update that overtook its own start, or that comes after the end which the
 // server told, opens nothing.
 func (l *Ledger) revive(ctx context.Context, e media.Event) error {
-	known, err := l.q.SessionOfClient(ctx, l.DB, db.SessionOfClientParams{Node: e.Node, ServerIds: []string{e.ServerID}, ClientID: e.ClientID,
-		Scene: string(e.On), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	known, err := l.knownOf(ctx, identify(e))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return pg.Err(err, nil)
 	}
-	if known.EndedAt == nil || known.EndReason != GoneFromNode && known.EndReason != ServerRestarted || e.At.Before(*known.EndedAt) {
+	if known.IsOpen || known.EndReason != GoneFromNode && known.EndReason != ServerRestarted || e.At.Before(known.EndedAt) {
 		return nil
 	}
-	f := Found{Event: e, Began: *known.StartedAt}
+	f := Found{Event: e, Began: known.StartedAt}
 	f.Action, f.At = media.Publishing, time.Time{}
 	if e.On == media.Play {
 		f.Action = media.Playing

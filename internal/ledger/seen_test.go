@@ -25,7 +25,7 @@ func TestUpdatesShowThatASessionRuns(t *testing.T) {
 	b.allow(t, publisher.update(media.Publish, ""), player.update(media.Play, ""))
 	b.flush(t)
 	for _, s := range b.sessions(t) {
-		if seen := s.SeenAt != nil && s.SeenAt.Sub(*s.StartedAt) >= time.Minute; seen != (s.ClientID != quiet.id) {
+		if seen := s.SeenAt != nil && s.SeenAt.Sub(s.StartedAt) >= time.Minute; seen != (s.ClientID != quiet.id) {
 			t.Errorf("client %s was seen at %v", s.ClientID, s.SeenAt)
 		}
 	}

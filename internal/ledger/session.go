@@ -71,13 +71,21 @@ func (l *Ledger) noteEvictions(ctx context.Context, sessions ...*Session) error 
 	return nil
 }
 
-func sessionFromRow(row db.Session) Session {
+func openSession(row db.OpenSession) Session {
 	s := Session{ID: row.ID, Node: row.Node, ClientID: row.ClientID, Scene: media.Scene(row.Scene), Stream: streamOf(row), Address: row.Address,
-		Protocol: row.Protocol, Subject: row.Subject, EndReason: row.EndReason, EndedAt: row.EndedAt, BytesIn: row.BytesIn, BytesOut: row.BytesOut,
+		Protocol: row.Protocol, Subject: row.Subject, StartedAt: row.StartedAt, BytesIn: row.BytesIn, BytesOut: row.BytesOut,
 		ServerID: row.ServerID, Serial: row.Serial, Credential: access.CredentialKind(row.CredentialKind), Refused: media.Reason(row.Refused)}
-	if row.StartedAt != nil {
-		s.StartedAt = *row.StartedAt
+	if row.SeenAt != nil {
+		s.SeenAt = *row.SeenAt
 	}
+	return s
+}
+
+func endedSession(row db.EndedSession) Session {
+	s := Session{ID: row.ID, Node: row.Node, ClientID: row.ClientID, Scene: media.Scene(row.Scene), Address: row.Address, Protocol: row.Protocol,
+		Stream: media.Stream{Vhost: row.Vhost, App: row.App, Name: row.Stream}, Subject: row.Subject, StartedAt: row.StartedAt, EndedAt: &row.EndedAt,
+		EndReason: row.EndReason, BytesIn: row.BytesIn, BytesOut: row.BytesOut, ServerID: row.ServerID, Serial: row.Serial,
+		Credential: access.CredentialKind(row.CredentialKind), Refused: media.Reason(row.Refused)}
 	if row.SeenAt != nil {
 		s.SeenAt = *row.SeenAt
 	}
@@ -119,7 +127,7 @@ func (l *Ledger) ConsumersOf(ctx context.Context, sts []media.Stream, limit int)
 	}
 	all, found := make([]Session, len(rows)), make([]*Session, len(rows))
 	for i, row := range rows {
-		all[i] = sessionFromRow(row)
+		all[i] = openSession(row)
 		found[i] = &all[i]
 	}
 	if err := l.noteEvictions(ctx, found...); err != nil {
@@ -168,7 +176,7 @@ func (l *Ledger) Closed(ctx context.Context, f ClosedFilter) ([]Session, int64, 
 	if err != nil || total == 0 || p.RowLimit == 0 {
 		return nil, total, pg.Err(err, nil)
 	}
-	var rows []db.Session
+	var rows []db.EndedSession
 	if f.Descending {
 		rows, err = l.q.SessionsClosedNewest(ctx, l.DB, db.SessionsClosedNewestParams(p))
 	} else {
@@ -176,7 +184,7 @@ func (l *Ledger) Closed(ctx context.Context, f ClosedFilter) ([]Session, int64, 
 	}
 	out := make([]Session, len(rows))
 	for i, row := range rows {
-		out[i] = sessionFromRow(row)
+		out[i] = endedSession(row)
 	}
 	return out, total, pg.Err(err, nil)
 }

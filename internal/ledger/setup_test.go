@@ -239,12 +239,25 @@ func (b *bench) rows(t testing.TB, sql string, args ...any) []db.Session {
 	return list
 }
 
+// lateOp and undoOp are what is put aside.
+func lateOp(e media.Event, now time.Time) *op {
+	o := about(e, access.Decision{}, now)
+	o.late = true
+	return o
+}
+
+func undoOp(e media.Event, now time.Time) *op {
+	o := about(e, access.Decision{}, now)
+	o.undo = true
+	return o
+}
+
 // wantOpen checks which clients have an open session.
 func (b *bench) wantOpen(t testing.TB, want ...client) {
 	t.Helper()
 	open := b.open(t)
 	for i, s := range open {
-		if i >= len(want) || s.ClientID != want[i].id || s.ServerID != want[i].server || s.Node != want[i].node || streamOf(s) != want[i].stream {
+		if i >= len(want) || s.ClientID != want[i].id || s.ServerID != want[i].server || s.Node != want[i].node || (media.Stream{Vhost: s.Vhost, App: s.App, Name: s.Stream}) != want[i].stream {
 			t.Fatalf("open sessions are %+v, want %+v", open, want)
 		}
 	}

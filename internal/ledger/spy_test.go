@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -40,6 +41,19 @@ func (s *spyDB) Begin(ctx context.Context) (pgx.Tx, error) {
 	return &spyTx{Tx: tx, spy: s}, nil
 }
 
+// CopyFrom is a transaction of its own.
+func (s *spyDB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	tx, err := s.Begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := tx.CopyFrom(ctx, table, columns, rows)
+	if err != nil {
+		return n, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
+	}
+	return n, tx.Commit(ctx)
+}
+
 type spyTx struct {
 	pgx.Tx
 	spy  *spyDB
@@ -51,6 +65,22 @@ func (t *spyTx) check(sql string, args []any) error {
 		return nil
 	}
 	return t.spy.exec(sql, args)
+}
+
+func (t *spyTx) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (int64, error) {
+	var all [][]any
+	var args []any
+	for rows.Next() {
+		row, err := rows.Values()
+		if err != nil {
+			return 0, err
+		}
+		all, args = append(all, row), append(args, row...)
+	}
+	if err := t.check("COPY "+table.Sanitize(), args); err != nil {
+		return 0, err
+	}
+	return t.Tx.CopyFrom(ctx, table, columns, pgx.CopyFromRows(all))
 }
 
 func (t *spyTx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {

@@ -113,7 +113,7 @@ func (l *Ledger) Find(ctx context.Context, path string) (LiveStream, error) {
 }
 
 // describe adds to open publishers who watches them and what their nodes tell.
-func (l *Ledger) describe(ctx context.Context, rows []db.Session) ([]LiveStream, error) {
+func (l *Ledger) describe(ctx context.Context, rows []db.OpenSession) ([]LiveStream, error) {
 	sts, nodes := make([]media.Stream, len(rows)), map[string]bool{}
 	for i, r := range rows {
 		sts[i], nodes[r.Node] = streamOf(r), true
@@ -125,7 +125,7 @@ func (l *Ledger) describe(ctx context.Context, rows []db.Session) ([]LiveStream,
 	told := l.ask(ctx, nodes)
 	out, publishers := make([]LiveStream, len(rows)), make([]*Session, len(rows))
 	for i, r := range rows {
-		live := LiveStream{LiveStream: media.LiveStream{Clients: watching[i] + 1}, Publisher: sessionFromRow(r), Consumers: watching[i]}
+		live := LiveStream{LiveStream: media.LiveStream{Clients: watching[i] + 1}, Publisher: openSession(r), Consumers: watching[i]}
 		if stat, ok := told[r.Node][sts[i]]; ok {
 			live.LiveStream = stat
 		}

@@ -156,29 +156,49 @@ func TestNothingScansAllSessions(t *testing.T) {
 		return nil
 	}}
 	b := setup(t, spy.on())
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO sessions (node, server_id, client_id, serial, scene, vhost, app, stream, started_at, ended_at)
-		SELECT 'edge-srs', 'vid-1/pid-1', 'p' || n, 0, CASE WHEN n % 50 = 0 THEN 'publish' ELSE 'play' END, '__defaultVhost__', 'live', 's' || n % 900, $1,
-			CASE WHEN n % 20 > 0 THEN $1::timestamptz END
-		FROM generate_series(1, 60000) n ON CONFLICT DO NOTHING`, b.clock.Now())
-	if err == nil {
-		_, err = b.pool.Exec(t.Context(), "ANALYZE sessions")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.crowd(t, 60_000)
 	c, d := onSRS(stream("x")), onNginx(stream("y"))
 	b.allow(t, c.publish(), c.publish(), c.play(), c.recorded("/f", ""), c.leave(), c.unpublish(), c.close(), c.unpublish(), d.publish(), d.close(),
 		c.streaming(stream("z")).unpublish(), c.streaming(stream("z")).publish())
-	b.putAside(&op{e: c.publish(), now: b.clock.Now(), undo: true})
+	b.putAside(undoOp(c.publish(), b.clock.Now()))
 	b.allow(t, onSRS(stream("w")).play())
 	eventually(t, "nothing is left to do", b.aftermath.empty)
 	mu.Lock()
 	defer mu.Unlock()
 	for sql, args := range statements {
+		if strings.HasPrefix(sql, "COPY ") {
+			continue
+		}
 		b.wantIndexed(t, sql, args)
 	}
 	if len(statements) < 12 {
 		t.Errorf("only %d statements were seen", len(statements))
+	}
+}
+
+// crowd puts players and publishers of 900 streams on record, of whom one in
+// twenty is still there.
+func (b *bench) crowd(t *testing.T, n int) {
+	t.Helper()
+	_, err := b.pool.Exec(t.Context(), `WITH crowd AS (
+			SELECT n, 'p' || n AS client, 's' || n % 900 AS stream, CASE WHEN n % 50 = 0 AND (n % 20 > 0 OR n <= 18000) THEN 'publish' ELSE 'play' END AS scene,
+				$1::timestamptz AS at
+			FROM generate_series(1, $2::int) n
+		), known AS (
+			SELECT c.*, session_identity('elsewhere', 'vid-9/pid-9', client, scene, '__defaultVhost__', 'live', stream) AS identity FROM crowd c
+		), opened AS (
+			INSERT INTO open_sessions (identity, node, server_id, client_id, scene, vhost, app, stream, started_at)
+			SELECT identity, 'elsewhere', 'vid-9/pid-9', client, scene, '__defaultVhost__', 'live', stream, at FROM known WHERE n % 20 = 0
+			ON CONFLICT DO NOTHING
+		)
+		INSERT INTO ended_sessions
+		SELECT n, 0, at, 0, 0, identity, 'elsewhere', 'vid-9/pid-9', client, scene, '__defaultVhost__', 'live', stream, '', '', '', '', '', '', NULL, NULL,
+			at + n * interval '1 second', '' FROM known WHERE n % 20 > 0`, b.clock.Now(), n)
+	if err == nil {
+		_, err = b.pool.Exec(t.Context(), "ANALYZE open_sessions, ended_sessions")
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -201,7 +221,7 @@ func (b *bench) wantIndexed(t *testing.T, sql string, args []any) {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	for _, line := range plan {
-		if strings.Contains(line, "Seq Scan on sessions") {
+		if strings.Contains(line, "Seq Scan on ended_sessions") || strings.Contains(line, "Seq Scan on open_sessions") && !strings.Contains(sql, "SessionsOpenFigures") {
 			t.Errorf("%s\n%v", sql, plan)
 		}
 	}

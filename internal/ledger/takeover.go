@@ -31,7 +31,7 @@ const (
 // takeOver makes room for a publisher if its rule lets it take the place of the
 // one on record: that one is off the record of who publishes from now on, and
 // its eviction is asked for in the same commit. The room stays on air.
-func (l *Ledger) takeOver(ctx context.Context, tx pgx.Tx, o *op, holder db.Session) (bool, error) {
+func (l *Ledger) takeOver(ctx context.Context, tx pgx.Tx, o *op, holder db.OpenSession) (bool, error) {
 	if may, err := l.prevails(ctx, tx, o, holder); err != nil || !may {
 		return false, err
 	}
@@ -46,13 +46,13 @@ func (l *Ledger) takeOver(ctx context.Context, tx pgx.Tx, o *op, holder db.Sessi
 }
 
 // prevails says whether a newcomer takes the place of the publisher on record.
-func (l *Ledger) prevails(ctx context.Context, d db.DBTX, o *op, holder db.Session) (bool, error) {
+func (l *Ledger) prevails(ctx context.Context, d db.DBTX, o *op, holder db.OpenSession) (bool, error) {
 	if !mayTakeOver(o, holder) || !l.canCut(holder.Node) {
 		return false, nil
 	}
 	e := o.e
 	before, err := l.q.SessionsReplaced(ctx, d, db.SessionsReplacedParams{Since: o.now.Add(-takeoverWindow), LongSince: o.now.Add(-lostFor),
-		Node: e.Node, ServerID: e.ServerID, ClientID: e.ClientID, Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+		Identity: o.id[:], Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
 	return err == nil && !before.Lost && before.Lately < maxTakeovers, err
 }
 
@@ -68,26 +68,26 @@ func (l *Ledger) Rival(ctx context.Context, e media.Event, d access.Decision) (r
 		return rival, false, false, nil
 	}
 	if err == nil {
-		yields, err = l.prevails(ctx, l.DB, &op{e: e, d: d, now: l.Now()}, holder)
+		yields, err = l.prevails(ctx, l.DB, about(e, d, l.Now()), holder)
 	}
-	return sessionFromRow(holder), true, yields, pg.Err(err, nil)
+	return openSession(holder), true, yields, pg.Err(err, nil)
 }
 
 // mayTakeOver is the policy of the newcomer's rule. Who needed no credential has
 // no policy and takes over nothing.
-func mayTakeOver(o *op, holder db.Session) bool {
+func mayTakeOver(o *op, holder db.OpenSession) bool {
 	switch t := o.d.Takeover; t.Policy {
 	case access.TakeoverReplace:
 		return true
 	case access.TakeoverResume:
-		return sameIdentity(holder, o.d.Credential) && holder.StartedAt != nil && o.now.Sub(*holder.StartedAt) <= t.Window
+		return sameIdentity(holder, o.d.Credential) && o.now.Sub(holder.StartedAt) <= t.Window
 	}
 	return false
 }
 
 // sameIdentity says whether the publisher on record came in as the same person,
 // or by the same credential.
-func sameIdentity(holder db.Session, c access.Credential) bool {
+func sameIdentity(holder db.OpenSession, c access.Credential) bool {
 	if holder.Subject != "" && c.Subject != "" {
 		return strings.EqualFold(holder.Subject, c.Subject)
 	}

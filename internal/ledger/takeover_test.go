@@ -171,7 +171,7 @@ func TestTheSamePersonIsOneIdentityWhateverTheToken(t *testing.T) {
 		{"signature", "1/k1", "", access.Credential{Kind: access.ByLiveToken, ID: "1/k1", Subject: "alice"}, false},
 		{"policy", "", "", access.Credential{Kind: access.ByPolicy}, false},
 	} {
-		s := db.Session{CredentialKind: c.kind, CredentialID: c.id, Subject: c.subject}
+		s := db.OpenSession{CredentialKind: c.kind, CredentialID: c.id, Subject: c.subject}
 		if sameIdentity(s, c.credential) != c.want {
 			t.Errorf("%+v and %+v are the same: %v", s, c.credential, !c.want)
 		}

@@ -71,10 +71,12 @@ const maxOpenOn = 20_000
 func (l *Ledger) OpenOn(ctx context.Context, node string, after int64, limit int) ([]Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	rows, err := l.q.SessionsOpenOn(ctx, l.DB, db.SessionsOpenOnParams{Node: node, After: after, RowLimit: int32(min(max(limit, 0), maxOpenOn))})
+	id := identityOf(node, "", "", "", media.Stream{})
+	first, last := span(id[:nodePart])
+	rows, err := l.q.SessionsOpenOn(ctx, l.DB, db.SessionsOpenOnParams{First: first, Last: last, Node: node, After: after, RowLimit: int32(min(max(limit, 0), maxOpenOn))})
 	out := make([]Session, len(rows))
 	for i, row := range rows {
-		out[i] = sessionFromRow(row)
+		out[i] = openSession(row)
 	}
 	return out, pg.Err(err, nil)
 }
@@ -92,8 +94,12 @@ func (l *Ledger) NodesOnRecord(ctx context.Context) ([]string, error) {
 // asks for its eviction.
 func (l *Ledger) openRefused(ctx context.Context, tx pgx.Tx, o *op) error {
 	o.verdict = media.Verdict{Reason: o.d.Reason}
+	over, err := l.meetsEnd(ctx, tx, o, o.d.Reason)
+	if err != nil || over {
+		return err
+	}
 	e := o.e
-	id, err := l.q.SessionOpenRefused(ctx, tx, db.SessionOpenRefusedParams{StartedAt: o.now, Since: o.now.Add(-remembered), Node: e.Node,
+	id, err := l.q.SessionOpenRefused(ctx, tx, db.SessionOpenRefusedParams{Identity: o.id[:], StartedAt: o.now, Node: e.Node,
 		ServerID: e.ServerID, ClientID: e.ClientID, Serial: e.Serial, Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App,
 		Stream: e.Stream.Name, Address: e.Address, Protocol: e.Protocol, Refused: string(o.d.Reason)})
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -114,9 +120,8 @@ func (l *Ledger) evict(ctx context.Context, tx pgx.Tx, id int64, o *op) error {
 // distrust refuses who is on record already, if that is on trust only.
 func (l *Ledger) distrust(ctx context.Context, tx pgx.Tx, o *op) error {
 	e := o.e
-	id, err := l.q.SessionRefuse(ctx, tx, db.SessionRefuseParams{Refused: string(o.d.Reason), CredentialKind: string(access.Unproven), Node: e.Node,
-		ServerID: e.ServerID, ClientID: e.ClientID, Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
-	if errors.Is(err, pgx.ErrNoRows) { // its end came first, or it is refused already
+	id, err := l.q.SessionRefuse(ctx, tx, db.SessionRefuseParams{Refused: string(o.d.Reason), CredentialKind: string(access.Unproven), Identity: o.id[:]})
+	if errors.Is(err, pgx.ErrNoRows) { // it is refused already
 		return nil
 	}
 	if err != nil {
@@ -144,8 +149,8 @@ const justEnded = 10 * time.Second
 
 // isLater says whether the client came after what is known of its number, which
 // was somebody else's then. Ages that servers tell are a little off.
-func (f Found) isLater(known db.Session) bool {
-	return f.Serial > 0 && known.EndedAt != nil && known.StartedAt != nil && !f.Began.IsZero() && f.Began.After(known.StartedAt.Add(justEnded))
+func (f Found) isLater(known db.SessionOfClientRow) bool {
+	return f.Serial > 0 && !known.IsOpen && !f.Began.IsZero() && f.Began.After(known.StartedAt.Add(justEnded))
 }
 
 // Learn decides on and records a client that its node lists. What has merely
@@ -160,12 +165,11 @@ func (l *Ledger) Learn(ctx context.Context, f Found) (media.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
 	defer cancel()
 	now := l.Now()
-	known, err := l.q.SessionOfClient(ctx, l.DB, db.SessionOfClientParams{Node: e.Node, ServerIds: []string{"", e.ServerID}, ClientID: e.ClientID,
-		Scene: string(e.Scene()), Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name})
+	known, err := l.knownOf(ctx, identify(e), identityOf(e.Node, "", e.ClientID, e.Scene(), e.Stream))
 	switch {
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return media.Verdict{}, pg.Err(err, nil)
-	case err == nil && !f.isLater(known) && (known.EndedAt == nil || now.Sub(*known.EndedAt).Abs() < justEnded):
+	case err == nil && !f.isLater(known) && (known.IsOpen || now.Sub(known.EndedAt).Abs() < justEnded):
 		return media.Verdict{Allow: true, Reason: media.Duplicate}, nil
 	}
 	d := l.believe(l.recheck(ctx, e, now), f, known)
@@ -178,12 +182,21 @@ func (l *Ledger) Learn(ctx context.Context, f Found) (media.Verdict, error) {
 	return v, err
 }
 
+// knownOf tells what is on record of a session under any of some identities.
+func (l *Ledger) knownOf(ctx context.Context, ids ...identity) (db.SessionOfClientRow, error) {
+	var p db.SessionOfClientParams
+	for _, id := range ids {
+		p.Identities, p.Connections = append(p.Identities, id[:]), append(p.Connections, id[:connectionPart])
+	}
+	return l.q.SessionOfClient(ctx, l.DB, p)
+}
+
 // believe decides on who brings no credential as far as anybody can see.
-func (l *Ledger) believe(d access.Decision, f Found, known db.Session) access.Decision {
+func (l *Ledger) believe(d access.Decision, f Found, known db.SessionOfClientRow) access.Decision {
 	if d.Reason != media.NoCredential {
 		return d
 	}
-	same := !f.Began.IsZero() && known.StartedAt != nil && !known.StartedAt.Before(f.Began.Add(-time.Second)) && known.Refused == ""
+	same := !f.Began.IsZero() && !known.StartedAt.Before(f.Began.Add(-time.Second)) && known.Refused == ""
 	switch {
 	case same && known.CredentialKind != "":
 		return access.Decision{Allow: true, Reason: media.Allowed,
