@@ -12,7 +12,7 @@ import (
 
 const evictionInsert = `-- name: EvictionInsert :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, $1, $2, $2 FROM sessions s WHERE s.id = $3 AND s.ended_at IS NULL
+SELECT s.id, s.node, $1, $2, $2 FROM open_sessions s WHERE s.id = $3
 ON CONFLICT DO NOTHING
 `
 
@@ -76,24 +76,28 @@ func (q *Queries) EvictionNodes(ctx context.Context, db DBTX, arg EvictionNodesP
 }
 
 const evictionSessions = `-- name: EvictionSessions :many
-SELECT id, node, server_id, client_id, serial, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, started_at, ended_at, end_reason, bytes_in, bytes_out, refused, seen_at, replaced_at FROM sessions WHERE id = ANY($1::bigint[]) AND ended_at IS NULL
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions WHERE id = ANY($1::bigint[])
 `
 
-func (q *Queries) EvictionSessions(ctx context.Context, db DBTX, ids []int64) ([]Session, error) {
+func (q *Queries) EvictionSessions(ctx context.Context, db DBTX, ids []int64) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, evictionSessions, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Session{}
+	items := []OpenSession{}
 	for rows.Next() {
-		var i Session
+		var i OpenSession
 		if err := rows.Scan(
 			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
 			&i.Node,
 			&i.ServerID,
 			&i.ClientID,
-			&i.Serial,
 			&i.Scene,
 			&i.Vhost,
 			&i.App,
@@ -103,11 +107,6 @@ func (q *Queries) EvictionSessions(ctx context.Context, db DBTX, ids []int64) ([
 			&i.CredentialKind,
 			&i.CredentialID,
 			&i.Subject,
-			&i.StartedAt,
-			&i.EndedAt,
-			&i.EndReason,
-			&i.BytesIn,
-			&i.BytesOut,
 			&i.Refused,
 			&i.SeenAt,
 			&i.ReplacedAt,
@@ -123,11 +122,11 @@ func (q *Queries) EvictionSessions(ctx context.Context, db DBTX, ids []int64) ([
 }
 
 const evictionStream = `-- name: EvictionStream :many
-SELECT a.id, a.vhost FROM sessions a
-WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = $1 AND a.stream = $2
+SELECT a.id, a.vhost FROM open_sessions a
+WHERE a.scene = 'publish' AND a.app = $1 AND a.stream = $2
 UNION ALL
-SELECT b.id, b.vhost FROM sessions b
-WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = $1 AND b.stream = $2
+SELECT b.id, b.vhost FROM open_sessions b
+WHERE b.scene = 'play' AND b.app = $1 AND b.stream = $2
 `
 
 type EvictionStreamParams struct {
@@ -165,8 +164,8 @@ SELECT s.id, s.scene, s.vhost, s.app, s.stream, s.credential_kind, s.credential_
     EXISTS (
         SELECT FROM live_token_access t
         WHERE s.credential_kind = 'live_token' AND t.id::text = s.credential_id AND t.revoked_at IS NULL AND t.disabled_at IS NULL)::boolean AS in_force
-FROM sessions s
-WHERE s.ended_at IS NULL AND s.subject <> '' AND lower(s.subject) = lower($1) AND s.credential_kind IN ('access_token', 'live_token') AND s.id > $2
+FROM open_sessions s
+WHERE s.subject <> '' AND lower(s.subject) = lower($1) AND s.credential_kind IN ('access_token', 'live_token') AND s.id > $2
 ORDER BY s.id
 LIMIT $3
 `
@@ -222,8 +221,8 @@ func (q *Queries) EvictionSubject(ctx context.Context, db DBTX, arg EvictionSubj
 
 const evictionsByCredential = `-- name: EvictionsByCredential :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, $1, $2, $2 FROM sessions s
-WHERE s.credential_kind = $3 AND s.credential_id = ANY($4::text[]) AND s.ended_at IS NULL
+SELECT s.id, s.node, $1, $2, $2 FROM open_sessions s
+WHERE s.credential_kind = $3 AND s.credential_id = ANY($4::text[])
   AND ($5::timestamptz IS NULL OR s.started_at < $5)
 ON CONFLICT DO NOTHING
 `
@@ -254,9 +253,9 @@ func (q *Queries) EvictionsByCredential(ctx context.Context, db DBTX, arg Evicti
 const evictionsByStream = `-- name: EvictionsByStream :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
 SELECT s.id, s.node, $1, $2, $2 FROM (
-    SELECT a.id, a.node, a.server_id, a.client_id, a.serial, a.scene, a.vhost, a.app, a.stream, a.address, a.protocol, a.credential_kind, a.credential_id, a.subject, a.started_at, a.ended_at, a.end_reason, a.bytes_in, a.bytes_out, a.refused, a.seen_at, a.replaced_at FROM sessions a WHERE a.scene = 'publish' AND a.ended_at IS NULL AND a.app = $3 AND a.stream = $4 AND $5::text <> 'play'
+    SELECT a.id, a.serial, a.started_at, a.bytes_in, a.bytes_out, a.identity, a.node, a.server_id, a.client_id, a.scene, a.vhost, a.app, a.stream, a.address, a.protocol, a.credential_kind, a.credential_id, a.subject, a.refused, a.seen_at, a.replaced_at FROM open_sessions a WHERE a.scene = 'publish' AND a.app = $3 AND a.stream = $4 AND $5::text <> 'play'
     UNION ALL
-    SELECT b.id, b.node, b.server_id, b.client_id, b.serial, b.scene, b.vhost, b.app, b.stream, b.address, b.protocol, b.credential_kind, b.credential_id, b.subject, b.started_at, b.ended_at, b.end_reason, b.bytes_in, b.bytes_out, b.refused, b.seen_at, b.replaced_at FROM sessions b WHERE b.scene = 'play' AND b.ended_at IS NULL AND b.app = $3 AND b.stream = $4 AND $5 <> 'publish') s
+    SELECT b.id, b.serial, b.started_at, b.bytes_in, b.bytes_out, b.identity, b.node, b.server_id, b.client_id, b.scene, b.vhost, b.app, b.stream, b.address, b.protocol, b.credential_kind, b.credential_id, b.subject, b.refused, b.seen_at, b.replaced_at FROM open_sessions b WHERE b.scene = 'play' AND b.app = $3 AND b.stream = $4 AND $5 <> 'publish') s
 WHERE $6::timestamptz IS NULL OR s.started_at < $6
 ON CONFLICT DO NOTHING
 `
@@ -354,7 +353,7 @@ func (q *Queries) EvictionsDelete(ctx context.Context, db DBTX, ids []int64) err
 
 const evictionsInsert = `-- name: EvictionsInsert :execrows
 INSERT INTO evictions (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, $1, $2, $2 FROM sessions s WHERE s.id = ANY($3::bigint[]) AND s.ended_at IS NULL
+SELECT s.id, s.node, $1, $2, $2 FROM open_sessions s WHERE s.id = ANY($3::bigint[])
 ON CONFLICT DO NOTHING
 `
 
@@ -473,7 +472,7 @@ func (q *Queries) EvictionsReopen(ctx context.Context, db DBTX, arg EvictionsReo
 
 const evictionsTake = `-- name: EvictionsTake :many
 INSERT INTO evictions AS e (session_id, node, reason, asked_at, next_at)
-SELECT s.id, s.node, $1, $2, $3 FROM sessions s WHERE s.id = ANY($4::bigint[]) AND s.ended_at IS NULL
+SELECT s.id, s.node, $1, $2, $3 FROM open_sessions s WHERE s.id = ANY($4::bigint[])
 ON CONFLICT (session_id) DO UPDATE SET next_at = EXCLUDED.next_at
 RETURNING e.session_id, e.node, e.reason, e.state, e.asked_at, e.next_at, e.tries, e.missing, e.error
 `

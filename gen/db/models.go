@@ -71,6 +71,65 @@ type Ban struct {
 	Until     time.Time
 }
 
+type EarlyEnd struct {
+	Identity   []byte
+	EndedAt    time.Time
+	Connection []byte
+	Whole      bool
+}
+
+type EndedSession struct {
+	ID             int64
+	Serial         int64
+	StartedAt      time.Time
+	BytesIn        int64
+	BytesOut       int64
+	Identity       []byte
+	Node           string
+	ServerID       string
+	ClientID       string
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	Address        string
+	Protocol       string
+	CredentialKind string
+	CredentialID   string
+	Subject        string
+	Refused        string
+	SeenAt         *time.Time
+	ReplacedAt     *time.Time
+	EndedAt        time.Time
+	EndReason      string
+}
+
+type EndedSessionsDefault struct {
+	ID             int64
+	Serial         int64
+	StartedAt      time.Time
+	BytesIn        int64
+	BytesOut       int64
+	Identity       []byte
+	Node           string
+	ServerID       string
+	ClientID       string
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	Address        string
+	Protocol       string
+	CredentialKind string
+	CredentialID   string
+	Subject        string
+	Refused        string
+	SeenAt         *time.Time
+	ReplacedAt     *time.Time
+	EndedAt        time.Time
+	EndReason      string
+}
+
 type Eviction struct {
 	SessionID int64
 	Node      string
@@ -142,6 +201,30 @@ type NodeHealth struct {
 type NodeSeen struct {
 	Node   string
 	SeenAt time.Time
+}
+
+type OpenSession struct {
+	ID             int64
+	Serial         int64
+	StartedAt      time.Time
+	BytesIn        int64
+	BytesOut       int64
+	Identity       []byte
+	Node           string
+	ServerID       string
+	ClientID       string
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	Address        string
+	Protocol       string
+	CredentialKind string
+	CredentialID   string
+	Subject        string
+	Refused        string
+	SeenAt         *time.Time
+	ReplacedAt     *time.Time
 }
 
 type PushReport struct {
@@ -276,10 +359,14 @@ type Route struct {
 
 type Session struct {
 	ID             int64
+	Serial         int64
+	StartedAt      time.Time
+	BytesIn        int64
+	BytesOut       int64
+	Identity       []byte
 	Node           string
 	ServerID       string
 	ClientID       string
-	Serial         int64
 	Scene          string
 	Vhost          string
 	App            string
@@ -289,14 +376,11 @@ type Session struct {
 	CredentialKind string
 	CredentialID   string
 	Subject        string
-	StartedAt      *time.Time
-	EndedAt        *time.Time
-	EndReason      string
-	BytesIn        int64
-	BytesOut       int64
 	Refused        string
 	SeenAt         *time.Time
 	ReplacedAt     *time.Time
+	EndedAt        *time.Time
+	EndReason      interface{}
 }
 
 type Setting struct {

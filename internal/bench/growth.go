@@ -90,11 +90,18 @@ func (w *world) invite(ctx context.Context, clients int) error {
 
 // fillSessions writes players: one in ten is there, the others have ended.
 func (w *world) fillSessions(ctx context.Context) error {
-	return w.quietly(ctx, []string{"sessions"}, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, started_at, ended_at)
-			SELECT 'local', 'vid-before', 'c' || n, 'play', '__defaultVhost__', 'live', md5('room-' || n), '192.0.2.17', 'rtmp', 'signature', '1/abcdef',
-				now() - interval '1 minute', CASE WHEN n % 10 > 0 THEN now() - interval '1 second' END
-			FROM generate_series(1, $1::int) n`, w.n)
+	const player = `SELECT nextval('session_ids') AS id, 0 AS serial, now() - interval '1 minute' AS started_at, 0 AS bytes_in, 0 AS bytes_out,
+			session_identity('local', 'vid-before', 'c' || n, 'play', '__defaultVhost__', 'live', md5('room-' || n)) AS identity, 'local' AS node,
+			'vid-before' AS server_id, 'c' || n AS client_id, 'play' AS scene, '__defaultVhost__' AS vhost, 'live' AS app, md5('room-' || n) AS stream,
+			'192.0.2.17' AS address, 'rtmp' AS protocol, 'signature' AS credential_kind, '1/abcdef' AS credential_id, '' AS subject, '' AS refused,
+			NULL::timestamptz AS seen_at, NULL::timestamptz AS replaced_at
+		FROM generate_series(1, $1::int) n`
+	today := "ended_sessions_p" + time.Now().UTC().Format("20060102")
+	return w.quietly(ctx, []string{"open_sessions", today}, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO open_sessions "+player+" WHERE n % 10 = 0", w.n)
+		if err == nil {
+			_, err = tx.Exec(ctx, "INSERT INTO "+today+" SELECT p.*, now(), 'stopped' FROM ("+player+" WHERE n % 10 > 0) p", w.n)
+		}
 		return err
 	})
 }

@@ -57,10 +57,10 @@ func TestWhatIsPutRightLaterDoesNotDependOnTheClock(t *testing.T) {
 			c, gone := onSRS(stream("s")), onSRS(stream("s"))
 			b.allow(t, c.play(), gone.play())
 			ended := b.clock.Now()
-			started := *b.open(t)[1].StartedAt
+			started := b.open(t)[1].StartedAt
 			b.clock.advance(step)
-			b.putAside(&op{e: c.leave(), now: ended, late: true})
-			b.putAside(&op{e: gone.play(), now: started, undo: true})
+			b.putAside(lateOp(c.leave(), ended))
+			b.putAside(undoOp(gone.play(), started))
 			b.allow(t, onSRS(stream("t")).play())
 			eventually(t, "nothing is left to do", b.aftermath.empty)
 			if n := len(b.open(t)); n != 1 {
