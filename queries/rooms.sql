@@ -15,14 +15,25 @@ SELECT * FROM rooms WHERE chat_id = @chat_id AND deleted_at IS NULL;
 -- name: RoomPage :many
 SELECT * FROM rooms
 WHERE deleted_at IS NULL AND (sqlc.narg(status)::smallint IS NULL OR status = sqlc.narg(status))
+  AND (created_at, id) < (@before_at::timestamptz, @before_id::text)
 ORDER BY created_at DESC, id DESC
-LIMIT @row_limit OFFSET @row_offset;
+LIMIT @row_limit;
 
--- Counting stops at row_limit, so that a page costs the same in a large table.
+-- The room that follows after so many, from an index alone.
+-- name: RoomSkip :one
+SELECT created_at, id FROM rooms
+WHERE deleted_at IS NULL AND (sqlc.narg(status)::smallint IS NULL OR status = sqlc.narg(status))
+  AND (created_at, id) < (@before_at::timestamptz, @before_id::text)
+ORDER BY created_at DESC, id DESC
+LIMIT 1 OFFSET @row_offset;
+
+-- Counting stops at row_limit, so that it costs the same in a large table; in
+-- order, so that it does not go through what was deleted.
 -- name: RoomCount :one
 SELECT count(*) FROM (
     SELECT 1 FROM rooms
     WHERE deleted_at IS NULL AND (sqlc.narg(status)::smallint IS NULL OR status = sqlc.narg(status))
+    ORDER BY created_at DESC, id DESC
     LIMIT @row_limit) counted;
 
 -- name: RoomLock :one

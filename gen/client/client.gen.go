@@ -8065,7 +8065,8 @@ type ClientInterface interface {
 	// Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 	// empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 	// Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-	// there, zero where counting failed.
+	// there, zero where counting failed. A page that follows one read within the last minute goes on
+	// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8077,7 +8078,8 @@ type ClientInterface interface {
 	// Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 	// empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 	// Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-	// there, zero where counting failed.
+	// there, zero where counting failed. A page that follows one read within the last minute goes on
+	// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -10077,7 +10079,8 @@ func (c *Client) IsMuteChatroom(ctx context.Context, body IsMuteChatroomJSONRequ
 // Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 // empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 // Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-// there, zero where counting failed.
+// there, zero where counting failed. A page that follows one read within the last minute goes on
+// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 //
 // Takes any type of body and a specified content type.
 //
@@ -10099,7 +10102,8 @@ func (c *Client) ListRoomsWithBody(ctx context.Context, contentType string, body
 // Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 // empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 // Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-// there, zero where counting failed.
+// there, zero where counting failed. A page that follows one read within the last minute goes on
+// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -17418,7 +17422,8 @@ type ClientWithResponsesInterface interface {
 	// Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 	// empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 	// Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-	// there, zero where counting failed.
+	// there, zero where counting failed. A page that follows one read within the last minute goes on
+	// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -17430,7 +17435,8 @@ type ClientWithResponsesInterface interface {
 	// Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 	// empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 	// Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-	// there, zero where counting failed.
+	// there, zero where counting failed. A page that follows one read within the last minute goes on
+	// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -27819,7 +27825,8 @@ func (c *ClientWithResponses) IsMuteChatroomWithResponse(ctx context.Context, bo
 // Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 // empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 // Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-// there, zero where counting failed.
+// there, zero where counting failed. A page that follows one read within the last minute goes on
+// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -27837,7 +27844,8 @@ func (c *ClientWithResponses) ListRoomsWithBodyWithResponse(ctx context.Context,
 // Returns one page of the rooms, newest first, as a bare JSON array; past the end the array is
 // empty. `page_num` below 1 is read as 1 and `page_size` outside 1 to 100 as the nearer bound.
 // Items have no `code`, push URLs appear on the caller's own rooms only, and `metrics` is always
-// there, zero where counting failed.
+// there, zero where counting failed. A page that follows one read within the last minute goes on
+// where that one ended, even when rooms were created meanwhile, and costs as much as the first.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

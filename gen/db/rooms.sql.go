@@ -133,6 +133,7 @@ const roomCount = `-- name: RoomCount :one
 SELECT count(*) FROM (
     SELECT 1 FROM rooms
     WHERE deleted_at IS NULL AND ($1::smallint IS NULL OR status = $1)
+    ORDER BY created_at DESC, id DESC
     LIMIT $2) counted
 `
 
@@ -141,7 +142,8 @@ type RoomCountParams struct {
 	RowLimit int32
 }
 
-// Counting stops at row_limit, so that a page costs the same in a large table.
+// Counting stops at row_limit, so that it costs the same in a large table; in
+// order, so that it does not go through what was deleted.
 func (q *Queries) RoomCount(ctx context.Context, db DBTX, arg RoomCountParams) (int64, error) {
 	row := db.QueryRow(ctx, roomCount, arg.Status, arg.RowLimit)
 	var count int64
@@ -316,18 +318,25 @@ func (q *Queries) RoomLock(ctx context.Context, db DBTX, id string) (Room, error
 const roomPage = `-- name: RoomPage :many
 SELECT id, app, title, notice, cover_url, anchor_id, anchor_nick, extends, status, mode, chat_id, meeting_id, meeting_info, im_servers, like_count, created_at, updated_at, started_at, stopped_at, deleted_at, muted, vod_id FROM rooms
 WHERE deleted_at IS NULL AND ($1::smallint IS NULL OR status = $1)
+  AND (created_at, id) < ($2::timestamptz, $3::text)
 ORDER BY created_at DESC, id DESC
-LIMIT $3 OFFSET $2
+LIMIT $4
 `
 
 type RoomPageParams struct {
-	Status    *int16
-	RowOffset int32
-	RowLimit  int32
+	Status   *int16
+	BeforeAt time.Time
+	BeforeID string
+	RowLimit int32
 }
 
 func (q *Queries) RoomPage(ctx context.Context, db DBTX, arg RoomPageParams) ([]Room, error) {
-	rows, err := db.Query(ctx, roomPage, arg.Status, arg.RowOffset, arg.RowLimit)
+	rows, err := db.Query(ctx, roomPage,
+		arg.Status,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -490,6 +499,39 @@ type RoomSetVODParams struct {
 func (q *Queries) RoomSetVOD(ctx context.Context, db DBTX, arg RoomSetVODParams) error {
 	_, err := db.Exec(ctx, roomSetVOD, arg.VodID, arg.ID)
 	return err
+}
+
+const roomSkip = `-- name: RoomSkip :one
+SELECT created_at, id FROM rooms
+WHERE deleted_at IS NULL AND ($1::smallint IS NULL OR status = $1)
+  AND (created_at, id) < ($2::timestamptz, $3::text)
+ORDER BY created_at DESC, id DESC
+LIMIT 1 OFFSET $4
+`
+
+type RoomSkipParams struct {
+	Status    *int16
+	BeforeAt  time.Time
+	BeforeID  string
+	RowOffset int32
+}
+
+type RoomSkipRow struct {
+	CreatedAt time.Time
+	ID        string
+}
+
+// The room that follows after so many, from an index alone.
+func (q *Queries) RoomSkip(ctx context.Context, db DBTX, arg RoomSkipParams) (RoomSkipRow, error) {
+	row := db.QueryRow(ctx, roomSkip,
+		arg.Status,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.RowOffset,
+	)
+	var i RoomSkipRow
+	err := row.Scan(&i.CreatedAt, &i.ID)
+	return i, err
 }
 
 const roomStart = `-- name: RoomStart :exec

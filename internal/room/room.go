@@ -119,12 +119,14 @@ type Service struct {
 	created    *combiner[Room, struct{}]
 	moves      *combiner[move, moved]
 	looks      *combiner[Room, Metrics]
+	places     *places
+	totals     *memo[int]
 }
 
 // New returns a Service.
 func New(c Config) *Service {
 	s := &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout),
-		cheers: &cheers{}}
+		cheers: &cheers{}, places: newPlaces(), totals: newMemo[int](c.Now, remoteTimeout)}
 	s.created, s.moves, s.looks = newCombiner(s.insert), newCombiner(s.moveAll), newCombiner(s.countOne)
 	return s
 }
