@@ -1,3 +1,4 @@
--- The number of the last announcement that is committed.
+-- The number of the last announcement that is committed, and "on" where no
+-- changes are taken.
 -- name: FeedNumber :one
-SELECT number FROM feed;
+SELECT number, current_setting('transaction_read_only')::text AS read_only FROM feed;

@@ -10,13 +10,19 @@ import (
 )
 
 const feedNumber = `-- name: FeedNumber :one
-SELECT number FROM feed
+SELECT number, current_setting('transaction_read_only')::text AS read_only FROM feed
 `
 
-// The number of the last announcement that is committed.
-func (q *Queries) FeedNumber(ctx context.Context, db DBTX) (int64, error) {
+type FeedNumberRow struct {
+	Number   int64
+	ReadOnly string
+}
+
+// The number of the last announcement that is committed, and "on" where no
+// changes are taken.
+func (q *Queries) FeedNumber(ctx context.Context, db DBTX) (FeedNumberRow, error) {
 	row := db.QueryRow(ctx, feedNumber)
-	var number int64
-	err := row.Scan(&number)
-	return number, err
+	var i FeedNumberRow
+	err := row.Scan(&i.Number, &i.ReadOnly)
+	return i, err
 }

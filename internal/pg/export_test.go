@@ -13,6 +13,6 @@ const (
 var MigrateUpFiles = migrateUp
 
 // SetHeartbeat shortens what a test would wait for. Call it before Start.
-func (f *Feed) SetHeartbeat(d time.Duration) { f.beat, f.patience = d, d }
+func (f *Feed) SetHeartbeat(d time.Duration) { f.beat, f.patience = d, 5*d }
 
 var OpenSession, CheckSession = openSession, checkSession

@@ -40,8 +40,8 @@ func (f *Feed) listen(ctx context.Context, conn *pgx.Conn) (*session, error) {
 		return nil, err
 	}
 	s := &session{Feed: f, conn: conn, queue: newQueue(), began: time.Now()}
-	number, err := f.q.FeedNumber(ctx, conn)
-	s.base, s.number = number, number
+	last, err := f.q.FeedNumber(ctx, conn)
+	s.base, s.number = last.Number, last.Number
 	return s, err
 }
 
@@ -103,17 +103,17 @@ func (s *session) ask(ctx context.Context) error {
 	at := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
-	if err := checkSession(ctx, s.conn); err != nil { // changes are announced elsewhere now
-		return err
+	last, err := s.q.FeedNumber(ctx, s.conn)
+	if err == nil {
+		err = sameRole(s.conn, last.ReadOnly) // or changes are announced elsewhere now
 	}
-	number, err := s.q.FeedNumber(ctx, s.conn)
 	switch {
 	case err != nil:
 		return err
-	case number < s.number:
-		return &interruption{CauseWentBack, fmt.Errorf("the last announcement is %d, and %d was there before", number, s.number)}
+	case last.Number < s.number:
+		return &interruption{CauseWentBack, fmt.Errorf("the last announcement is %d, and %d was there before", last.Number, s.number)}
 	case s.claim.at.IsZero():
-		s.claim = claim{number, at}
+		s.claim = claim{last.Number, at}
 	case at.Sub(s.claim.at) > s.patience:
 		return &interruption{CauseGap, fmt.Errorf("announcement %d did not arrive", s.claim.number)}
 	}

@@ -166,7 +166,7 @@ func (b feedBundle) terminate(t *testing.T) {
 	t.Helper()
 	var killed int
 	err := b.pool.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
-		WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'LISTEN stagedoor|FROM feed'`).Scan(&killed)
+		WHERE datname = current_database() AND pid <> pg_backend_pid() AND query ~ 'LISTEN stagedoor|FROM feed|transaction_read_only'`).Scan(&killed)
 	if err != nil || killed != 1 {
 		t.Fatalf("terminated %d connections, %v", killed, err)
 	}

@@ -41,10 +41,17 @@ const roleKey = "role"
 // what it was when the session was opened.
 func checkSession(ctx context.Context, conn *pgx.Conn) error {
 	now, err := role(ctx, conn)
-	if err == nil && now != conn.PgConn().CustomData()[roleKey] {
-		err = errOtherRole
+	if err != nil {
+		return err
 	}
-	return err
+	return sameRole(conn, now)
+}
+
+func sameRole(conn *pgx.Conn, now string) error {
+	if now != conn.PgConn().CustomData()[roleKey] {
+		return errOtherRole
+	}
+	return nil
 }
 
 // role is "on" at a standby and at any other server that takes no changes.
