@@ -82,6 +82,9 @@ func TestWhatIsSignedIsAdmittedUntilItExpires(t *testing.T) {
 						if !b.Decide(t.Context(), expires, e).Allow {
 							t.Errorf("%s %s is refused in its last second", scene, f.path)
 						}
+						if d := b.Decide(t.Context(), start.AddDate(0, 0, -1), e); !d.Allow {
+							t.Errorf("%s %s is %s once the clock is set back", scene, f.path, d.Reason)
+						}
 						want := media.SignatureExpired
 						if endless[scheme] {
 							want = media.Allowed
