@@ -40,7 +40,7 @@ type crowd struct {
 	mu     sync.Mutex
 	visits []*visit
 	counts map[answer]int
-	latest []time.Duration // how long the last that were told yes have waited
+	calm   []time.Duration // how long those have waited that were told since somebody could not be
 }
 
 // answer is what became of one callback.
@@ -68,11 +68,11 @@ type visit struct {
 const (
 	crowdSize = 32 // connections
 	// pace is the pause of each connection between two callbacks.
-	pace = 100 * time.Millisecond
-	// enough callbacks in a row are a sign that all goes on as ever, when none of
-	// them waited longer than usual.
+	pace = 200 * time.Millisecond
+	// enough callbacks in a row that somebody could tell are a sign that all goes
+	// on as ever, when none of them waited longer than usual.
 	enough = 40
-	usual  = time.Second
+	usual  = 2 * time.Second
 )
 
 // newCrowd returns when it has come.
@@ -115,7 +115,7 @@ func (c *crowd) work(t *testing.T, connection int) {
 	defer tick.Stop()
 	for n := 0; c.turn(tick.C); n++ {
 		v := c.newVisit(t, connection, n)
-		v.start = c.call(t, "on_"+v.scene, v)
+		c.tell(&v.start, c.call(t, "on_"+v.scene, v))
 		if v.forged && v.start == yes {
 			t.Errorf("%s came in with %s", v.id, v.query)
 		}
@@ -129,8 +129,43 @@ func (c *crowd) work(t *testing.T, connection int) {
 		if n%2 == 0 {
 			over = "on_close"
 		}
-		v.end = c.call(t, over, v)
+		c.tell(&v.end, c.call(t, over, v))
 	}
+}
+
+func (c *crowd) tell(what *answer, a answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*what = a
+}
+
+// rush has many more players come at once, and returns when the first of them is
+// told something.
+func (c *crowd) rush(t *testing.T, round int) {
+	first := make(chan struct{}, 1)
+	for i := range 4 * crowdSize {
+		c.workers.Go(func() {
+			v := c.newVisit(t, crowdSize+i, 12*round) // none of them is forged
+			c.tell(&v.start, c.call(t, "on_play", v))
+			select {
+			case first <- struct{}{}:
+			default:
+			}
+		})
+	}
+	<-first
+}
+
+// unheard counts those who wait for an answer and are on record already.
+func (c *crowd) unheard(record map[string]onRecord) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, v := range c.visits {
+		if v.start == notAsked && record[v.id].open > 0 || v.start == yes && v.end == notAsked && record[v.id] == (onRecord{1, 0}) {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *crowd) turn(tick <-chan time.Time) bool {
@@ -222,8 +257,9 @@ func (c *crowd) note(a answer, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[a]++
-	if a == yes {
-		c.latest = append(c.latest[max(0, len(c.latest)-enough+1):], took)
+	c.calm = append(c.calm[max(0, len(c.calm)-enough+1):], took)
+	if a != yes && a != no {
+		c.calm = c.calm[:0]
 	}
 }
 
@@ -243,11 +279,13 @@ func (c *crowd) hears(t *testing.T, a answer) {
 // goesOn waits until everything is as ever.
 func (c *crowd) goesOn(t *testing.T) {
 	t.Helper()
-	before := c.told(yes)
+	c.mu.Lock()
+	c.calm = c.calm[:0]
+	c.mu.Unlock()
 	eventually(t, "callbacks are answered as usual", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.counts[yes] >= before+enough && slices.Max(c.latest) < usual
+		return len(c.calm) == enough && slices.Max(c.calm) < usual
 	})
 	eventually(t, "ready", func() bool {
 		resp, err := c.http.Get(c.base + "/readyz")

@@ -15,7 +15,7 @@ const diskSize = 160 << 20
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, diskSize)
-	s := newServer(t, map[string]string{"DATA_DIR": filepath.Join(disk, "data"), "CALLBACK_TIMEOUT": "1s"})
+	s := newServer(t, map[string]string{"DATA_DIR": filepath.Join(disk, "data"), "CALLBACK_TIMEOUT": callbackTimeout.String()})
 	c := newCrowd(t, s, s.logIn(t), false)
 	conn := s.database(t)
 	defer conn.Close(t.Context())

@@ -12,8 +12,10 @@ func TestKilledWithinBatches(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, map[string]string{"DATABASE_URL": dbtest.URL(t)})
 	c := newCrowd(t, s, s.logIn(t), true)
-	for range 4 {
+	for round := range 3 {
+		c.rush(t, round)
 		s.kill(t)
+		say(t, "killed: %d are on record that were not answered", c.unheard(s.record(t)))
 		c.hears(t, silence)
 		s.start(t)
 		c.hears(t, yes)

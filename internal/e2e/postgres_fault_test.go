@@ -29,7 +29,7 @@ func TestPostgresFaults(t *testing.T) {
 func onCluster(t *testing.T) (*server, *cluster) {
 	t.Helper()
 	db := newCluster(t)
-	return newServer(t, map[string]string{"DATABASE_URL": db.url(), "CALLBACK_TIMEOUT": "1s"}), db
+	return newServer(t, map[string]string{"DATABASE_URL": db.url(), "CALLBACK_TIMEOUT": callbackTimeout.String()}), db
 }
 
 // recovers demands that all is as ever soon, and that the record agrees with
@@ -43,7 +43,7 @@ func (c *crowd) recovers(t *testing.T) {
 }
 
 func restarted(t *testing.T, db *cluster, c *crowd) {
-	for range 4 {
+	for range 3 {
 		db.stop(t)
 		db.start(t)
 		c.hears(t, yes)
