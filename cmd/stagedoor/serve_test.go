@@ -179,6 +179,12 @@ func TestOperationsShareTheListenerUnlessTheyHaveTheirOwn(t *testing.T) {
 			t.Errorf("%s: %d\n%s", p, code, text)
 		}
 	}
+	_, metrics := get(t, shared.url+"/metrics")
+	for _, line := range []string{`stagedoor_view_reloads_total{cause="start"} 1`, `stagedoor_view_reloads_total{cause="gap"} 0`, "stagedoor_view_staleness_seconds "} {
+		if !strings.Contains(metrics, "\n"+line) {
+			t.Errorf("no %s in the metrics:\n%s", line, metrics)
+		}
+	}
 	if code, _ := get(t, shared.url+"/debug/pprof/"); code != http.StatusNotFound {
 		t.Errorf("profiles for everybody: %d", code)
 	}

@@ -2,6 +2,8 @@ package access
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,7 +60,7 @@ func (f follower) await(t *testing.T, table string) {
 // follow starts another process that follows the database.
 func (b *bundle) follow(t *testing.T) follower {
 	t.Helper()
-	f := follower{b.another(t), make(chan pg.Change, 1000)}
+	f := follower{b.another(t), make(chan pg.Change, 10_000)}
 	ctx, cancel := context.WithCancel(t.Context())
 	feed := pg.NewFeed(b.pool, dbtest.Log(t), f)
 	if err := feed.Start(ctx); err != nil {
@@ -373,5 +375,107 @@ func TestChangesOfWhatIsGoneAreHarmless(t *testing.T) {
 		if err := b.Apply(t.Context(), b.pool, change(table, "no number")); err == nil {
 			t.Errorf("%s: a key that is no number passes", table)
 		}
+	}
+}
+
+// slow is a database whose transactions tell of each query before it is made.
+type slow struct {
+	pg.DB
+	before func(sql string)
+}
+
+func (s slow) Begin(ctx context.Context) (pgx.Tx, error) {
+	tx, err := s.DB.Begin(ctx)
+	return slowTx{tx, s.before}, err
+}
+
+type slowTx struct {
+	pgx.Tx
+	before func(sql string)
+}
+
+func (s slowTx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	s.before(sql)
+	return s.Tx.Query(ctx, sql, args...)
+}
+
+// While a Reload is at it, with a snapshot that it has taken already, decisions
+// and changes wait for nothing, and none of the changes is lost in the end.
+func TestAReloadHoldsNobodyUpAndLosesNoChange(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	alice := b.account(t, "alice", 0)
+	b.rule(t, NewRule{Scene: media.Play})
+	b.room(t, "closing")
+	old, kept := b.token(t, alice, "old"), b.token(t, alice, "kept")
+	var made LiveToken
+	var signed string
+	changed := false
+	d := slow{b.pool, func(sql string) {
+		if changed || !strings.Contains(sql, "LiveTokenAccessAll") { // the rules have been read
+			return
+		}
+		changed = true
+		made = b.token(t, alice, "made")
+		if err := destroy(t, b, alice, old.Token); err != nil {
+			t.Error(err)
+		}
+		r := b.rule(t, NewRule{Domain: "pull.example", Scene: media.Play})
+		signed = b.signed(t)
+		b.exec(t, "UPDATE rooms SET status = 2 WHERE id = 'closing'")
+		b.RoomClosed("closing")
+		if err := b.Forbid(t.Context(), Ban{Domain: "pull.example", App: "live", Stream: "banned"}); err != nil || r.ID == 0 {
+			t.Error(err)
+		}
+		b.exec(t, "UPDATE live_tokens SET revoked_at = now() WHERE stream = 'kept'") // by another process, which announces it
+		if err := b.Apply(t.Context(), b.pool, change("live_tokens", keyOfStream(t, b, "kept"))); err != nil {
+			t.Error(err)
+		}
+		b.reason(t, publish("made", "token="+made.Token), media.Allowed)
+	}}
+	if err := b.Reload(t.Context(), d); err != nil || !changed {
+		t.Fatalf("reloaded while changing: %t, %v", changed, err)
+	}
+	b.reason(t, publish("made", "token="+made.Token), media.Allowed)
+	b.reason(t, publish("old", "token="+old.Token), media.TokenRevoked)
+	b.reason(t, publish("kept", "token="+kept.Token), media.TokenRevoked)
+	b.reason(t, publish("closing", ""), media.RoomEnded)
+	b.reason(t, play("x", signed), media.Allowed)
+	banned := play("banned", "")
+	banned.Host = "pull.example"
+	b.reason(t, banned, media.StreamForbidden)
+	if b.meanwhile != nil {
+		t.Error("changes are remembered for a Reload that is over")
+	}
+}
+
+func keyOfStream(t *testing.T, b *bundle, stream string) (id string) {
+	t.Helper()
+	if err := b.pool.QueryRow(t.Context(), "SELECT id::text FROM live_tokens WHERE stream = $1", stream).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// Thousands of changes are read in few queries, so that the process keeps up.
+func TestABurstOfTokensArrivesWhole(t *testing.T) {
+	t.Parallel()
+	here := setup(t)
+	there := here.follow(t)
+	alice := here.account(t, "alice", 0)
+	there.await(t, "accounts")
+	const n = 3000
+	here.exec(t, `INSERT INTO live_tokens (account_id, app, stream, token_hash, play_hash, token_sealed, play_sealed, created_at)
+		SELECT $1, 'live', 'burst-' || i, sha256(('publish-' || i)::bytea), sha256(('play-' || i)::bytea), '', '', now() FROM generate_series(1, $2) i`,
+		alice.ID, n)
+	for range n {
+		there.await(t, "live_tokens")
+	}
+	before := there.spy.statements.Load()
+	for i := 1; i <= n; i += 100 {
+		there.reason(t, publish(fmt.Sprint("burst-", i), fmt.Sprint("token=publish-", i)), media.Allowed)
+	}
+	if looked := there.spy.statements.Load() - before; looked != 0 {
+		t.Errorf("%d look-ups", looked)
 	}
 }
