@@ -113,15 +113,17 @@ func New(c Config) *Service {
 // memory does not know costs a look-up in the database, and a bounded one; where
 // that fails the answer is TemporarilyUnavailable.
 func (s *Service) Decide(ctx context.Context, now time.Time, e media.Event) Decision {
-	d := s.answer(ctx, now, e)
+	d := s.answer(ctx, now, &e)
 	if d.keyID != 0 {
 		s.view.used.Note(d.keyID, now)
 	}
 	return d
 }
 
-// answer is Decide without noting which key was used.
-func (s *Service) answer(ctx context.Context, now time.Time, e media.Event) Decision {
+// answer is Decide without noting which key was used. Events go from here on by
+// reference: with copies of them in every frame, the stack of a new connection
+// would have to grow.
+func (s *Service) answer(ctx context.Context, now time.Time, e *media.Event) Decision {
 	if e.Username == "" && e.Password == "" && e.Bearer == "" {
 		return s.byQuery(ctx, now, e)
 	}
@@ -129,7 +131,7 @@ func (s *Service) answer(ctx context.Context, now time.Time, e media.Event) Deci
 }
 
 // byQuery decides by what stands in the query.
-func (s *Service) byQuery(ctx context.Context, now time.Time, e media.Event) Decision {
+func (s *Service) byQuery(ctx context.Context, now time.Time, e *media.Event) Decision {
 	ask := func(token string) (account.Principal, error) { return s.Accounts.Authenticate(ctx, token) }
 	d := s.decide(now, e, false, ask)
 	if d.Reason != media.TokenUnknown {
@@ -149,6 +151,6 @@ func (s *Service) byQuery(ctx context.Context, now time.Time, e media.Event) Dec
 // Recheck decides about a session that is already running: what has been
 // revoked since ends it, what has merely expired does not.
 func (s *Service) Recheck(now time.Time, e media.Event) Decision {
-	ask := func(e media.Event) Decision { return s.decide(now, e, true, s.Accounts.Holder) }
-	return first(ask(e), beside(e, ask)...)
+	ask := func(e *media.Event) Decision { return s.decide(now, e, true, s.Accounts.Holder) }
+	return first(ask(&e), beside(&e, ask)...)
 }

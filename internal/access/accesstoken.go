@@ -43,7 +43,7 @@ func isAccessToken(value string) bool {
 }
 
 // byAccessToken admits whose account has the right to the stream.
-func byAccessToken(scene media.Scene, e media.Event, token string, ask holderOf) Decision {
+func byAccessToken(scene media.Scene, e *media.Event, token string, ask holderOf) Decision {
 	p, err := ask(token)
 	if err != nil {
 		return deny(tokenReason(err))

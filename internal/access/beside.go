@@ -16,8 +16,8 @@ import (
 // the password of an account, which is the only one that costs anything. The
 // first valid credential admits; when none is valid, the first bad one is the
 // reason, also where no credential is needed.
-func (s *Service) byAny(ctx context.Context, now time.Time, e media.Event) Decision {
-	ask := func(e media.Event) Decision { return s.byQuery(ctx, now, e) }
+func (s *Service) byAny(ctx context.Context, now time.Time, e *media.Event) Decision {
+	ask := func(e *media.Event) Decision { return s.byQuery(ctx, now, e) }
 	d := first(ask(e), beside(e, ask)...)
 	if e.Username == "" || e.Password == "" || !undecided(d.Reason) {
 		return d
@@ -37,7 +37,7 @@ func undecided(r media.Reason) bool {
 
 // beside returns what each credential beside the query says, those that are none
 // left out.
-func beside(e media.Event, ask func(media.Event) Decision) []Decision {
+func beside(e *media.Event, ask func(*media.Event) Decision) []Decision {
 	var all []Decision
 	for i, text := range [...]string{e.Bearer, e.Password} {
 		if text == "" {
@@ -48,8 +48,9 @@ func beside(e media.Event, ask func(media.Event) Decision) []Decision {
 		if password && !isQuery && !tokenLike(text) {
 			continue // the password of an account, or of nobody
 		}
-		e.Query = query
-		all = append(all, ask(e))
+		with := *e
+		with.Query = query
+		all = append(all, ask(&with))
 	}
 	return all
 }
@@ -89,7 +90,7 @@ func first(d Decision, more ...Decision) Decision {
 }
 
 // byPassword admits whose account has the right to the stream.
-func (s *Service) byPassword(ctx context.Context, e media.Event) Decision {
+func (s *Service) byPassword(ctx context.Context, e *media.Event) Decision {
 	source, _ := netip.ParseAddr(e.Address)
 	p, err := s.Accounts.AtDoor(ctx, e.Username, e.Password, source)
 	if err != nil {

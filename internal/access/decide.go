@@ -67,7 +67,7 @@ func deny(r media.Reason) Decision { return Decision{Reason: r} }
 // credential admits; when none is valid, the first bad one is the reason.
 // A recheck asks about a session that was admitted already, which expiry does
 // not end.
-func (s *Service) decide(now time.Time, e media.Event, recheck bool, ask holderOf) Decision {
+func (s *Service) decide(now time.Time, e *media.Event, recheck bool, ask holderOf) Decision {
 	scene := e.Scene()
 	if scene != media.Publish && scene != media.Play {
 		return deny(media.WrongScene)
@@ -111,7 +111,7 @@ func (s *Service) decide(now time.Time, e media.Event, recheck bool, ask holderO
 // by the host name that the client itself claims may ask for a signature, but
 // only one found by what the server says may waive it. On the default vhost that
 // is also one of the name that we hand out in URLs: most servers have no other.
-func (s *Service) opens(rule *rule, ruled bool, e media.Event) bool {
+func (s *Service) opens(rule *rule, ruled bool, e *media.Event) bool {
 	if !ruled {
 		return s.Policy == OpenByDefault
 	}
@@ -211,7 +211,7 @@ func tokenOf(scene media.Scene, query string) (value string, found, conflict boo
 }
 
 // byToken looks for a live token or an access token in the request.
-func (s *Service) byToken(scene media.Scene, e media.Event, ask holderOf) Decision {
+func (s *Service) byToken(scene media.Scene, e *media.Event, ask holderOf) Decision {
 	value, found, conflict := tokenOf(scene, e.Query)
 	switch {
 	case conflict:
@@ -250,7 +250,7 @@ var statusReasons = map[urlsign.Status]media.Reason{
 }
 
 // bySignature looks for a signature under the rule in the request.
-func (s *Service) bySignature(now time.Time, scene media.Scene, e media.Event, r *rule, recheck bool) Decision {
+func (s *Service) bySignature(now time.Time, scene media.Scene, e *media.Event, r *rule, recheck bool) Decision {
 	if r == nil || len(r.groups()) == 0 {
 		return Decision{}
 	}
@@ -288,7 +288,7 @@ func (s *Service) signedHost(r *rule, scene media.Scene, host string) string {
 	return s.clientHost(scene, host)
 }
 
-func target(scene media.Scene, e media.Event) urlsign.Target {
+func target(scene media.Scene, e *media.Event) urlsign.Target {
 	addr, _ := netip.ParseAddr(e.Address)
 	return urlsign.Target{Scene: signScene(scene), App: e.Stream.App, Stream: e.Stream.Name, Path: pathOf(e), Origin: e.Origin,
 		Addr: addr}
@@ -296,7 +296,7 @@ func target(scene media.Scene, e media.Event) urlsign.Target {
 
 // pathOf is the path of the URL that the client must have asked for, as far as
 // the protocol tells; some schemes sign the extension too.
-func pathOf(e media.Event) string {
+func pathOf(e *media.Event) string {
 	if e.Path != "" {
 		return e.Path
 	}

@@ -94,7 +94,7 @@ func (s *Service) Explain(ctx context.Context, now time.Time, e media.Event, nea
 	if e.Stream.Vhost == "" {
 		e.Stream.Vhost = media.DefaultVhost
 	}
-	x := &explaining{Service: s, ctx: ctx, now: now, e: e, d: s.answer(ctx, now, e), nearby: nearby[:min(len(nearby), maxNearby)]}
+	x := &explaining{Service: s, ctx: ctx, now: now, e: e, d: s.answer(ctx, now, &e), nearby: nearby[:min(len(nearby), maxNearby)]}
 	scene := e.Scene()
 	host := s.clientHost(scene, e.Host)
 	x.rule, x.ruled = s.ruleFor(scene, host, e.Stream)

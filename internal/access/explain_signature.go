@@ -16,7 +16,7 @@ func (x *explaining) explainSignature() {
 	t, o := x.target(r), urlsign.VerifyOptions{Now: x.now, Validity: r.validity()}
 	query := x.e.Query
 	res, g := r.verify(query, t, o)
-	if other, ok := carried(x.e); ok && g == nil && r.byStreamTokens() {
+	if other, ok := carried(&x.e); ok && g == nil && r.byStreamTokens() {
 		query = other
 		res, g = r.verify(query, t, o)
 	}
@@ -76,7 +76,7 @@ func orUnknown(s string) string {
 
 // target is what a signature under a rule would have to be for.
 func (x *explaining) target(r *rule) urlsign.Target {
-	t := target(x.out.Scene, x.e)
+	t := target(x.out.Scene, &x.e)
 	t.Host = x.signedHost(r, x.out.Scene, x.e.Host)
 	return t
 }

@@ -230,7 +230,7 @@ func (d *desk) rightOnes(e media.Event) (out []string) {
 	if !ok {
 		return nil
 	}
-	tg := target(e.Scene(), e)
+	tg := target(e.Scene(), &e)
 	tg.Host = d.signedHost(r, e.Scene(), e.Host)
 	for _, g := range r.groups() {
 		for _, k := range slices.Concat(g.keys, g.revoked()) {

@@ -27,8 +27,8 @@ func FuzzDecide(f *testing.F) {
 		if publishing {
 			e.Action, secrets = media.Publishing, []string{"tokenPub", strings.TrimPrefix(pub, "sd=")}
 		}
-		d := b.decide(start, e, false, nobody{}.Holder)
-		if again := b.decide(start, e, false, nobody{}.Holder); again != d {
+		d := b.decide(start, &e, false, nobody{}.Holder)
+		if again := b.decide(start, &e, false, nobody{}.Holder); again != d {
 			t.Fatalf("two answers: %+v and %+v", d, again)
 		}
 		if d.Reason == "" || d.Allow != (d.Reason == media.Allowed) {

@@ -80,7 +80,7 @@ func (s *Service) name(o *urlsign.SignOptions) bool {
 
 // carried are the texts in which an event may carry a token beside its query:
 // HTTP players send one as a bearer token or password.
-func carried(e media.Event) (query string, ok bool) {
+func carried(e *media.Event) (query string, ok bool) {
 	for _, value := range []string{e.Bearer, e.Password} {
 		if isAccessToken(value) {
 			return "token=" + value, true
@@ -91,7 +91,7 @@ func carried(e media.Event) (query string, ok bool) {
 
 // byStreamToken finishes a verdict under a rule of stream tokens: res is what the
 // query has, and what else the client carries is looked at where that is nothing.
-func (s *Service) byStreamToken(e media.Event, r *rule, res urlsign.Result, t urlsign.Target, o urlsign.VerifyOptions) Decision {
+func (s *Service) byStreamToken(e *media.Event, r *rule, res urlsign.Result, t urlsign.Target, o urlsign.VerifyOptions) Decision {
 	if query, ok := carried(e); ok && res.Status == urlsign.Absent {
 		res, _ = r.verify(query, t, o)
 	}

@@ -230,7 +230,7 @@ var errLookups = errs.New(errs.Unavailable, string(media.TemporarilyUnavailable)
 // learnToken asks the database about a token that memory does not know: it may
 // have been made a moment ago by another process. Only what we made is asked
 // for, so garbage neither reaches the database nor uses up the limit.
-func (s *Service) learnToken(ctx context.Context, now time.Time, e media.Event) (learned bool, err error) {
+func (s *Service) learnToken(ctx context.Context, now time.Time, e *media.Event) (learned bool, err error) {
 	value, _, _ := tokenOf(e.Scene(), e.Query)
 	if !s.made(value) {
 		return false, nil

@@ -269,13 +269,13 @@ func TestReloadsNeverHideWhatThisProcessChanged(t *testing.T) {
 	}
 	for range 30 {
 		lt := b.token(t, alice, "x")
-		if d := b.decide(start, publish("x", "token="+lt.Token), false, nobody{}.Holder); d.Reason != media.Allowed {
+		if d := b.decide(start, new(publish("x", "token="+lt.Token)), false, nobody{}.Holder); d.Reason != media.Allowed {
 			t.Errorf("after its creation: %s", d.Reason)
 		}
 		if err := destroy(t, b, alice, lt.Token); err != nil {
 			t.Fatal(err)
 		}
-		if d := b.decide(start, publish("x", "token="+lt.Token), false, nobody{}.Holder); d.Reason != media.TokenRevoked {
+		if d := b.decide(start, new(publish("x", "token="+lt.Token)), false, nobody{}.Holder); d.Reason != media.TokenRevoked {
 			t.Errorf("after its destruction: %s", d.Reason)
 		}
 	}

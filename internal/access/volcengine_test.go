@@ -244,7 +244,7 @@ func FuzzDecideUnderVolcengineRules(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, query, name, app, vhost, host string) {
 		e := media.Event{Action: media.Playing, Stream: media.Stream{Vhost: vhost, App: app, Name: name}, Host: host, Query: query}
-		d := b.decide(start, e, false, nobody{}.Holder)
+		d := b.decide(start, &e, false, nobody{}.Holder)
 		if !d.Allow {
 			return
 		}

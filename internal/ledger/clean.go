@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
@@ -11,8 +12,16 @@ const maxText, maxQuery = 512, 4096
 
 // clean makes an event's texts storable: valid UTF-8 without NUL, bounded.
 func clean(e media.Event) media.Event {
-	for _, p := range []*string{&e.ServerID, &e.ClientID, &e.Stream.Vhost, &e.Stream.App, &e.Stream.Name, &e.Address, &e.Protocol, &e.Host, &e.File, &e.Dir} {
-		*p = cleanText(*p, maxText)
+	tidy(&e)
+	return e
+}
+
+// tidy is clean in place. Nearly every text is storable as it is.
+func tidy(e *media.Event) {
+	for _, p := range [...]*string{&e.ServerID, &e.ClientID, &e.Stream.Vhost, &e.Stream.App, &e.Stream.Name, &e.Address, &e.Protocol, &e.Host, &e.File, &e.Dir} {
+		if len(*p) > maxText || strings.IndexByte(*p, 0) >= 0 || !utf8.ValidString(*p) {
+			*p = cleanText(*p, maxText)
+		}
 	}
 	if len(e.Query) > maxQuery {
 		e.Query = e.Query[:maxQuery]
@@ -20,7 +29,6 @@ func clean(e media.Event) media.Event {
 	if e.Stream.Vhost == "" {
 		e.Stream.Vhost = media.DefaultVhost
 	}
-	return e
 }
 
 func cleanText(s string, limit int) string {

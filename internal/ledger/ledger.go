@@ -96,47 +96,54 @@ var errUnavailable = errs.New(errs.Unavailable, string(media.TemporarilyUnavaila
 // an error means that we could not tell or could not record it, and the caller
 // refuses then. Errors: Unavailable, Internal.
 func (l *Ledger) Handle(ctx context.Context, e media.Event) (media.Verdict, error) {
-	e = clean(e)
-	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
-	defer cancel()
-	v, brought, err := l.handle(ctx, e)
+	tidy(&e)
+	v, brought, err := l.handle(ctx, &e)
 	if err != nil {
 		v = media.Verdict{Reason: media.TemporarilyUnavailable}
 	}
-	l.report(ctx, e, v, brought, err)
+	l.report(ctx, &e, v, brought, err)
 	return v, err
 }
 
-func (l *Ledger) handle(ctx context.Context, e media.Event) (v media.Verdict, brought access.Credential, err error) {
+func (l *Ledger) handle(ctx context.Context, e *media.Event) (v media.Verdict, brought access.Credential, err error) {
 	// The server's own pulls and pushes are let through and not recorded:
 	// denying one cuts off players that were already admitted.
 	if e.Relay {
 		return media.Verdict{Allow: true, Reason: media.ServerRelay}, brought, nil
 	}
-	now := moment(e, l.Now())
+	now := moment(*e, l.Now())
 	if e.Tentative {
-		d := l.Access.Decide(ctx, now, e)
+		d := l.Access.Decide(ctx, now, *e)
 		if d.Reason == media.TemporarilyUnavailable {
 			return v, d.Credential, errUnavailable
 		}
 		return media.Verdict{Allow: d.Allow, Reason: d.Reason}, d.Credential, nil
 	}
 	switch e.Action {
-	case media.Publishing, media.Playing:
-		d := l.Access.Decide(ctx, now, e)
-		v, err = l.admit(ctx, e, d, now)
-		return v, d.Credential, err
 	case media.Updated:
-		d := l.recheck(ctx, e, now)
+		d := l.recheck(ctx, *e, now)
 		if d.Allow {
-			l.seen.note(e, now)
+			l.seen.note(*e, now)
 		}
 		return media.Verdict{Allow: d.Allow || d.Reason == media.TemporarilyUnavailable, Reason: d.Reason}, d.Credential, nil
-	case media.Unpublished, media.Stopped, media.Disconnected, media.Recorded, media.Restarted:
-		v, err = l.record(ctx, about(e, access.Decision{}, now))
-		return v, brought, err
+	case media.Publishing, media.Playing, media.Unpublished, media.Stopped, media.Disconnected, media.Recorded, media.Restarted:
+		return l.durable(ctx, e, now)
 	}
 	return media.Verdict{Allow: true, Reason: media.Allowed}, brought, nil
+}
+
+// durable answers an event once it is committed. Only this waits for the database,
+// so only this needs a time limit: deciding has its own, where it looks anything up.
+func (l *Ledger) durable(ctx context.Context, e *media.Event, now time.Time) (v media.Verdict, brought access.Credential, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	if e.Action != media.Publishing && e.Action != media.Playing {
+		v, err = l.record(ctx, about(*e, access.Decision{}, now))
+		return v, brought, err
+	}
+	d := l.Access.Decide(ctx, now, *e)
+	v, err = l.admit(ctx, *e, d, now)
+	return v, d.Credential, err
 }
 
 // admit records a client as it was decided, unless the stream has a publisher.
@@ -196,12 +203,12 @@ func (l *Ledger) recheck(ctx context.Context, e media.Event, now time.Time) acce
 // report counts a verdict, passes a refusal on and writes one line for it; a
 // failure is logged by the adapter that gets the error. The client's query never
 // appears: it holds credentials.
-func (l *Ledger) report(ctx context.Context, e media.Event, v media.Verdict, brought access.Credential, err error) {
+func (l *Ledger) report(ctx context.Context, e *media.Event, v media.Verdict, brought access.Credential, err error) {
 	if l.Observe != nil {
-		l.Observe(e, v)
+		l.Observe(*e, v)
 	}
 	if l.Refused != nil && !v.Allow && e.Action.Asks() {
-		l.Refused(ctx, e, v.Reason, brought)
+		l.Refused(ctx, *e, v.Reason, brought)
 	}
 	if v.Allow || err != nil {
 		return

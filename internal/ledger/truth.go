@@ -178,7 +178,7 @@ func (l *Ledger) Learn(ctx context.Context, f Found) (media.Verdict, error) {
 	}
 	d.Takeover = access.Takeover{} // a list tells who is there, not who came after whom
 	v, err := l.admit(ctx, e, d, now)
-	l.report(ctx, e, v, d.Credential, err)
+	l.report(ctx, &e, v, d.Credential, err)
 	return v, err
 }
 

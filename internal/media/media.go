@@ -148,7 +148,7 @@ type Event struct {
 }
 
 // Scene returns the scene that an action belongs to, or "" for neither.
-func (e Event) Scene() Scene {
+func (e *Event) Scene() Scene {
 	switch e.Action {
 	case Publishing, Unpublished:
 		return Publish

@@ -17,12 +17,15 @@ import (
 // that ends in a slash and covers it. What follows that pattern keeps its case
 // on the way to the remote. A path that ends in a slash matches nothing.
 func (s *Service) Match(path string) (remote string, r Route, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(s.routes) == 0 { // as in most places, where every play asks all the same
+		return "", Route{}, false
+	}
 	p := Canonical(path)
 	if strings.HasSuffix(p, "/") {
 		return "", Route{}, false
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	if found, ok := s.routes[p]; ok {
 		return found.target.String(), found.Route, true
 	}
