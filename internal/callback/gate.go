@@ -2,9 +2,11 @@ package callback
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
@@ -42,7 +44,7 @@ func (c Config) gates() []gate {
 	return []gate{
 		{path: "/callback/zlmediakit/", refuse: zlm.Refuse},
 		{path: "/callback/ovenmediaengine", kind: "ovenmediaengine", must: true, named: true, refuse: refuse,
-			signed: func(r *http.Request) bool { return r.URL.Query().Get("node") != "" },
+			signed: func(r *http.Request) bool { return queryOf(r).Get("node") != "" },
 			verify: func(r *http.Request, body, key []byte) bool {
 				return ome.Signed(r.Header.Get("X-OME-Signature"), body, key)
 			}},
@@ -66,26 +68,33 @@ func gateOf(gates []gate, path string) gate {
 func (c Config) authenticate(next http.Handler) http.Handler {
 	gates := c.gates()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, g := r.Context(), gateOf(gates, r.URL.Path)
-		n, err := c.caller(w, r, g)
-		if err != nil {
-			e := errs.As(err)
-			httpx.SetFailure(ctx, e.Reason, errors.Unwrap(e))
-			if c.Refused != nil {
-				c.Refused(ctx, r)
-			}
-			g.refuse(w)
-			return
+		if ctx, ok := c.admit(w, r, gateOf(gates, r.URL.Path)); ok {
+			next.ServeHTTP(w, r.WithContext(ctx))
 		}
-		httpx.SetPrincipal(ctx, "node:"+n.Name)
-		next.ServeHTTP(w, r.WithContext(media.WithNode(ctx, n)))
 	})
+}
+
+// admit returns a context with the node that calls, or answers that there is none.
+func (c Config) admit(w http.ResponseWriter, r *http.Request, g gate) (ctx context.Context, ok bool) {
+	ctx = r.Context()
+	n, err := c.caller(w, r, g)
+	if err != nil {
+		e := errs.As(err)
+		httpx.SetFailure(ctx, e.Reason, errors.Unwrap(e))
+		if c.Refused != nil {
+			c.Refused(ctx, r)
+		}
+		g.refuse(w)
+		return nil, false
+	}
+	httpx.SetPrincipal(ctx, "node:"+n.Name)
+	return media.WithNode(ctx, n), true
 }
 
 var errUnauthenticated = errs.New(errs.Forbidden, string(media.Unauthenticated), "the callback is not signed as it must be")
 
 func (c Config) caller(w http.ResponseWriter, r *http.Request, g gate) (media.Node, error) {
-	ctx, query := r.Context(), r.URL.Query()
+	ctx, query := r.Context(), queryOf(r)
 	source := httpx.ClientAddr(ctx)
 	if g.kind == "" || !g.signed(r) {
 		n, err := c.Nodes.Authenticate(query.Get("secret"), source, httpx.Direct(ctx))
@@ -104,6 +113,14 @@ func (c Config) caller(w http.ResponseWriter, r *http.Request, g gate) (media.No
 		name = query.Get("node")
 	}
 	return c.Nodes.AuthenticateSigned(g.kind, name, source, func(key []byte) bool { return g.verify(r, body, key) })
+}
+
+// queryOf reads the query of a callback. Most have none.
+func queryOf(r *http.Request) url.Values {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	return r.URL.Query()
 }
 
 func refuse(w http.ResponseWriter) {

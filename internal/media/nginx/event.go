@@ -74,6 +74,10 @@ func parse(uri string, l layout) (asked, error) {
 	if len(parts) > maxParts || slices.ContainsFunc(parts, ambiguous) || len(parts) <= l.skip {
 		return asked{}, errURI
 	}
+	for range l.skip {
+		plain = plain[1+strings.IndexByte(plain[1:], '/'):]
+	}
+	a.plain = l.app + plain
 	return a, a.name(raw, parts[l.skip:], l)
 }
 
@@ -93,7 +97,6 @@ func (a *asked) name(raw string, parts []string, l layout) error {
 	file := parts[len(parts)-1]
 	ext := path.Ext(file)
 	name, folders := strings.TrimSuffix(file, ext), parts[:len(parts)-1]
-	a.plain = l.app + "/" + strings.Join(parts, "/")
 	switch {
 	case ext == ".flv":
 		a.part, a.path = whole, raw
@@ -122,7 +125,11 @@ func (a *asked) name(raw string, parts []string, l layout) error {
 
 func (a *asked) set(name string, folders []string, inFolder bool, l layout) error {
 	app := strings.Join(folders, "/")
-	a.base = l.app + "/" + strings.Join(append(slices.Clone(folders), name), "/")
+	end := len(l.app) + len("/") + len(name)
+	for _, folder := range folders {
+		end += len(folder) + len("/")
+	}
+	a.base = a.plain[:end]
 	if inFolder {
 		a.base += "/"
 	}

@@ -81,21 +81,29 @@ type question struct {
 // that is none or not good any more about the credential that it brings now. A
 // player without either hears why its session ended.
 func (q *question) decide() (media.Verdict, *session, error) {
-	held, found := q.Sessions.find(&q.asked, hostOf(q.params.XOriginalHost), q.r.Cookies(), q.now)
-	var ended media.Verdict
-	if found {
-		v, err := q.Ledger.Handle(q.r.Context(), q.running(held))
-		if err != nil || v.Allow {
-			return v, &held, err
-		}
-		ended = v
+	if len(q.r.Header["Cookie"]) == 0 && !strings.Contains(q.asked.query, sessionParam) {
+		return q.byCredential()
 	}
-	e := q.event()
-	v, err := q.Ledger.Handle(q.r.Context(), e)
-	if found && v.Reason == media.NoCredential {
+	held, found := q.Sessions.find(&q.asked, hostOf(q.params.XOriginalHost), q.r.Cookies(), q.now)
+	if !found {
+		return q.byCredential()
+	}
+	ended, err := q.Ledger.Handle(q.r.Context(), q.running(held))
+	if err != nil || ended.Allow {
+		return ended, &held, err
+	}
+	v, granted, err := q.byCredential()
+	if v.Reason == media.NoCredential {
 		return ended, nil, err
 	}
-	return v, q.begin(e), err
+	return v, granted, err
+}
+
+// byCredential asks about what the player brings in this very request.
+func (q *question) byCredential() (media.Verdict, *session, error) {
+	e := q.event()
+	v, err := q.Ledger.Handle(q.r.Context(), e)
+	return v, q.begin(&e), err
 }
 
 // event asks about the credential of this very request.
@@ -126,7 +134,7 @@ func (q *question) common(st media.Stream) media.Event {
 
 // begin makes a session of the credential that a playlist was admitted by. One
 // of HTTP Basic is not put into it: players repeat that themselves.
-func (q *question) begin(e media.Event) *session {
+func (q *question) begin(e *media.Event) *session {
 	if q.asked.part != playlist || e.Password != "" {
 		return nil
 	}
@@ -163,6 +171,9 @@ func credentials(r *http.Request) (username, password, bearer string) {
 }
 
 func hostOf(host string) string {
+	if strings.IndexByte(host, ':') < 0 { // whose error would cost more than all else
+		return host
+	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
 	}
