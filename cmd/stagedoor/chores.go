@@ -45,6 +45,7 @@ func (a *app) chores(ctx context.Context) {
 	defer flush.Stop()
 	defer look.Stop()
 	defer forget.Stop()
+	spaceHeap() // the view has been read
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,6 +55,7 @@ func (a *app) chores(ctx context.Context) {
 			return
 		case <-flush.C:
 			a.chore(ctx, own...)
+			spaceHeap()
 		case <-look.C:
 			a.serveAll(ctx, all)
 		case <-forget.C:

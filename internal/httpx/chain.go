@@ -51,6 +51,7 @@ const idBytes = 12
 // Wrap puts the chain around a router.
 func (c Config) Wrap(rt Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		growStack(false)
 		started := c.Now()
 		x := &exchange{ctx: infoContext{Context: r.Context()}, recorder: recorder{ResponseWriter: w}}
 		x.id[0] = c.newID(&x.random)
