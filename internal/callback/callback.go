@@ -72,7 +72,7 @@ type Config struct {
 // answered by the dialect that documents the first three.
 func (c Config) Register(rt *httpx.Router) {
 	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx, c.NMS, c.MediaMTX, c.ZLM, c.OME, c.Aliyun}, gen.StdHTTPServerOptions{
-		BaseRouter:       rt,
+		BaseRouter:       router{rt, c.edge},
 		Middlewares:      []gen.MiddlewareFunc{c.authenticate},
 		ErrorHandlerFunc: rt.Fail,
 	})

@@ -26,6 +26,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media/aliyun"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediamtx"
 	"github.com/stagedoor-live/stagedoor/internal/media/mediatest"
+	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginxrtmp"
 	"github.com/stagedoor-live/stagedoor/internal/media/nms"
 	"github.com/stagedoor-live/stagedoor/internal/media/ome"
@@ -78,6 +79,7 @@ func (b *bench) serve(t *testing.T, ledger media.Ledger, options ...option) {
 	log := slog.New(slog.NewJSONHandler(b.log, nil))
 	rt := httpx.NewRouter()
 	callback.Config{Nodes: b.nodes, SRS: srs.Hooks{Ledger: ledger, Log: log}, NginxRTMP: nginxrtmp.Hooks{Ledger: ledger, Log: log},
+		Nginx:    nginx.Hooks{Ledger: ledger, Log: log, Now: time.Now},
 		NMS:      nms.Hooks{Ledger: ledger, Log: log},
 		MediaMTX: mediamtx.NewHooks(ledger, log, time.Now),
 		ZLM:      zlm.Hooks{Ledger: ledger, Log: log, Now: time.Now},
