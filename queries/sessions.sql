@@ -84,9 +84,15 @@ WITH gone AS (DELETE FROM open_sessions s WHERE s.id = ANY(@ids::bigint[]) RETUR
 INSERT INTO ended_sessions SELECT g.*, greatest(@ended_at::timestamptz, g.started_at), @end_reason::text FROM gone g
 RETURNING scene, vhost, app, stream;
 
--- Removes the session that one start opened and nobody was told of.
--- name: SessionForget :execrows
-DELETE FROM open_sessions WHERE identity = @identity AND started_at = @started_at;
+-- Removes the session that one start opened and nobody was told of, and that it
+-- was counted.
+-- name: SessionForget :one
+WITH gone AS (
+    DELETE FROM open_sessions o WHERE o.identity = @identity AND o.started_at = @started_at RETURNING *
+), uncounted AS (
+    SELECT uncount_player(ROW(g.*)::open_sessions, 0) FROM gone g WHERE g.scene = 'play' AND g.refused = ''
+)
+SELECT (SELECT count(*) FROM gone) + 0 * (SELECT count(*) FROM uncounted);
 
 -- What an earlier process of the same server left open, publishers first. First
 -- and last are the bounds of all identities of the node.
@@ -243,12 +249,12 @@ ORDER BY st.n;
 -- name: EarlyEndsPurge :execrows
 DELETE FROM early_ends WHERE ended_at < @before;
 
+-- How often streams were played, by how many viewers and by how many now: sums
+-- of a few rows for each.
 -- name: SessionCounts :many
-SELECT app, stream, count(*) AS pv,
-    count(DISTINCT CASE WHEN subject <> '' AND credential_kind <> 'live_token' THEN subject ELSE address END) AS uv,
-    count(*) FILTER (WHERE ended_at IS NULL) AS online
-FROM sessions
-WHERE scene = 'play' AND refused = '' AND app = ANY(@apps::text[]) AND stream = ANY(@streams::text[])
+SELECT app, stream, sum(pv)::bigint AS pv, sum(uv)::bigint AS uv, sum(online)::bigint AS online
+FROM stream_counts
+WHERE app = ANY(@apps::text[]) AND stream = ANY(@streams::text[])
 GROUP BY app, stream;
 
 -- Whether a media server of our own has the stream.

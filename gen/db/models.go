@@ -410,6 +410,20 @@ type StrayGroup struct {
 	TriedAt   time.Time
 }
 
+type StreamCount struct {
+	App    string
+	Stream string
+	Slot   int32
+	Pv     int64
+	Uv     int64
+	Online int64
+}
+
+type StreamViewer struct {
+	Viewer []byte
+	Since  time.Time
+}
+
 type TokenKey struct {
 	Kid           string
 	PrivateSealed []byte

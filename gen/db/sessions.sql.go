@@ -23,11 +23,9 @@ func (q *Queries) EarlyEndsPurge(ctx context.Context, db DBTX, before time.Time)
 }
 
 const sessionCounts = `-- name: SessionCounts :many
-SELECT app, stream, count(*) AS pv,
-    count(DISTINCT CASE WHEN subject <> '' AND credential_kind <> 'live_token' THEN subject ELSE address END) AS uv,
-    count(*) FILTER (WHERE ended_at IS NULL) AS online
-FROM sessions
-WHERE scene = 'play' AND refused = '' AND app = ANY($1::text[]) AND stream = ANY($2::text[])
+SELECT app, stream, sum(pv)::bigint AS pv, sum(uv)::bigint AS uv, sum(online)::bigint AS online
+FROM stream_counts
+WHERE app = ANY($1::text[]) AND stream = ANY($2::text[])
 GROUP BY app, stream
 `
 
@@ -44,6 +42,8 @@ type SessionCountsRow struct {
 	Online int64
 }
 
+// How often streams were played, by how many viewers and by how many now: sums
+// of a few rows for each.
 func (q *Queries) SessionCounts(ctx context.Context, db DBTX, arg SessionCountsParams) ([]SessionCountsRow, error) {
 	rows, err := db.Query(ctx, sessionCounts, arg.Apps, arg.Streams)
 	if err != nil {
@@ -115,8 +115,13 @@ func (q *Queries) SessionEndedAfter(ctx context.Context, db DBTX, arg SessionEnd
 	return column_1, err
 }
 
-const sessionForget = `-- name: SessionForget :execrows
-DELETE FROM open_sessions WHERE identity = $1 AND started_at = $2
+const sessionForget = `-- name: SessionForget :one
+WITH gone AS (
+    DELETE FROM open_sessions o WHERE o.identity = $1 AND o.started_at = $2 RETURNING id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at
+), uncounted AS (
+    SELECT uncount_player(ROW(g.*)::open_sessions, 0) FROM gone g WHERE g.scene = 'play' AND g.refused = ''
+)
+SELECT (SELECT count(*) FROM gone) + 0 * (SELECT count(*) FROM uncounted)
 `
 
 type SessionForgetParams struct {
@@ -124,13 +129,13 @@ type SessionForgetParams struct {
 	StartedAt time.Time
 }
 
-// Removes the session that one start opened and nobody was told of.
-func (q *Queries) SessionForget(ctx context.Context, db DBTX, arg SessionForgetParams) (int64, error) {
-	result, err := db.Exec(ctx, sessionForget, arg.Identity, arg.StartedAt)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+// Removes the session that one start opened and nobody was told of, and that it
+// was counted.
+func (q *Queries) SessionForget(ctx context.Context, db DBTX, arg SessionForgetParams) (int32, error) {
+	row := db.QueryRow(ctx, sessionForget, arg.Identity, arg.StartedAt)
+	var column_1 int32
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const sessionMeetEnd = `-- name: SessionMeetEnd :one

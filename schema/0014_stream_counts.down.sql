@@ -1,0 +1,13 @@
+DROP TRIGGER open_sessions_refused ON open_sessions;
+DROP TRIGGER open_sessions_gone ON open_sessions;
+DROP TRIGGER open_sessions_came ON open_sessions;
+DROP FUNCTION count_refused();
+DROP FUNCTION count_gone();
+DROP FUNCTION count_came();
+DROP FUNCTION uncount_player(open_sessions, bigint);
+DROP FUNCTION count_stream(text, text, bigint, bigint, bigint);
+DROP FUNCTION count_streams(text[], text[], bigint[], bigint[], bigint[]);
+DROP FUNCTION stream_viewer(text, text, text);
+DROP FUNCTION stream_digest(text, text);
+DROP FUNCTION viewer_of(text, text, text);
+DROP TABLE stream_viewers, stream_counts;
