@@ -68,6 +68,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	jsonFile := flags.String("json", "", "also write the table as JSON to `FILE`")
 	only := flags.String("only", "", "measure only these, a `LIST` with commas: "+strings.Join((&suite{}).names(), ", "))
 	growth := flags.Bool("growth", false, "measure how figures grow from a thousand entries to a million instead, and print a table of that")
+	short := flags.Bool("quick", false, "one short round of each, to see that everything can be measured; the figures say little")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the server under callbacks to `FILE`; the figures suffer")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -76,6 +77,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
 	s := &suite{plan: standard(), progress: stderr, profile: *profile}
+	if *short {
+		s.plan = quick()
+	}
 	if err := s.restrict(*only); err != nil {
 		return err
 	}

@@ -74,6 +74,23 @@ func standard() plan {
 	}
 }
 
+// quick is one short round of each: it shows that everything can be measured, and
+// its figures say little.
+func quick() plan {
+	p := standard()
+	for _, rounds := range []*int{&p.callbackRounds, &p.decisionRounds, &p.latencyRounds, &p.floodRounds, &p.roomRounds, &p.hotRounds, &p.listRounds,
+		&p.flatRounds, &p.signRounds, &p.firstStarts, &p.warmStarts, &p.crashes} {
+		*rounds = 1
+	}
+	for _, round := range []*time.Duration{&p.callbackRound, &p.decisionRound, &p.latencyRound, &p.hotRound, &p.listRound, &p.flatRound,
+		&p.walk, &p.profileDuration} {
+		*round = time.Second
+	}
+	p.worlds, p.growing = []int{1_000, 20_000}, []int{1_000, 10_000}
+	p.visible, p.revocations, p.revokedAtOnce = 20, 2, 2
+	return p
+}
+
 // suite is one run of all measurements.
 type suite struct {
 	plan     plan
