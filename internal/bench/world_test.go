@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
 // Whatever the load asks of a world must be in it.
@@ -33,6 +34,9 @@ func TestWorldHasEverythingThatIsAskedOfIt(t *testing.T) {
 		err = a.EnsureDefaults(t.Context())
 	}
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (pg.Daily{Table: "ended_sessions", Keep: time.Hour}).Maintain(t.Context(), conn, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	for _, fill := range []func() error{func() error { return w.fillRules(t.Context()) }, func() error { return w.fillTokens(t.Context()) },
