@@ -73,8 +73,8 @@ func BenchmarkMemory(b *testing.B) {
 		"bans":   func(s *bundle, i int) { s.addBan(i) },
 	} {
 		for _, n := range sizes {
-			if kind == "rules" {
-				n = rulesOf(n)
+			if kind == "rules" && n > rulesOf(n) {
+				continue
 			}
 			b.Run(fmt.Sprintf("%s/%d", kind, n), func(b *testing.B) {
 				for b.Loop() {

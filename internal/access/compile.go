@@ -21,14 +21,21 @@ type rule struct {
 	next      *rule  // of the same hash
 	id        int64
 	one       [1]keyGroup // nearly always the only one; without a scheme there is none
-	more      *[]keyGroup // all of them, where there are several
-	refs      []keyRef    // of the keys of all groups, in their order
+	ref       keyRef      // of the only key
+	more      *several    // instead of both, where there is more
 
 	validSeconds, takeoverSeconds uint32
 	takeoverPolicy                uint8 // in takeoverPolicies
 	byDomain, publishes           bool
 	enabled                       bool
 	signs                         bool // with the first key of the first group
+}
+
+// several are the groups of a rule, and what is known of their keys in the order
+// in which those are in them.
+type several struct {
+	groups []keyGroup
+	refs   []keyRef
 }
 
 // keyGroup are the keys of a rule that sign alike.
@@ -91,20 +98,30 @@ func (r *rule) takeover() Takeover {
 func (r *rule) groups() []keyGroup {
 	switch {
 	case r.more != nil:
-		return *r.more
+		return r.more.groups
 	case r.one[0].scheme == nil:
 		return nil
 	}
 	return r.one[:]
 }
 
-func (r *rule) setGroups(groups []keyGroup) {
+func (r *rule) setGroups(groups []keyGroup, refs []keyRef) {
 	if len(groups) > 0 {
 		r.one[0] = groups[0]
 	}
-	if len(groups) > 1 {
-		r.more = &groups
+	if len(refs) > 0 {
+		r.ref = refs[0]
 	}
+	if len(groups) > 1 || len(refs) > 1 {
+		r.more = &several{groups, refs}
+	}
+}
+
+func (r *rule) refOf(n int) keyRef {
+	if r.more != nil {
+		return r.more.refs[n]
+	}
+	return r.ref
 }
 
 // ruleKeyState is a key of a rule, without its secret.
@@ -122,7 +139,7 @@ func (r *rule) keys() iter.Seq[ruleKeyState] {
 		for i := range groups {
 			for _, keys := range [...][]urlsign.Key{groups[i].keys, groups[i].revoked()} {
 				for j := range keys {
-					if !yield(ruleKeyState{keys[j].ID, r.refs[n].id(), r.refs[n].state(), &groups[i]}) {
+					if !yield(ruleKeyState{keys[j].ID, r.refOf(n).id(), r.refOf(n).state(), &groups[i]}) {
 						return
 					}
 					n++
@@ -263,15 +280,16 @@ func (c *compiler) group(of method) *keyGroup {
 
 // finish completes the rule when all keys are added.
 func (c *compiler) finish(keys []db.SigningKey) {
-	c.rule.setGroups(c.groups)
+	var refs []keyRef
 	for i := range c.groups {
 		for _, of := range [...][]urlsign.Key{c.groups[i].keys, c.groups[i].revoked()} {
 			for _, key := range of {
 				n := slices.IndexFunc(keys, func(k db.SigningKey) bool { return k.Kid == key.ID })
-				c.rule.refs = append(c.rule.refs, newKeyRef(keys[n].ID, KeyState(keys[n].State)))
+				refs = append(refs, newKeyRef(keys[n].ID, KeyState(keys[n].State)))
 			}
 		}
 	}
+	c.rule.setGroups(c.groups, refs)
 }
 
 // activeFirst returns the keys in their order, but for the active one.

@@ -28,7 +28,7 @@ const tokenLeeway = 30 * time.Second
 
 // serviceKeys puts a rule under the service's own key pairs.
 func (s *Service) serviceKeys(r *rule, scheme urlsign.Scheme) {
-	r.setGroups([]keyGroup{{scheme: scheme, rest: &groupRest{tokens: s.StreamTokens}}})
+	r.setGroups([]keyGroup{{scheme: scheme, rest: &groupRest{tokens: s.StreamTokens}}}, nil)
 }
 
 // signingKey is the key that signs under a rule, if there is one.
