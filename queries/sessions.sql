@@ -67,7 +67,7 @@ WHERE scene = 'publish' AND refused = '' AND vhost = @vhost AND app = @app AND s
 WITH gone AS (
     DELETE FROM open_sessions s WHERE s.identity = @identity AND s.started_at <= @before::timestamptz RETURNING s.*
 )
-INSERT INTO ended_sessions SELECT g.*, @ended_at::timestamptz, @end_reason::text FROM gone g;
+INSERT INTO ended_sessions SELECT g.*, greatest(@ended_at::timestamptz, g.started_at), @end_reason::text FROM gone g;
 
 -- The same of many, each of them once; returns those that were open.
 -- name: SessionsEnd :many
@@ -76,7 +76,7 @@ WITH input AS (
 ), gone AS (
     DELETE FROM open_sessions s USING input i WHERE s.identity = i.identity AND s.started_at <= i.before RETURNING s.*
 )
-INSERT INTO ended_sessions SELECT g.*, n.ended_at, @end_reason::text FROM gone g JOIN input n ON n.identity = g.identity
+INSERT INTO ended_sessions SELECT g.*, greatest(n.ended_at, g.started_at), @end_reason::text FROM gone g JOIN input n ON n.identity = g.identity
 RETURNING identity;
 
 -- name: SessionsEndByID :many
@@ -106,7 +106,7 @@ WITH gone AS (
         LIMIT @row_limit)
     RETURNING s.*
 )
-INSERT INTO ended_sessions SELECT g.*, @ended_at::timestamptz, 'server_restarted'::text FROM gone g
+INSERT INTO ended_sessions SELECT g.*, greatest(@ended_at::timestamptz, g.started_at), 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream;
 
 -- Whatever the same connection number did before a server without identity
@@ -118,7 +118,7 @@ WITH gone AS (
       AND s.node = @node AND s.server_id = @server_id AND s.client_id = @client_id
     RETURNING s.*
 )
-INSERT INTO ended_sessions SELECT g.*, @ended_at::timestamptz, 'server_restarted'::text FROM gone g
+INSERT INTO ended_sessions SELECT g.*, greatest(@ended_at::timestamptz, g.started_at), 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream;
 
 -- Ends that found no session are remembered, for the starts that may still come.
@@ -211,7 +211,7 @@ WITH gone AS (
         LIMIT @row_limit)
     RETURNING s.*
 )
-INSERT INTO ended_sessions SELECT g.*, @ended_at::timestamptz, 'server_restarted'::text FROM gone g
+INSERT INTO ended_sessions SELECT g.*, greatest(@ended_at::timestamptz, g.started_at), 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream;
 
 -- Ends that wait for their start, and whose ids a new process uses again.
@@ -225,7 +225,7 @@ WITH gone AS (
       AND s.node = @node AND s.server_id = @server_id AND s.protocol = @protocol
     RETURNING s.*
 )
-INSERT INTO ended_sessions SELECT g.*, @ended_at::timestamptz, 'stream_gone'::text FROM gone g;
+INSERT INTO ended_sessions SELECT g.*, greatest(@ended_at::timestamptz, g.started_at), 'stream_gone'::text FROM gone g;
 
 -- name: SessionsPublishing :many
 SELECT vhost FROM open_sessions WHERE scene = 'publish' AND refused = '' AND app = @app AND stream = @stream;

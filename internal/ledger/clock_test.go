@@ -33,6 +33,12 @@ func TestSessionsEndWhateverTheClockDoesMeanwhile(t *testing.T) {
 			b.wantStatus(t, r.ID, room.Prepare)
 			b.wantStatus(t, other.ID, room.On)
 
+			for _, s := range b.sessions(t) {
+				if s.EndedAt != nil && s.EndedAt.Before(s.StartedAt) {
+					t.Errorf("%s ended before it began", s.ClientID)
+				}
+			}
+
 			again, player := onSRS(stream(r.ID)), onSRS(stream(r.ID))
 			b.allow(t, again.publish(), player.play())
 			b.wantStatus(t, r.ID, room.On)
