@@ -74,7 +74,7 @@ const sessionEnd = `-- name: SessionEnd :execrows
 WITH gone AS (
     DELETE FROM open_sessions s WHERE s.identity = $3 AND s.started_at <= $4::timestamptz RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
 )
-INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, $2::text FROM gone g
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest($1::timestamptz, g.started_at), $2::text FROM gone g
 `
 
 type SessionEndParams struct {
@@ -951,7 +951,7 @@ WITH input AS (
 ), gone AS (
     DELETE FROM open_sessions s USING input i WHERE s.identity = i.identity AND s.started_at <= i.before RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
 )
-INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, n.ended_at, $1::text FROM gone g JOIN input n ON n.identity = g.identity
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest(n.ended_at, g.started_at), $1::text FROM gone g JOIN input n ON n.identity = g.identity
 RETURNING identity
 `
 
@@ -995,7 +995,7 @@ WITH gone AS (
       AND s.node = $5 AND s.server_id = $6 AND s.protocol = $7
     RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
 )
-INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'stream_gone'::text FROM gone g
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest($1::timestamptz, g.started_at), 'stream_gone'::text FROM gone g
 `
 
 type SessionsEndAudienceParams struct {
@@ -1159,7 +1159,7 @@ WITH gone AS (
       AND s.node = $5 AND s.server_id = $6 AND s.client_id = $7
     RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
 )
-INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'server_restarted'::text FROM gone g
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest($1::timestamptz, g.started_at), 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream
 `
 
@@ -1225,7 +1225,7 @@ WITH gone AS (
         LIMIT $7)
     RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
 )
-INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'server_restarted'::text FROM gone g
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest($1::timestamptz, g.started_at), 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream
 `
 
@@ -1320,7 +1320,7 @@ WITH gone AS (
         LIMIT $7)
     RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
 )
-INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, $1::timestamptz, 'server_restarted'::text FROM gone g
+INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest($1::timestamptz, g.started_at), 'server_restarted'::text FROM gone g
 RETURNING scene, vhost, app, stream
 `
 
