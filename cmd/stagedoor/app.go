@@ -40,6 +40,7 @@ type app struct {
 	store    *store
 	metrics  *metrics
 	hashes   *hashing.Workers
+	conns    *connections
 	accounts *account.Service
 	access   *access.Service
 	nodes    *node.Service
@@ -63,10 +64,12 @@ type app struct {
 // newApp opens the database and builds the services. Their views are empty
 // until load or feed.Start.
 func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, hashes: &hashing.Workers{Log: log}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient())}
+	a := &app{cfg: cfg, log: log, hashes: &hashing.Workers{Log: log}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient(cfg.NodeTimeout))}
 	if a.store, err = openStore(ctx, cfg, log); err != nil {
 		return nil, err
 	}
+	a.conns = &connections{most: cfg.MaxConnections, mostOfOne: cfg.MaxConnectionsPerAddress, proxies: cfg.TrustedProxies, limited: a.metrics.countLimited}
+	a.metrics.watchConnections(a.conns.count)
 	defer func() {
 		if err != nil {
 			a.store.close(ctx)
@@ -121,9 +124,9 @@ func (a *app) build(ctx context.Context) (err error) {
 	}
 	a.explain = explain.New(explain.Config{Access: a.access, Streams: a.ledger, Now: now, PublishHost: media.HostOf(a.cfg.PushDomain),
 		PlayHost: media.HostOf(a.cfg.PullDomain), App: a.cfg.App})
-	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow}})
+	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow, Timeout: a.cfg.LookupTimeout}})
 	a.relays = relay.New(relay.Config{DB: pool, Now: now, Log: a.log, Routes: a.routes, Nodes: a.nodes, Controls: a.controls,
-		Guard: outbound.Guard{Allow: a.cfg.RouteAllow}, Leader: a.leader})
+		Guard: outbound.Guard{Allow: a.cfg.RouteAllow, Timeout: a.cfg.LookupTimeout}, Leader: a.leader})
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays, a.evict)
 	a.feed.ListenAt(a.store.direct)
 	a.metrics.observeFeed(a.feed)

@@ -13,13 +13,8 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/vod"
 )
 
-// cloudTimeout bounds one call to the cloud: the longest request makes three of
-// them and the least patient client waits for eight seconds. cloudSlots is how
-// many run at once.
-const (
-	cloudTimeout = 2 * time.Second
-	cloudSlots   = 16
-)
+// cloudSlots is how many calls to the cloud run at once.
+const cloudSlots = 16
 
 // cloudGroups puts the cloud's providers in the place of the built-in one, for
 // each family that is configured.
@@ -47,7 +42,7 @@ func (a *app) cloudClient(endpoint *url.URL, version string) *aliyun.Client {
 	return aliyun.New(aliyun.Config{
 		Endpoint: endpoint, Version: version, Signature: a.cfg.AliyunSignature,
 		Key:  aliyun.Key{ID: a.cfg.AliyunAccessKeyID, Secret: a.cfg.AliyunAccessKeySecret, Token: a.cfg.AliyunSecurityToken},
-		HTTP: &http.Client{Transport: transport}, Now: time.Now, Rand: rand.Reader, Timeout: cloudTimeout, Slots: cloudSlots,
+		HTTP: &http.Client{Transport: transport}, Now: time.Now, Rand: rand.Reader, Timeout: a.cfg.CloudTimeout, Slots: cloudSlots,
 		Observe: a.metrics.observeCloud,
 	})
 }

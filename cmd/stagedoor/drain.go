@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -34,7 +35,11 @@ func (d *drain) started() bool { return d.on.Load() }
 // watched is a connection that remembers whether it counts as busy.
 type watched struct {
 	*net.TCPConn
-	busy atomic.Bool
+	busy   atomic.Bool
+	active atomic.Bool // a request is under way
+
+	conns *connections // that count it, or nil
+	from  netip.Prefix
 }
 
 // watch is the ConnState hook of the servers. It is called several times for
@@ -44,6 +49,7 @@ func (d *drain) watch(conn net.Conn, state http.ConnState) {
 		conn = encrypted.NetConn()
 	}
 	c := conn.(*watched) // our listeners make no others
+	c.active.Store(state == http.StateActive)
 	busy := state == http.StateNew || state == http.StateActive
 	switch was := c.busy.Swap(busy); {
 	case busy && !was:
@@ -104,13 +110,27 @@ func (d *drain) wrap(h http.Handler) http.Handler {
 // their clients may have sent a request already.
 type lastCall struct {
 	*net.TCPListener
+	conns *connections // nil: no limit
 
 	mu   sync.Mutex
 	rest []*net.TCPConn
 }
 
-// Accept waits for the next connection.
+// Accept waits for the next connection for which there is a place.
 func (l *lastCall) Accept() (net.Conn, error) {
+	for {
+		w, err := l.accept()
+		if err != nil {
+			return nil, err // and no *watched that is nil
+		}
+		if l.conns == nil || l.conns.admit(w) {
+			return w, nil
+		}
+		_ = w.Close() // nothing was said on it
+	}
+}
+
+func (l *lastCall) accept() (*watched, error) {
 	conn, err := l.AcceptTCP()
 	if err == nil {
 		return &watched{TCPConn: conn}, nil

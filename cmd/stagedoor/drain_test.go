@@ -19,7 +19,7 @@ func newLastCall(t *testing.T) *lastCall {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() }) // it may be closed
-	return l.(*lastCall)
+	return l
 }
 
 func dial(t *testing.T, l net.Listener, send string) net.Conn {

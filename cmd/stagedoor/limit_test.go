@@ -21,7 +21,7 @@ import (
 // let through is answered 418.
 func emptied(t *testing.T) (url string, m *metrics) {
 	t.Helper()
-	a := &app{cfg: &config.Settings{Config: config.Config{RateLimit: 1}}, log: slog.New(slog.DiscardHandler), metrics: newMetrics(prometheus.NewRegistry())}
+	a := &app{cfg: &config.Settings{Config: config.Config{RateLimit: 1}}, log: slog.New(slog.DiscardHandler), conns: &connections{}, metrics: newMetrics(prometheus.NewRegistry())}
 	rt := httpx.NewRouter()
 	a.mount(rt)
 	start := time.Now()

@@ -42,8 +42,8 @@ func controls(client *http.Client) media.Controls {
 // controlClient asks media servers. Their control URLs are the operator's own
 // and may lead anywhere, private networks included, but not further: what a
 // server redirects to is not the operator's choice.
-func controlClient() *http.Client {
-	return &http.Client{Timeout: 2 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func controlClient(timeout time.Duration) *http.Client {
+	return &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // configLines are what a node's operator pastes. Where the kind is not known

@@ -125,7 +125,16 @@ func (m *metrics) observeCloud(action, outcome string, took time.Duration) {
 }
 
 // limits are the settings that refuse something.
-var limits = []string{"rate_limit", "login_attempts", "login_attempts_per_address", "hash_queue"}
+var limits = []string{"max_connections", "max_connections_per_address", "rate_limit", "account_rate_limit", "login_attempts",
+	"login_attempts_per_address", "hash_queue"}
+
+// watchConnections tells how many connections are open.
+func (m *metrics) watchConnections(count func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "stagedoor_connections_open",
+		Help: "Connections to the main listener.",
+	}, count))
+}
 
 func (m *metrics) countLimited(limit string) { m.limited.WithLabelValues(limit).Inc() }
 

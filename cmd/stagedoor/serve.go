@@ -138,6 +138,7 @@ func (a *app) listen(ctx context.Context) ([]net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	main.conns = a.conns
 	if a.cfg.OpsListen == "" {
 		return []net.Listener{main}, nil
 	}
@@ -151,7 +152,7 @@ func (a *app) listen(ctx context.Context) ([]net.Listener, error) {
 // listenOn listens without asking the kernel to probe whoever says nothing: the
 // time-outs of the server end such a connection sooner, and four calls for each
 // new one are saved.
-func listenOn(ctx context.Context, address string) (net.Listener, error) {
+func listenOn(ctx context.Context, address string) (*lastCall, error) {
 	quiet := net.ListenConfig{KeepAlive: -1}
 	l, err := quiet.Listen(ctx, "tcp", address)
 	if err != nil {
@@ -166,11 +167,11 @@ func (a *app) server(h http.Handler, watch func(net.Conn, http.ConnState)) (*htt
 		Handler:           h,
 		ConnState:         watch,
 		TLSConfig:         tlsConfig,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
+		ReadHeaderTimeout: a.cfg.HeaderTimeout,
+		ReadTimeout:       a.cfg.ReadTimeout,
+		WriteTimeout:      a.cfg.WriteTimeout,
+		IdleTimeout:       a.cfg.IdleTimeout,
+		MaxHeaderBytes:    a.cfg.MaxHeader,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}, err
 }
@@ -214,7 +215,7 @@ func (a *app) mount(rt *httpx.Router) {
 	door := relay.Ledger{Ledger: a.ledger, Relays: a.relays} // what an allowed viewer waits for is fetched
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: door, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: door, Log: a.log},
 		Nginx:    nginx.Hooks{Ledger: door, Sessions: a.sessions, Now: time.Now, Log: a.log},
-		NMS:      nms.Hooks{Ledger: door, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: 2 * time.Second}}},
+		NMS:      nms.Hooks{Ledger: door, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: a.cfg.NodeTimeout}}},
 		MediaMTX: mediamtx.NewHooks(door, a.log, time.Now),
 		ZLM:      zlm.Hooks{Ledger: door, Log: a.log, Now: time.Now},
 		OME:      ome.Hooks{Ledger: door, Log: a.log, Now: time.Now, Lifetime: a.cfg.ViewerLifetime},
@@ -229,11 +230,12 @@ var unlimited = []string{"/callback/", "/api/v1/live/handlePushStreamEventCallba
 	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json"}
 
 func (a *app) limits(now func() time.Time) httpx.Limits {
-	return httpx.Limits{PerSecond: a.cfg.RateLimit, Now: now, Exempt: unlimited, Refused: func() { a.metrics.countLimited("rate_limit") }}
+	return httpx.Limits{PerSecond: a.cfg.RateLimit, AccountPerSecond: a.cfg.AccountRateLimit, Budget: a.cfg.RequestTimeout, Now: now,
+		Crowded: a.conns.crowded, Exempt: unlimited, Refused: a.metrics.countLimited}
 }
 
 func (a *app) wrap(rt httpx.Handler) http.Handler {
-	h := httpx.Config{Log: a.log, Now: time.Now, Rand: rand.Reader, Proxies: a.cfg.TrustedProxies, Observe: a.metrics.observeRequest}.Wrap(rt)
+	h := httpx.Config{Log: a.log, Now: time.Now, Rand: rand.Reader, Proxies: a.cfg.TrustedProxies, Observe: a.metrics.observeRequest, MaxBody: a.cfg.MaxBody}.Wrap(rt)
 	return a.allowOrigins(h)
 }
 

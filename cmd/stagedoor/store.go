@@ -50,7 +50,8 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	if s.direct, err = pg.Direct(direct); err != nil {
 		return nil, err
 	}
-	if s.pool, err = pg.Open(ctx, url); err != nil {
+	if s.pool, err = pg.Open(ctx, url, pg.Options{Conns: cfg.DatabasePool, Connect: cfg.DatabaseConnectTimeout,
+		Statement: cfg.DatabaseTimeout}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	if direct != url {

@@ -72,7 +72,7 @@ func (s *suite) start(ctx context.Context, dataDir, ops string) (_ *server, took
 	srv.cmd = exec.Command(s.binary, "serve")
 	srv.cmd.Stderr = log
 	srv.cmd.Env = environment("STAGEDOOR_LISTEN="+addr, "STAGEDOOR_OPS_LISTEN="+ops, "STAGEDOOR_DATA_DIR="+dataDir, "STAGEDOOR_ADMIN_PASSWORD="+adminPassword,
-		"STAGEDOOR_RATE_LIMIT=0")
+		"STAGEDOOR_RATE_LIMIT=0", "STAGEDOOR_ACCOUNT_RATE_LIMIT=0")
 	// Ctrl-C on the terminal is for us, and we stop the server; when we are
 	// killed, the kernel does.
 	srv.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}

@@ -273,6 +273,12 @@ func (r *resolver) numbers(s *Settings) {
 		value, least, most int
 	}{
 		{"RATE_LIMIT", s.RateLimit, 0, maxRate},
+		{"ACCOUNT_RATE_LIMIT", s.AccountRateLimit, 0, maxRate},
+		{"MAX_CONNECTIONS", s.MaxConnections, 0, maxRate},
+		{"MAX_CONNECTIONS_PER_ADDRESS", s.MaxConnectionsPerAddress, 0, maxRate},
+		{"MAX_HEADER", s.MaxHeader, 4 << 10, 1 << 20},
+		{"MAX_BODY", s.MaxBody, 64 << 10, 16 << 20},
+		{"DATABASE_POOL", s.DatabasePool, 0, 10_000},
 		{"LOGIN_ATTEMPTS", s.LoginAttempts, 1, 1000},
 		{"LOGIN_ATTEMPTS_PER_ADDRESS", s.LoginAttemptsPerAddress, 1, maxRate},
 		{"HASH_CONCURRENCY", s.HashConcurrency, 1, 256},
@@ -332,22 +338,36 @@ func (r *resolver) times(s *Settings) {
 		variable string
 		value    time.Duration
 		least    time.Duration
+		most     time.Duration // zero: maxTTL
 	}{
-		{"URL_TTL", s.URLTTL, time.Second}, // signatures count in seconds
-		{"HLS_SESSION_IDLE", s.HLSSessionIdle, time.Second},
-		{"TOKEN_TTL", s.TokenTTL, time.Second},
-		{"APP_TOKEN_TTL", s.AppTokenTTL, time.Second},
-		{"RECONCILE_PERIOD", s.ReconcilePeriod, time.Second},
-		{"SESSION_LEASE", s.SessionLease, time.Minute},
-		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond},
-		{"VIEWER_LIFETIME", s.ViewerLifetime, 10 * time.Second},
-		{"SESSIONS_KEEP", s.SessionsKeep, time.Hour},
-		{"REFUSALS_KEEP", s.RefusalsKeep, time.Minute},
-		{"SHUTDOWN_TIMEOUT", s.ShutdownTimeout, time.Millisecond},
+		{"URL_TTL", s.URLTTL, time.Second, 0}, // signatures count in seconds
+		{"HLS_SESSION_IDLE", s.HLSSessionIdle, time.Second, 0},
+		{"TOKEN_TTL", s.TokenTTL, time.Second, 0},
+		{"APP_TOKEN_TTL", s.AppTokenTTL, time.Second, 0},
+		{"RECONCILE_PERIOD", s.ReconcilePeriod, time.Second, 0},
+		{"SESSION_LEASE", s.SessionLease, time.Minute, 0},
+		{"CALLBACK_TIMEOUT", s.CallbackTimeout, time.Millisecond, 0},
+		{"VIEWER_LIFETIME", s.ViewerLifetime, 10 * time.Second, 0},
+		{"SESSIONS_KEEP", s.SessionsKeep, time.Hour, 0},
+		{"REFUSALS_KEEP", s.RefusalsKeep, time.Minute, 0},
+		{"SHUTDOWN_TIMEOUT", s.ShutdownTimeout, time.Millisecond, 0},
+		{"HEADER_TIMEOUT", s.HeaderTimeout, time.Millisecond, time.Hour},
+		{"READ_TIMEOUT", s.ReadTimeout, time.Millisecond, time.Hour},
+		{"WRITE_TIMEOUT", s.WriteTimeout, time.Millisecond, time.Hour},
+		{"IDLE_TIMEOUT", s.IdleTimeout, time.Millisecond, time.Hour},
+		{"REQUEST_TIMEOUT", s.RequestTimeout, time.Millisecond, 10 * time.Second},
+		{"DATABASE_CONNECT_TIMEOUT", s.DatabaseConnectTimeout, 0, time.Minute},
+		{"DATABASE_TIMEOUT", s.DatabaseTimeout, 0, time.Hour},
+		{"NODE_TIMEOUT", s.NodeTimeout, time.Millisecond, time.Minute},
+		{"CLOUD_TIMEOUT", s.CloudTimeout, time.Millisecond, time.Minute},
+		{"LOOKUP_TIMEOUT", s.LookupTimeout, time.Millisecond, time.Minute},
 	} {
-		if d.value < d.least || d.value > maxTTL {
-			r.problem(d.variable, "%v is not between %v and %v", d.value, d.least, maxTTL)
+		if most := cmp.Or(d.most, maxTTL); d.value < d.least || d.value > most {
+			r.problem(d.variable, "%v is not between %v and %v", d.value, d.least, most)
 		}
+	}
+	if s.DatabaseTimeout > 0 && s.DatabaseTimeout < time.Second {
+		r.problem("DATABASE_TIMEOUT", "%v is less than 1s, and not 0 for no limit", s.DatabaseTimeout)
 	}
 	location, err := parseOffset(s.TimeZone)
 	if err != nil {

@@ -58,7 +58,8 @@ func prepareServer(t *testing.T, settings map[string]string) *server {
 	}
 	s := &server{spec: spectest.New(t), log: &logBook{}, settings: map[string]string{
 		"LISTEN": "127.0.0.1:0", "DATA_DIR": filepath.Join(dir, "data"), "LOG_FORMAT": "json",
-		"RATE_LIMIT": "0", // all load comes from one address
+		"ACCOUNT_RATE_LIMIT": "0",
+		"RATE_LIMIT":         "0", // all load comes from one address
 	}}
 	for name, value := range settings {
 		s.settings[name] = value

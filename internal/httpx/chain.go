@@ -4,6 +4,7 @@
 package httpx
 
 import (
+	"cmp"
 	"encoding/hex"
 	"io"
 	"log/slog"
@@ -15,7 +16,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 )
 
-// MaxBody is the largest request body that is read, in bytes.
+// MaxBody is the largest request body that is usually read, in bytes.
 const MaxBody = 1 << 20
 
 // Config lists what a Chain depends on.
@@ -25,6 +26,8 @@ type Config struct {
 	Rand io.Reader
 	// Proxies are the addresses whose X-Forwarded-For is believed.
 	Proxies []netip.Prefix
+	// MaxBody is the largest request body that is read, in bytes; 0: the constant.
+	MaxBody int
 	// Observe is told every finished request, for metrics. Route is the
 	// pattern that matched, or "" for none.
 	Observe func(method, route string, status int, took time.Duration)
@@ -50,6 +53,7 @@ const idBytes = 12
 
 // Wrap puts the chain around a router.
 func (c Config) Wrap(rt Handler) http.Handler {
+	most := int64(cmp.Or(c.MaxBody, MaxBody))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		growStack(false)
 		started := c.Now()
@@ -58,8 +62,8 @@ func (c Config) Wrap(rt Handler) http.Handler {
 		x.ctx.info.id = x.id[0]
 		x.ctx.info.addr, x.ctx.info.direct = c.client(r)
 		r = r.WithContext(&x.ctx)
-		if mayExceed(r, MaxBody) {
-			r.Body = http.MaxBytesReader(w, r.Body, MaxBody)
+		if mayExceed(r, most) {
+			r.Body = http.MaxBytesReader(w, r.Body, most)
 		}
 		w.Header()["X-Request-Id"] = x.id[:]
 		defer c.finish(x, r, started)

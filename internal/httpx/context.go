@@ -17,6 +17,7 @@ type info struct {
 	principal string
 	reason    string
 	cause     error
+	accounts  *accountLimit // nil: none
 }
 
 type infoKey struct{}

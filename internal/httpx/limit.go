@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"net/netip"
@@ -24,34 +25,37 @@ const callersKept = 1 << 16
 // is limited too.
 type Limits struct {
 	PerSecond int // requests, and half of what fits at once; 0: no limit
-	Now       func() time.Time
+	// AccountPerSecond is the same for one account; see ChargeAccount.
+	AccountPerSecond int
+	// Budget is the longest that a request may take; 0: no limit.
+	Budget time.Duration
+	// Crowded says whether the peer of a request holds more connections than it
+	// may; nil: none does.
+	Crowded func(peer string) bool
+	Now     func() time.Time
 	// Exempt are paths that are never limited. One that ends in a slash stands
 	// for everything below it.
 	Exempt []string
-	// Refused is told of each refusal, for metrics.
-	Refused func()
+	// Refused is told of each refusal, by the setting of the limit, for metrics.
+	Refused func(limit string)
 }
 
 // Wrap puts the limits before a router. It belongs inside the chain, which
 // finds the address of the client.
 func (l Limits) Wrap(rt Handler) Handler {
-	if l.PerSecond <= 0 {
-		return rt
+	if l.Refused == nil {
+		l.Refused = func(string) {}
 	}
-	callers, err := simplelru.NewLRU[netip.Prefix, *rate.Limiter](callersKept, nil)
-	if err != nil {
-		panic(err) // only for a size below one
-	}
-	return &limited{Handler: rt, limits: l, callers: callers}
+	return &limited{Handler: rt, limits: l, callers: newBuckets[netip.Prefix](l.PerSecond),
+		accounts: &accountLimit{newBuckets[string](l.AccountPerSecond), l.Now, l.Refused}}
 }
 
-// limited keeps a bucket of requests for each caller.
+// limited puts a request before its limits.
 type limited struct {
 	Handler
-	limits Limits
-
-	mu      sync.Mutex
-	callers *simplelru.LRU[netip.Prefix, *rate.Limiter]
+	limits   Limits
+	callers  *buckets[netip.Prefix]
+	accounts *accountLimit
 }
 
 // ServeHTTP looks at the path first: callbacks of media servers pass without a
@@ -61,17 +65,54 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.Handler.ServeHTTP(w, r)
 		return
 	}
-	allowed, left := l.take(callerOf(ClientAddr(r.Context())), l.limits.Now())
-	l.tell(w.Header(), left)
-	if allowed {
-		l.Handler.ServeHTTP(w, r)
+	if err := l.admit(w, r); err != nil {
+		l.Fail(w, r, err)
 		return
 	}
-	if l.limits.Refused != nil {
-		l.limits.Refused()
+	if l.limits.Budget > 0 {
+		ctx, cancel := context.WithTimeout(r.Context(), l.limits.Budget)
+		defer cancel()
+		r = r.WithContext(ctx)
 	}
-	l.Fail(w, r, &errs.Error{Kind: errs.RateLimited, Reason: "too_many_requests", Message: "too many requests, try again later",
-		RetryAfter: l.until(1 - left)})
+	from(r.Context()).accounts = l.accounts
+	l.Handler.ServeHTTP(w, r)
+}
+
+func (l *limited) admit(w http.ResponseWriter, r *http.Request) error {
+	if l.limits.Crowded != nil && l.limits.Crowded(r.RemoteAddr) {
+		l.limits.Refused("max_connections_per_address")
+		w.Header().Set("Connection", "close")
+		return &errs.Error{Kind: errs.RateLimited, Reason: "too_many_connections", Message: "too many connections, try again later", RetryAfter: time.Second}
+	}
+	wait := l.callers.take(w.Header(), CallerOf(ClientAddr(r.Context())), l.limits.Now())
+	return refusal(wait, "rate_limit", l.limits.Refused)
+}
+
+// refusal is the answer to who has to wait, or nil.
+func refusal(wait time.Duration, limit string, refused func(limit string)) error {
+	if wait <= 0 {
+		return nil
+	}
+	refused(limit)
+	return &errs.Error{Kind: errs.RateLimited, Reason: "too_many_requests", Message: "too many requests, try again later", RetryAfter: wait}
+}
+
+// accountLimit counts the requests of accounts, wherever they come from.
+type accountLimit struct {
+	*buckets[string]
+	now     func() time.Time
+	refused func(limit string)
+}
+
+// ChargeAccount counts a request of an account that has proved who it is, or
+// refuses it with RateLimited too_many_requests. The headers h tell of the limit
+// that has less left, this one or that of the address.
+func ChargeAccount(ctx context.Context, h http.Header, username string) error {
+	l := from(ctx).accounts
+	if l == nil {
+		return nil
+	}
+	return refusal(l.take(h, username, l.now()), "account_rate_limit", l.refused)
 }
 
 // exempt believes clean paths only: a router that tidies others might find
@@ -85,19 +126,55 @@ func (l Limits) exempt(path string) bool {
 	return false
 }
 
-func (l Limits) burst() int { return 2 * l.PerSecond }
+// buckets of requests, one for each who asks.
+type buckets[K comparable] struct {
+	perSecond int
 
-// take takes one request out of the caller's bucket, if there is one, and tells
-// how many are left, the part that has already come back of the next included.
-// A refusal costs nothing, so that Retry-After stays true while a client keeps
-// asking.
-func (l *limited) take(caller netip.Prefix, now time.Time) (allowed bool, left float64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	bucket, known := l.callers.Get(caller)
+	mu    sync.Mutex
+	known *simplelru.LRU[K, *rate.Limiter]
+}
+
+// newBuckets returns nil for no limit.
+func newBuckets[K comparable](perSecond int) *buckets[K] {
+	if perSecond <= 0 {
+		return nil
+	}
+	known, err := simplelru.NewLRU[K, *rate.Limiter](callersKept, nil)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &buckets[K]{perSecond: perSecond, known: known}
+}
+
+// take takes a request out of the bucket of who asks and returns zero, or how
+// long it takes until there is one. It tells in headers how many are left, unless
+// they tell of fewer already.
+func (b *buckets[K]) take(h http.Header, who K, now time.Time) (wait time.Duration) {
+	if b == nil {
+		return 0
+	}
+	allowed, left := b.takeOne(who, now)
+	if told, err := strconv.Atoi(h.Get("RateLimit-Remaining")); err != nil || int(left) < told || !allowed {
+		b.tell(h, left)
+	}
+	if allowed {
+		return 0
+	}
+	return max(b.until(1-left), 1)
+}
+
+func (b *buckets[K]) burst() int { return 2 * b.perSecond }
+
+// takeOne takes one request, if there is one, and tells how many are left, the
+// part that has already come back of the next included. A refusal costs nothing,
+// so that Retry-After stays true while a client keeps asking.
+func (b *buckets[K]) takeOne(who K, now time.Time) (allowed bool, left float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bucket, known := b.known.Get(who)
 	if !known {
-		bucket = rate.NewLimiter(rate.Limit(l.limits.PerSecond), l.limits.burst())
-		l.callers.Add(caller, bucket)
+		bucket = rate.NewLimiter(rate.Limit(b.perSecond), b.burst())
+		b.known.Add(who, bucket)
 	}
 	allowed = bucket.AllowN(now, 1)
 	return allowed, bucket.TokensAt(now)
@@ -105,21 +182,22 @@ func (l *limited) take(caller netip.Prefix, now time.Time) (allowed bool, left f
 
 // tell says in headers how full the bucket is, and in how many seconds it is
 // full again.
-func (l *limited) tell(h http.Header, left float64) {
-	burst := l.limits.burst()
+func (b *buckets[K]) tell(h http.Header, left float64) {
+	burst := b.burst()
 	h.Set("RateLimit-Limit", strconv.Itoa(burst))
 	h.Set("RateLimit-Remaining", strconv.Itoa(int(left)))
-	h.Set("RateLimit-Reset", strconv.Itoa(int(math.Ceil(l.until(float64(burst)-left).Seconds()))))
+	h.Set("RateLimit-Reset", strconv.Itoa(int(math.Ceil(b.until(float64(burst)-left).Seconds()))))
 }
 
 // until returns how long so many requests take to come back.
-func (l *limited) until(requests float64) time.Duration {
-	return time.Duration(requests / float64(l.limits.PerSecond) * float64(time.Second))
+func (b *buckets[K]) until(requests float64) time.Duration {
+	return time.Duration(requests / float64(b.perSecond) * float64(time.Second))
 }
 
-// callerOf returns whom to count: an IPv4 address, or an IPv6 /64, since one
+// CallerOf returns whom to count: an IPv4 address, or an IPv6 /64, since one
 // subscriber owns all of that. Callers without an address count as one.
-func callerOf(a netip.Addr) netip.Prefix {
+func CallerOf(a netip.Addr) netip.Prefix {
+	a = plain(a)
 	bits := a.BitLen()
 	if a.Is6() {
 		bits = 64

@@ -1,6 +1,7 @@
 package httpx_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 )
 
@@ -22,6 +24,7 @@ type limitedBundle struct {
 	now     time.Time
 	served  atomic.Int64
 	refused atomic.Int64
+	charge  func(context.Context, http.ResponseWriter) // by the handler; nil: nothing
 }
 
 func setupLimited(t *testing.T, change func(*httpx.Limits)) *limitedBundle {
@@ -29,9 +32,14 @@ func setupLimited(t *testing.T, change func(*httpx.Limits)) *limitedBundle {
 	b := setup(t)
 	b.config.Proxies, b.config.Now, b.config.Rand = prefixes("10.0.0.0/8"), time.Now, rand.Reader
 	l := &limitedBundle{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	b.rt.HandleFunc("/", func(http.ResponseWriter, *http.Request) { l.served.Add(1) })
+	b.rt.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		l.served.Add(1)
+		if l.charge != nil {
+			l.charge(r.Context(), w)
+		}
+	})
 	limits := httpx.Limits{PerSecond: 2, Now: func() time.Time { return l.now }, Exempt: []string{"/callback/", "/healthz"},
-		Refused: func() { l.refused.Add(1) }}
+		Refused: func(string) { l.refused.Add(1) }}
 	if change != nil {
 		change(&limits)
 	}
@@ -244,5 +252,85 @@ func TestExemptionCostsNoAllocation(t *testing.T) {
 	bare := testing.AllocsPerRun(100, func() { rt.ServeHTTP(w, r) })
 	if got := testing.AllocsPerRun(100, func() { limited.ServeHTTP(w, r) }); got != bare {
 		t.Errorf("%v allocations, %v without limits", got, bare)
+	}
+}
+
+func TestAnAccountHasALimitFromWhereverItAsks(t *testing.T) {
+	t.Parallel()
+	var counted []string
+	l := setupLimited(t, func(c *httpx.Limits) {
+		c.PerSecond, c.AccountPerSecond = 5, 2
+		c.Refused = func(limit string) { counted = append(counted, limit) }
+	})
+	var failed error
+	l.ServeHTTP(httptest.NewRecorder(), nobody("/callback/x")) // has no account
+	charge := func(username, from string) http.Header {
+		h := http.Header{}
+		l.charge = func(ctx context.Context, w http.ResponseWriter) {
+			failed = httpx.ChargeAccount(ctx, w.Header(), username)
+			h = w.Header()
+		}
+		l.ask("/x", from)
+		return h
+	}
+	for i, remaining := range []string{"3", "2", "1", "0"} {
+		h := charge("alice", "192.0.2."+string(rune('1'+i))+":1")
+		if failed != nil || h.Get("RateLimit-Limit") != "4" || h.Get("RateLimit-Remaining") != remaining {
+			t.Errorf("request %d: %v %v", i, failed, h)
+		}
+	}
+	h := charge("alice", "192.0.2.9:1")
+	if e := errs.As(failed); e.Kind != errs.RateLimited || e.RetryAfter != 500*time.Millisecond || h.Get("RateLimit-Remaining") != "0" {
+		t.Errorf("one too many: %v %v", failed, h)
+	}
+	if len(counted) != 1 || counted[0] != "account_rate_limit" {
+		t.Errorf("counted %v", counted)
+	}
+	if h := charge("bob", "192.0.2.9:1"); failed != nil || h.Get("RateLimit-Remaining") != "3" {
+		t.Errorf("another account: %v %v", failed, h)
+	}
+	l.now = l.now.Add(500 * time.Millisecond)
+	if charge("alice", "192.0.2.9:1"); failed != nil {
+		t.Errorf("later: %v", failed)
+	}
+}
+
+func TestWithoutLimitsNobodyIsCharged(t *testing.T) {
+	t.Parallel()
+	if err := httpx.ChargeAccount(t.Context(), http.Header{}, "alice"); err != nil {
+		t.Error(err)
+	}
+}
+
+func nobody(path string) *http.Request { return httptest.NewRequest("GET", path, nil) }
+
+func TestWhoHoldsTooManyConnectionsIsRefusedOnThem(t *testing.T) {
+	t.Parallel()
+	var counted string
+	l := setupLimited(t, func(c *httpx.Limits) {
+		c.Crowded = func(peer string) bool { return peer == "192.0.2.1:7" }
+		c.Refused = func(limit string) { counted = limit }
+	})
+	w := l.ask("/x", "192.0.2.1:7")
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Connection") != "close" || strings.TrimSpace(w.Body.String()) != "Too Many Requests" || counted != "max_connections_per_address" {
+		t.Errorf("%d %v %s, counted %q", w.Code, w.Header(), w.Body, counted)
+	}
+	for path, from := range map[string]string{"/callback/on_play": "192.0.2.1:7", "/x": "192.0.2.2:7"} {
+		if w := l.ask(path, from); w.Code != http.StatusOK {
+			t.Errorf("%s from %s: %d", path, from, w.Code)
+		}
+	}
+}
+
+func TestRequestsHaveABudgetAndCallbacksTheirOwn(t *testing.T) {
+	t.Parallel()
+	l := setupLimited(t, func(c *httpx.Limits) { c.PerSecond, c.Budget = 0, time.Minute })
+	for path, want := range map[string]bool{"/x": true, "/callback/x": false} {
+		l.charge = func(ctx context.Context, _ http.ResponseWriter) {
+			if end, ok := ctx.Deadline(); ok != want || ok && time.Until(end) > time.Minute {
+				t.Errorf("%s: until %v, %v", path, end, ok)
+			}
+		}
+		l.ask(path, "192.0.2.1:7")
 	}
 }

@@ -8,6 +8,7 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,13 +26,15 @@ import (
 type Guard struct {
 	// Allow lists prefixes that may be dialled although they are not public.
 	Allow []netip.Prefix
+	// Timeout bounds what a name server may cost a request; 0: two seconds.
+	Timeout time.Duration
 	// Resolver looks names up for Check; nil is the system's.
 	Resolver *net.Resolver
 	// Lookup takes the place of Resolver where it is set.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 }
 
-// lookupTimeout bounds what a name server may cost a request.
+// lookupTimeout is the usual Timeout.
 const lookupTimeout = 2 * time.Second
 
 var errForbidden = errs.New(errs.Invalid, "address_not_allowed", "the address is not a public one, and the operator has not allowed it")
@@ -153,7 +156,7 @@ func (g Guard) addresses(ctx context.Context, host string) ([]netip.Addr, error)
 	if a, ok := parseAddr(host); ok {
 		return []netip.Addr{a}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(g.Timeout, lookupTimeout))
 	defer cancel()
 	r := g.Resolver
 	if r == nil {

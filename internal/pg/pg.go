@@ -44,16 +44,46 @@ const (
 // the primary, and it may lead through PgBouncer in transaction mode. Migrations,
 // the Feed and the Leader need sessions of their own and must then be given
 // another way, to PostgreSQL itself (see Direct).
-func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
+func Open(ctx context.Context, url string, options ...Options) (*pgxpool.Pool, error) {
 	config, err := poolConfig(url)
 	if err != nil {
 		return nil, err
+	}
+	for _, o := range options {
+		o.apply(config)
 	}
 	pool, err := openPool(ctx, config)
 	if errors.Is(err, errRelayed) {
 		return openRelayed(ctx, config.Copy(), strings.Contains(url, "default_query_exec_mode"))
 	}
 	return pool, err
+}
+
+// Options are what operators change of a pool; zero leaves a field as it is.
+type Options struct {
+	Conns   int           // at most
+	Connect time.Duration // one attempt
+	// Statement bounds one statement of the server. It cannot be set behind a
+	// pooler in transaction mode, which has a setting of its own.
+	Statement time.Duration
+}
+
+func (o Options) apply(config *pgxpool.Config) {
+	if o.Conns > 0 {
+		config.MaxConns = int32(o.Conns)
+	}
+	if o.Connect > 0 {
+		config.ConnConfig.ConnectTimeout, config.PingTimeout = o.Connect, o.Connect
+	}
+	if prepared := config.AfterConnect; o.Statement > 0 {
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			if err := prepared(ctx, conn); err != nil {
+				return err
+			}
+			_, err := conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d", o.Statement.Milliseconds()))
+			return err
+		}
+	}
 }
 
 func openPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -61,6 +62,21 @@ func TestOpenLetsTheURLSizeThePool(t *testing.T) {
 	if got := standard.Config().MaxConns; got < 16 {
 		t.Errorf("MaxConns = %d by default, want 16 or more", got)
 	}
+}
+
+func TestOptionsOfAPool(t *testing.T) {
+	t.Parallel()
+	pool, err := pg.Open(t.Context(), dbtest.URL(t)+"&pool_max_conns=3&connect_timeout=9",
+		pg.Options{Conns: 5, Connect: 4 * time.Second, Statement: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if c := pool.Config(); c.MaxConns != 5 || c.ConnConfig.ConnectTimeout != 4*time.Second || c.PingTimeout != 4*time.Second {
+		t.Errorf("%d connections, made within %v and %v", c.MaxConns, c.ConnConfig.ConnectTimeout, c.PingTimeout)
+	}
+	_, err = pool.Exec(t.Context(), "SELECT pg_sleep(60)")
+	assertUnavailable(t, "statement", err)
 }
 
 func TestInTxCommitsWhenTheFunctionSucceeds(t *testing.T) {

@@ -39,11 +39,14 @@ func Middleware(a authenticator, scopesKey any, fail httpx.ErrorWriter) func(htt
 				return
 			}
 			p, err := authenticate(a, r)
+			if err == nil {
+				httpx.SetPrincipal(r.Context(), p.Username)
+				err = httpx.ChargeAccount(r.Context(), w.Header(), p.Username)
+			}
 			if err != nil {
 				fail(w, r, err)
 				return
 			}
-			httpx.SetPrincipal(r.Context(), p.Username)
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
 		})
 	}

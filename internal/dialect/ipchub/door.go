@@ -66,6 +66,9 @@ func sent(ctx context.Context) string { return from(ctx).token }
 func (d *door) guard(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, err := d.server.admit(r)
+		if err == nil && p.Username != "" {
+			err = httpx.ChargeAccount(r.Context(), w.Header(), p.Username)
+		}
 		if err == nil && r.Method == http.MethodHead {
 			err = errNoSuch
 		}

@@ -128,6 +128,9 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, c *call, c
 	c.query = covered
 	s.Accounts.KeyUsed(claim.AccessKeyID)
 	httpx.SetPrincipal(ctx, holder.Username)
+	if err := httpx.ChargeAccount(ctx, w.Header(), holder.Username); err != nil {
+		return false, err
+	}
 	switch {
 	case claim.Token != "":
 		return false, errToken

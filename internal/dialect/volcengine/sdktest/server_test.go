@@ -104,7 +104,7 @@ func start(dir string) (stop func(), err error) {
 func environment() []string {
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.Getenv("TMPDIR")}
 	for name, value := range map[string]string{"LISTEN": "127.0.0.1:0", "DATA_DIR": filepath.Join(program.dir, "data"), "LOG_FORMAT": "json",
-		"PUSH_DOMAIN": pushHost, "PULL_DOMAIN": pullHost, "RATE_LIMIT": "0"} {
+		"PUSH_DOMAIN": pushHost, "PULL_DOMAIN": pullHost, "RATE_LIMIT": "0", "ACCOUNT_RATE_LIMIT": "0"} {
 		env = append(env, "STAGEDOOR_"+name+"="+value)
 	}
 	return env
