@@ -25,9 +25,9 @@ import (
 )
 
 // niceness is how much a worker gives way: on a processor that others could keep
-// busy alone it gets a quarter of the time, so that whoever manages a show still
+// busy alone it gets a tenth of the time, so that whoever manages a show still
 // gets in while everybody reconnects.
-const niceness = 5
+const niceness = 10
 
 // request asks for one key.
 type request struct {
