@@ -20,11 +20,13 @@ import (
 
 // Commits are shared: while one is under way, the events that arrive wait and
 // go together into the next. An idle ledger commits a lone event at once, a
-// busy one hundreds, without any timer.
+// busy one hundreds (see gather).
 const (
 	queueLength = 4096
 	maxBatch    = 512
-	retryPause  = 50 * time.Millisecond
+	// gatherWindow is how long a batch may wait for more to come along.
+	gatherWindow = 2 * time.Millisecond
+	retryPause   = 50 * time.Millisecond
 	// stuckPatience bounds an attempt with an op that has waited for somebody
 	// else's lock before: the others shall not wait for it as long again.
 	stuckPatience = 100 * time.Millisecond
@@ -136,8 +138,26 @@ func (l *Ledger) Run(ctx context.Context) {
 	}
 }
 
+// gather returns the next batch. A commit costs nearly the same for one event as
+// for many, so in a crowd it waits a moment until most of as many are there as
+// came along of late. Who comes alone does not wait.
 func (l *Ledger) gather(first *op) []*op {
-	batch := []*op{first}
+	batch := l.drain(append(make([]*op, 0, l.crowd+1), first))
+	if enough := l.crowd - l.crowd/8; len(batch) < enough {
+		batch = l.await(batch, enough)
+	}
+	l.crowd = max(len(batch), l.crowd-l.crowd/8)
+	if l.crowd < leastCrowd {
+		l.crowd = 0
+	}
+	return batch
+}
+
+// leastCrowd events at a time are none that are worth waiting for.
+const leastCrowd = 8
+
+// drain adds to a batch those who are there already.
+func (l *Ledger) drain(batch []*op) []*op {
 	for len(batch) < maxBatch {
 		select {
 		case o, ok := <-l.queue:
@@ -150,6 +170,24 @@ func (l *Ledger) gather(first *op) []*op {
 		}
 	}
 	return batch
+}
+
+// await adds to a batch those who come within the window, until there are enough.
+func (l *Ledger) await(batch []*op, enough int) []*op {
+	over := time.NewTimer(gatherWindow)
+	defer over.Stop()
+	for len(batch) < enough {
+		select {
+		case o, ok := <-l.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, o)
+		case <-over.C:
+			return batch
+		}
+	}
+	return l.drain(batch)
 }
 
 // commit makes a batch durable. While the database is away it tries again

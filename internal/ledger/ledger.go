@@ -70,6 +70,7 @@ type Ledger struct {
 	Config
 	q     *db.Queries
 	queue chan *op
+	crowd int // how many events came along of late; only Run uses it
 
 	mu      sync.RWMutex
 	closing bool
