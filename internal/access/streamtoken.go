@@ -1,7 +1,7 @@
 package access
 
 import (
-	"encoding/base64"
+	"encoding/hex"
 	"io"
 	"time"
 
@@ -74,7 +74,7 @@ func (s *Service) name(o *urlsign.SignOptions) bool {
 		s.Log.Error("no randomness for a token id", "error", err)
 		return false
 	}
-	o.TokenID, o.NotBefore = base64.RawURLEncoding.EncodeToString(raw[:]), s.Now().Add(-tokenLeeway)
+	o.TokenID, o.NotBefore = hex.EncodeToString(raw[:]), s.Now().Add(-tokenLeeway)
 	return true
 }
 

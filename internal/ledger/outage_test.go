@@ -58,7 +58,7 @@ func TestAShortOutageRefusesNobody(t *testing.T) {
 	l := b.load(t, 24)
 	l.progress(t)
 	p.refuse()
-	eventually(t, "clients wait", func() bool { return len(b.queue) > 0 })
+	eventually(t, "a commit is tried in vain", func() bool { return p.turnedAway() > 0 })
 	p.resume()
 	l.progress(t)
 	l.settle(t)

@@ -23,6 +23,7 @@ type proxy struct {
 	mu      sync.Mutex
 	conns   map[net.Conn]bool
 	refuses bool
+	refused int           // clients that were turned away
 	flows   chan struct{} // closed while data flows
 }
 
@@ -103,7 +104,16 @@ func (p *proxy) admit(conns ...net.Conn) bool {
 	for _, c := range conns {
 		p.conns[c] = true
 	}
+	if p.refuses {
+		p.refused++
+	}
 	return !p.refuses
+}
+
+func (p *proxy) turnedAway() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
 }
 
 func (p *proxy) flowing() <-chan struct{} {
