@@ -49,7 +49,7 @@ func TestStreamTokensOpenOneStreamInOneScene(t *testing.T) {
 		t.Error("two URLs have one token")
 	}
 	d := b.ask(t, play("x", query))
-	if !d.Allow || d.Credential.Kind != ByStreamToken || len(d.Credential.ID) != 22 {
+	if !d.Allow || d.Credential.Kind != ByStreamToken || len(d.Credential.ID) != 32 {
 		t.Errorf("decision %+v", d)
 	}
 	b.reason(t, play("y", query), media.WrongStream)
