@@ -55,6 +55,7 @@ type cli struct {
 	Refusals  refusalsCmd  `cmd:"" help:"List who was refused and why."`
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
 	Token     tokenCmd     `cmd:"" help:"Manage stream tokens, which rules of mediamtx_jwt hand out."`
+	Health    healthCmd    `cmd:"" help:"Ask the server on this machine whether it is ready; ends with status 1 if it is not."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	HashPasswords hashCmd `cmd:"" hidden:"" help:"Hash passwords for the server that started it."`
