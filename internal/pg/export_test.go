@@ -1,6 +1,11 @@
 package pg
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
 
 // What tests of package pg_test need from inside.
 
@@ -15,4 +20,16 @@ var MigrateUpFiles = migrateUp
 // SetHeartbeat shortens what a test would wait for. Call it before Start.
 func (f *Feed) SetHeartbeat(d time.Duration) { f.beat, f.patience = d, 5*d }
 
-var OpenSession, CheckSession = openSession, checkSession
+var CheckSession = checkSession
+
+// OpenSession is that of a process which knows no host yet.
+func OpenSession(ctx context.Context, config *pgx.ConnConfig, idle time.Duration) (*pgx.Conn, error) {
+	return openSession(ctx, &hosts{}, config, idle)
+}
+
+// Hosts are those of a URL, for connections outside a pool.
+type Hosts = hosts
+
+func (h *Hosts) Connect(ctx context.Context, config *pgx.ConnConfig) (*pgx.Conn, error) {
+	return h.connect(ctx, config)
+}

@@ -94,6 +94,7 @@ type Feed struct {
 
 	pool      *pgxpool.Pool
 	direct    *pgx.ConnConfig // of the connection that listens
+	hosts     hosts
 	q         *db.Queries
 	log       *slog.Logger
 	followers []subscriber
@@ -232,7 +233,7 @@ func (f *Feed) follow(ctx context.Context, cause Cause, whole func()) error {
 // connect opens the connection that the feed listens on: one to PostgreSQL
 // itself, which stays.
 func (f *Feed) connect(ctx context.Context) (*pgx.Conn, error) {
-	return openSession(ctx, f.direct, feedIdle)
+	return openSession(ctx, &f.hosts, f.direct, feedIdle)
 }
 
 // interruption is an error that says why all is reloaded.

@@ -32,6 +32,7 @@ const (
 // so the work itself has to bear being done twice.
 type Leader struct {
 	config *pgx.ConnConfig
+	hosts  hosts
 	log    *slog.Logger
 
 	mu   sync.Mutex // also of what the connection is used for
@@ -50,7 +51,7 @@ func NewLeader(config *pgx.ConnConfig, log *slog.Logger) *Leader {
 // everything is given up.
 func (l *Leader) Run(ctx context.Context) {
 	for pause := feedRetryMin; ctx.Err() == nil; pause = min(2*pause, feedRetryMax) {
-		conn, err := openSession(ctx, l.config, leaderIdle)
+		conn, err := openSession(ctx, &l.hosts, l.config, leaderIdle)
 		if err != nil {
 			l.log.DebugContext(ctx, "leader cannot connect", "error", err)
 			pauseFor(ctx, pause/2+rand.N(pause))

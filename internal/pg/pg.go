@@ -41,7 +41,7 @@ const (
 // server does not answer.
 //
 // The url may name several hosts, of which target_session_attrs=read-write finds
-// the primary, and it may lead through PgBouncer in transaction mode. Migrations,
+// the primary. The one that took the last connection is asked first. And it may lead through PgBouncer in transaction mode. Migrations,
 // the Feed and the Leader need sessions of their own and must then be given
 // another way, to PostgreSQL itself (see Direct).
 func Open(ctx context.Context, url string, options ...Options) (*pgxpool.Pool, error) {
@@ -103,7 +103,12 @@ func poolConfig(url string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err) // pgx strikes the password out
 	}
-	setConnDefaults(config.ConnConfig, url)
+	known := &hosts{}
+	setConnDefaults(config.ConnConfig, url, known)
+	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		known.order(c)
+		return nil
+	}
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0)))
 	}
@@ -138,7 +143,7 @@ func Direct(url string) (*pgx.ConnConfig, error) {
 	return config.ConnConfig, nil
 }
 
-func setConnDefaults(config *pgx.ConnConfig, url string) {
+func setConnDefaults(config *pgx.ConnConfig, url string, known *hosts) {
 	if !strings.Contains(url, "connect_timeout") {
 		config.ConnectTimeout = connectTimeout
 	}
@@ -147,6 +152,9 @@ func setConnDefaults(config *pgx.ConnConfig, url string) {
 	}
 	keep := config.OnPgError
 	config.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if err.Code == readOnly {
+			known.forget()
+		}
 		return err.Code != readOnly && keep(conn, err)
 	}
 }

@@ -18,8 +18,8 @@ var errOtherRole = errors.New("the server has changed between primary and read-o
 // others: that of a process that is paused, which keeps its connections, and
 // about as soon that of a host that vanished. The sessions of a process that was
 // killed end at once.
-func openSession(ctx context.Context, config *pgx.ConnConfig, idle time.Duration) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, config)
+func openSession(ctx context.Context, known *hosts, config *pgx.ConnConfig, idle time.Duration) (*pgx.Conn, error) {
+	conn, err := known.connect(ctx, config)
 	if err != nil {
 		return nil, Err(err, nil)
 	}

@@ -39,7 +39,7 @@ func TestASilentSessionEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := pg.OpenSession(t.Context(), config, 20*time.Millisecond)
+	conn, err := pg.OpenSession(t.Context(), config, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
