@@ -116,27 +116,35 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// turn takes up what is due and returns when to look again.
+// turn takes up what is due and returns when to look again. Who is to be cut off
+// already does not wait for sweeping that fails.
 func (s *Service) turn(ctx context.Context) time.Duration {
-	query, cancel := context.WithTimeout(ctx, dbTimeout)
-	defer cancel()
-	if err := s.sweepDue(query); err != nil {
+	if err := s.sweepFor(ctx, dbTimeout); err != nil {
+		s.failed(ctx, err)
+	}
+	next, err := s.startDue(ctx)
+	if err != nil {
 		return s.failed(ctx, err)
 	}
+	return next
+}
+
+// startDue has the nodes worked on where somebody is to be cut off now, and
+// returns how long nothing else is due.
+func (s *Service) startDue(ctx context.Context) (time.Duration, error) {
+	query, cancel := context.WithTimeout(ctx, dbTimeout)
+	defer cancel()
 	now := s.Now()
 	due, err := s.q.EvictionNodes(query, s.DB, db.EvictionNodesParams{Now: now, Horizon: now.Add(horizon)})
 	if err != nil {
-		return s.failed(ctx, err)
+		return 0, err
 	}
 	for _, node := range due {
 		s.start(ctx, node)
 	}
 	now = s.Now()
 	next, err := s.q.EvictionNext(query, s.DB, now.Add(lookAgain))
-	if err != nil {
-		return s.failed(ctx, err)
-	}
-	return min(max(next.Sub(now), lookSoon), lookAgain)
+	return min(max(next.Sub(now), lookSoon), lookAgain), err
 }
 
 func (s *Service) failed(ctx context.Context, err error) time.Duration {

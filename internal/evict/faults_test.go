@@ -276,3 +276,43 @@ func TestNothingIsLostWhileTheDatabaseIsAway(t *testing.T) {
 	b.settled(t)
 	b.wantOpen(t)
 }
+
+// Somebody holds a lock on the session of one who is gone already. Another one
+// on the same node is cut off all the same.
+func TestASessionThatCannotBeEndedNowDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	first, second := b.publisher(t, edge, "first"), b.publisher(t, edge, "second")
+	b.servers[edge].set(func(s *server) { s.silent = true })
+	var ids [2]int64
+	for i, e := range []media.Event{first, second} {
+		ids[i] = int64(b.count(t, "SELECT id FROM open_sessions WHERE client_id = $1", e.ClientID))
+	}
+	tx, err := b.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT FROM open_sessions WHERE id = $1 FOR UPDATE", ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range []media.Event{first, second} {
+		if _, err := b.pool.Exec(t.Context(), "INSERT INTO evictions (session_id, node, reason, asked_at, next_at) VALUES ($1, $2, 'kicked', now(), $3)",
+			ids[i], edge, b.clock.now()); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, e.Stream.Name+" is cut off", func() bool {
+			b.turn(t.Context())
+			b.clock.advance(time.Second)
+			return !b.servers[edge].has(e)
+		})
+		b.clock.advance(grace)
+	}
+	if b.count(t, "SELECT count(*) FROM open_sessions WHERE id = $1", ids[0]) != 1 {
+		t.Error("the lock held nothing")
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.settled(t)
+	b.wantOpen(t)
+}

@@ -20,6 +20,12 @@ var sweepPauses = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second,
 
 const sweepsAtOnce = 64
 
+func (s *Service) sweepFor(ctx context.Context, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	return s.sweepDue(ctx)
+}
+
 // sweepDue asks for the eviction of whoever was let in by what is void.
 func (s *Service) sweepDue(ctx context.Context) error {
 	for {

@@ -2,6 +2,7 @@ package evict
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,7 @@ const Evicted = "evicted"
 // cannot be brought about is tried ever more seldom.
 const (
 	pauseMin        = 400 * time.Millisecond
-	pauseMax        = 15 * time.Second
+	pauseMax        = 5 * time.Second // a call of a node that is away costs little, and a revoked encoder much
 	pauseImpossible = 5 * time.Minute
 	maxDoublings    = 6
 )
@@ -58,18 +59,17 @@ func (s *Service) workOn(ctx context.Context, node string) {
 }
 
 func (s *Service) workOnce(ctx context.Context, node string) (more bool, err error) {
-	now := s.Now()
-	rows, err := s.q.EvictionsClaim(ctx, s.DB, db.EvictionsClaimParams{Node: node, Now: now, Horizon: now.Add(horizon), Lease: now.Add(lease), RowLimit: batch})
-	if err != nil || len(rows) == 0 {
-		return false, pg.Err(err, nil)
-	}
-	jobs, over, err := s.jobs(ctx, rows)
-	if err != nil {
+	jobs, over, err := s.claim(ctx, node)
+	if err != nil || len(jobs)+len(over) == 0 {
 		return false, err
 	}
 	attempt, cancel := context.WithTimeout(ctx, attemptTime)
 	defer cancel()
 	away := s.attempt(attempt, node, jobs)
+	// Whatever holds the database up must not hold up the next turn on this node
+	// for longer.
+	ctx, cancel = context.WithTimeout(ctx, dbTimeout)
+	defer cancel()
 	if err := s.settle(ctx, jobs, over); err != nil {
 		return false, err
 	}
@@ -78,7 +78,19 @@ func (s *Service) workOnce(ctx context.Context, node string) (more bool, err err
 		return false, pg.Err(s.q.EvictionsPostpone(ctx, s.DB, db.EvictionsPostponeParams{Node: node, Now: now, Horizon: now.Add(horizon),
 			NextAt: now.Add(s.pause(jobs[0].row.Tries))}), nil)
 	}
-	return len(rows) == batch, nil
+	return len(jobs)+len(over) == batch, nil
+}
+
+// claim takes what is due on a node, for as long as a lease.
+func (s *Service) claim(ctx context.Context, node string) (jobs []*job, over []int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, dbTimeout)
+	defer cancel()
+	now := s.Now()
+	rows, err := s.q.EvictionsClaim(ctx, s.DB, db.EvictionsClaimParams{Node: node, Now: now, Horizon: now.Add(horizon), Lease: now.Add(lease), RowLimit: batch})
+	if err != nil || len(rows) == 0 {
+		return nil, nil, pg.Err(err, nil)
+	}
+	return s.jobs(ctx, rows)
 }
 
 // jobs joins evictions with their sessions. Over are those whose session has
@@ -176,8 +188,14 @@ func (s *Service) kick(ctx context.Context, n media.Node, k media.Kicker, p pres
 }
 
 // settle writes down what became of some jobs, and ends the sessions of those
-// that are gone from their node.
+// that are gone from their node. That those cannot be ended now, for somebody
+// else's lock, delays nobody else.
 func (s *Service) settle(ctx context.Context, jobs []*job, over []int64) error {
+	noted := s.note(ctx, jobs)
+	return errors.Join(noted, s.end(ctx, jobs, over))
+}
+
+func (s *Service) end(ctx context.Context, jobs []*job, over []int64) error {
 	var gone []int64
 	for _, j := range jobs {
 		if j.gone {
@@ -190,11 +208,9 @@ func (s *Service) settle(ctx context.Context, jobs []*job, over []int64) error {
 		}
 	}
 	if over = append(over, gone...); len(over) > 0 {
-		if err := s.q.EvictionsDelete(ctx, s.DB, over); err != nil {
-			return pg.Err(err, nil)
-		}
+		return pg.Err(s.q.EvictionsDelete(ctx, s.DB, over), nil)
 	}
-	return s.note(ctx, jobs)
+	return nil
 }
 
 // note writes down when those who are not gone are tried again.
