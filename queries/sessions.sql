@@ -249,14 +249,6 @@ ORDER BY st.n;
 -- name: EarlyEndsPurge :execrows
 DELETE FROM early_ends WHERE ended_at < @before;
 
--- How often streams were played, by how many viewers and by how many now: sums
--- of a few rows for each.
--- name: SessionCounts :many
-SELECT app, stream, sum(pv)::bigint AS pv, sum(uv)::bigint AS uv, sum(online)::bigint AS online
-FROM stream_counts
-WHERE app = ANY(@apps::text[]) AND stream = ANY(@streams::text[])
-GROUP BY app, stream;
-
 -- Whether a media server of our own has the stream.
 -- name: SessionPublishing :one
 SELECT EXISTS (SELECT FROM open_sessions WHERE stream = @stream AND app = @app AND scene = 'publish' AND refused = '');

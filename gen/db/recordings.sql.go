@@ -43,39 +43,69 @@ func (q *Queries) RecordingInsert(ctx context.Context, db DBTX, arg RecordingIns
 	return err
 }
 
-const recordingsByStreams = `-- name: RecordingsByStreams :many
-SELECT r.id, r.session_id, r.node, r.vhost, r.app, r.stream, r.file, r.duration, r.started_at, r.created_at FROM (SELECT unnest($1::text[]) AS app, unnest($2::text[]) AS stream) s
-CROSS JOIN LATERAL (SELECT id, session_id, node, vhost, app, stream, file, duration, started_at, created_at FROM recordings f WHERE f.app = s.app AND f.stream = s.stream ORDER BY f.id DESC LIMIT $3) r
-ORDER BY r.id DESC
+const streamFigures = `-- name: StreamFigures :many
+SELECT c.app, c.stream, sum(c.pv)::bigint AS pv, sum(c.uv)::bigint AS uv, sum(c.online)::bigint AS online,
+    0::bigint AS recording, ''::text AS node, ''::text AS file, 0::float8 AS duration, 'epoch'::timestamptz AS started_at
+FROM stream_counts c
+WHERE c.app = ANY($1::text[]) AND c.stream = ANY($2::text[])
+GROUP BY c.app, c.stream
+UNION ALL
+SELECT r.app, r.stream, 0, 0, 0, r.id, r.node, r.file, r.duration, r.started_at
+FROM (SELECT unnest($3::text[]) AS app, unnest($4::text[]) AS stream) s
+CROSS JOIN LATERAL (SELECT id, session_id, node, vhost, app, stream, file, duration, started_at, created_at FROM recordings f WHERE f.app = s.app AND f.stream = s.stream ORDER BY f.id DESC LIMIT $5) r
+ORDER BY recording DESC
 `
 
-type RecordingsByStreamsParams struct {
-	Apps     []string
-	Streams  []string
-	RowLimit int32
+type StreamFiguresParams struct {
+	Apps            []string
+	Streams         []string
+	RecordedApps    []string
+	RecordedStreams []string
+	RowLimit        int32
 }
 
-// The newest files of each stream.
-func (q *Queries) RecordingsByStreams(ctx context.Context, db DBTX, arg RecordingsByStreamsParams) ([]Recording, error) {
-	rows, err := db.Query(ctx, recordingsByStreams, arg.Apps, arg.Streams, arg.RowLimit)
+type StreamFiguresRow struct {
+	App       string
+	Stream    string
+	Pv        int64
+	Uv        int64
+	Online    int64
+	Recording int64
+	Node      string
+	File      string
+	Duration  float64
+	StartedAt time.Time
+}
+
+// What is on record of streams, in one statement: how often they were played, by how
+// many viewers and by how many now, which are sums of a few rows for each, and then
+// the newest files of some of them. Rows of one kind have nothing of the other.
+func (q *Queries) StreamFigures(ctx context.Context, db DBTX, arg StreamFiguresParams) ([]StreamFiguresRow, error) {
+	rows, err := db.Query(ctx, streamFigures,
+		arg.Apps,
+		arg.Streams,
+		arg.RecordedApps,
+		arg.RecordedStreams,
+		arg.RowLimit,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []Recording{}
+	items := []StreamFiguresRow{}
 	for rows.Next() {
-		var i Recording
+		var i StreamFiguresRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.SessionID,
-			&i.Node,
-			&i.Vhost,
 			&i.App,
 			&i.Stream,
+			&i.Pv,
+			&i.Uv,
+			&i.Online,
+			&i.Recording,
+			&i.Node,
 			&i.File,
 			&i.Duration,
 			&i.StartedAt,
-			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}

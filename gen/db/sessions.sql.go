@@ -22,54 +22,6 @@ func (q *Queries) EarlyEndsPurge(ctx context.Context, db DBTX, before time.Time)
 	return result.RowsAffected(), nil
 }
 
-const sessionCounts = `-- name: SessionCounts :many
-SELECT app, stream, sum(pv)::bigint AS pv, sum(uv)::bigint AS uv, sum(online)::bigint AS online
-FROM stream_counts
-WHERE app = ANY($1::text[]) AND stream = ANY($2::text[])
-GROUP BY app, stream
-`
-
-type SessionCountsParams struct {
-	Apps    []string
-	Streams []string
-}
-
-type SessionCountsRow struct {
-	App    string
-	Stream string
-	Pv     int64
-	Uv     int64
-	Online int64
-}
-
-// How often streams were played, by how many viewers and by how many now: sums
-// of a few rows for each.
-func (q *Queries) SessionCounts(ctx context.Context, db DBTX, arg SessionCountsParams) ([]SessionCountsRow, error) {
-	rows, err := db.Query(ctx, sessionCounts, arg.Apps, arg.Streams)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	items := []SessionCountsRow{}
-	for rows.Next() {
-		var i SessionCountsRow
-		if err := rows.Scan(
-			&i.App,
-			&i.Stream,
-			&i.Pv,
-			&i.Uv,
-			&i.Online,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const sessionEnd = `-- name: SessionEnd :execrows
 WITH gone AS (
     DELETE FROM open_sessions s WHERE s.identity = $3 AND s.started_at <= $4::timestamptz RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at

@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
@@ -37,15 +38,11 @@ type Detail struct {
 	Links      Links
 }
 
-// Describe adds figures, recordings and URLs to rooms, with one query for all
-// of each, whatever their number. A provider that does not answer costs its
+// Describe adds figures, recordings and URLs to rooms, with one query for all of
+// that, whatever their number and state. A provider that does not answer costs its
 // figures and nothing else.
 func (s *Service) Describe(ctx context.Context, caller string, rooms ...Room) ([]Detail, error) {
-	metrics, err := s.metrics(ctx, rooms)
-	if err != nil {
-		return nil, err
-	}
-	files, err := s.recordings(ctx, rooms)
+	known, err := s.onRecord(ctx, rooms)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +50,7 @@ func (s *Service) Describe(ctx context.Context, caller string, rooms ...Room) ([
 	now := s.Now()
 	out := make([]Detail, len(rooms))
 	for i, r := range rooms {
-		out[i] = Detail{Room: r, Metrics: metrics[i].atLeast(said[i].stats), Recordings: files[r.ID], Mute: r.muteState(), Links: s.LinksFor(r, caller, now)}
+		out[i] = Detail{Room: r, Metrics: known[i].metrics.atLeast(said[i].stats), Recordings: known[i].files, Mute: r.muteState(), Links: s.LinksFor(r, caller, now)}
 		out[i].add(said[i])
 	}
 	return out, nil
@@ -81,11 +78,11 @@ func (s *Service) Statistics(ctx context.Context, chatID string) (Metrics, error
 	if err != nil {
 		return Metrics{}, err
 	}
-	m, err := s.metrics(ctx, []Room{r})
+	known, err := s.onRecord(ctx, []Room{r})
 	if err != nil {
 		return Metrics{}, err
 	}
-	return m[0].atLeast(s.counted(ctx, r)), nil
+	return known[0].metrics.atLeast(s.counted(ctx, r)), nil
 }
 
 type streamKey struct{ app, name string }
@@ -100,84 +97,71 @@ func (s *Service) streamsOf(r Room) []streamKey {
 	return keys
 }
 
-// metrics returns what is on record of rooms, with one query. Those who look at
-// one room at the same time share it: a room that many look at costs no more.
-func (s *Service) metrics(ctx context.Context, rooms []Room) ([]Metrics, error) {
-	if len(rooms) != 1 {
-		return s.count(ctx, rooms)
-	}
-	m, err := s.looks.ask(ctx, rooms[0].ID, rooms[0])
-	m.Likes = rooms[0].Likes
-	return []Metrics{m}, err
+// record is what we know of a room's streams ourselves.
+type record struct {
+	metrics Metrics
+	files   []Recording // newest first; only of a room that has ended
 }
 
-// countOne answers all who look at one room.
-func (s *Service) countOne(ctx context.Context, _ string, looks []Room) ([]Metrics, error) {
-	m, err := s.count(ctx, looks[:1])
+// onRecord returns what is on record of rooms, with one query. Those who look at
+// one room at the same time share it: a room that many look at costs no more.
+func (s *Service) onRecord(ctx context.Context, rooms []Room) ([]record, error) {
+	if len(rooms) != 1 {
+		return s.read(ctx, rooms)
+	}
+	r := rooms[0]
+	one, err := s.looks.ask(ctx, r.ID+" "+strconv.Itoa(int(r.Status)), r)
+	one.metrics.Likes = r.Likes
+	return []record{one}, err
+}
+
+// readOne answers all who look at one room.
+func (s *Service) readOne(ctx context.Context, _ string, looks []Room) ([]record, error) {
+	one, err := s.read(ctx, looks[:1])
 	if err != nil {
 		return nil, err
 	}
-	return slices.Repeat(m, len(looks)), nil
-}
-
-func (s *Service) count(ctx context.Context, rooms []Room) ([]Metrics, error) {
-	out := make([]Metrics, len(rooms))
-	index := map[streamKey]int{}
-	var p db.SessionCountsParams
-	for i, r := range rooms {
-		out[i].Likes = r.Likes
-		for _, k := range s.streamsOf(r) {
-			index[k] = i
-			p.Apps, p.Streams = append(p.Apps, k.app), append(p.Streams, k.name)
-		}
-	}
-	if len(rooms) == 0 {
-		return out, nil
-	}
-	rows, err := s.q.SessionCounts(ctx, s.DB, p)
-	if err != nil {
-		return nil, pg.Err(err, nil)
-	}
-	for _, row := range rows {
-		i, ok := index[streamKey{row.App, row.Stream}]
-		if !ok {
-			continue
-		}
-		out[i].PV, out[i].UV, out[i].Online = out[i].PV+row.Pv, out[i].UV+row.Uv, out[i].Online+row.Online
-	}
-	return out, nil
+	return slices.Repeat(one, len(looks)), nil
 }
 
 // maxRecordings bounds what is listed of one stream: its newest files.
 const maxRecordings = 20
 
-func (s *Service) recordings(ctx context.Context, rooms []Room) (map[string][]Recording, error) {
-	out, roomOf := map[string][]Recording{}, map[streamKey]string{}
-	var p db.RecordingsByStreamsParams
-	for _, r := range rooms {
-		if r.Status != Off {
-			continue
-		}
+func (s *Service) read(ctx context.Context, rooms []Room) ([]record, error) {
+	out := make([]record, len(rooms))
+	index := map[streamKey]int{}
+	p := db.StreamFiguresParams{RowLimit: maxRecordings}
+	for i, r := range rooms {
+		out[i].metrics.Likes = r.Likes
 		for _, k := range s.streamsOf(r) {
-			roomOf[k] = r.ID
+			index[k] = i
 			p.Apps, p.Streams = append(p.Apps, k.app), append(p.Streams, k.name)
+			if r.Status == Off {
+				p.RecordedApps, p.RecordedStreams = append(p.RecordedApps, k.app), append(p.RecordedStreams, k.name)
+			}
 		}
 	}
-	if len(roomOf) == 0 {
+	if len(rooms) == 0 {
 		return out, nil
 	}
-	p.RowLimit = maxRecordings
-	rows, err := s.q.RecordingsByStreams(ctx, s.DB, p)
+	rows, err := s.q.StreamFigures(ctx, s.DB, p)
 	if err != nil {
 		return nil, pg.Err(err, nil)
 	}
 	for _, row := range rows {
-		url := s.Nodes.RecordURL(row.Node, row.File)
-		id, ok := roomOf[streamKey{row.App, row.Stream}]
-		if !ok || url == "" { // a node that does not serve its files
-			continue
+		if i, ok := index[streamKey{row.App, row.Stream}]; ok {
+			out[i].add(row, s.Nodes)
 		}
-		out[id] = append(out[id], Recording{PlayURL: url, Duration: time.Duration(row.Duration * float64(time.Second)), CreatedAt: row.StartedAt})
 	}
 	return out, nil
+}
+
+func (r *record) add(row db.StreamFiguresRow, n nodes) {
+	r.metrics.PV, r.metrics.UV, r.metrics.Online = r.metrics.PV+row.Pv, r.metrics.UV+row.Uv, r.metrics.Online+row.Online
+	if row.Recording == 0 {
+		return
+	}
+	if url := n.RecordURL(row.Node, row.File); url != "" { // else its node does not serve files
+		r.files = append(r.files, Recording{PlayURL: url, Duration: time.Duration(row.Duration * float64(time.Second)), CreatedAt: row.StartedAt})
+	}
 }

@@ -118,7 +118,7 @@ type Service struct {
 	cheers     *cheers
 	created    *combiner[Room, struct{}]
 	moves      *combiner[move, moved]
-	looks      *combiner[Room, Metrics]
+	looks      *combiner[Room, record]
 	places     *places
 	totals     *memo[int]
 }
@@ -127,7 +127,7 @@ type Service struct {
 func New(c Config) *Service {
 	s := &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout),
 		cheers: &cheers{}, places: newPlaces(), totals: newMemo[int](c.Now, remoteTimeout)}
-	s.created, s.moves, s.looks = newCombiner(s.insert), newCombiner(s.moveAll), newCombiner(s.countOne)
+	s.created, s.moves, s.looks = newCombiner(s.insert), newCombiner(s.moveAll), newCombiner(s.readOne)
 	return s
 }
 
