@@ -61,6 +61,7 @@ func (c Config) Wrap(rt Handler) http.Handler {
 		x.id[0] = c.newID(&x.random)
 		x.ctx.info.id = x.id[0]
 		x.ctx.info.addr, x.ctx.info.direct = c.client(r)
+		body := r.Body
 		r = r.WithContext(&x.ctx)
 		if mayExceed(r, most) {
 			r.Body = http.MaxBytesReader(w, r.Body, most)
@@ -69,7 +70,24 @@ func (c Config) Wrap(rt Handler) http.Handler {
 		defer c.finish(x, r, started)
 		defer c.recover(&x.recorder, r, rt)
 		rt.ServeHTTP(&x.recorder, r)
+		if x.status >= http.StatusBadRequest && r.ContentLength != 0 {
+			hearOut(r, body)
+		}
 	})
+}
+
+// maxUnheard is how much of a refused body is still read, in bytes. It is what
+// net/http itself reads where a connection is kept.
+const maxUnheard = 256 << 10
+
+// hearOut reads on what a client sends that has been refused already. A connection
+// that is closed with something unread in it is reset, and the client may hear of
+// that before it reads why it was refused. Who waits for a word before sending a
+// body need not send it now.
+func hearOut(r *http.Request, body io.Reader) {
+	if r.ProtoMajor == 1 && r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, body, maxUnheard) // whatever comes of it: the answer stands
+	}
 }
 
 // mayExceed says whether the body of r can turn out larger than limit bytes. The

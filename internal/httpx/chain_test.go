@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -203,6 +204,35 @@ func TestBodyOverTheLimitIsReportedAsTooLarge(t *testing.T) {
 	}
 	if w := b.serve(httptest.NewRequest("POST", "/x", strings.NewReader(strings.Repeat("x", httpx.MaxBody)))); w.Code != 200 || read != httpx.MaxBody {
 		t.Errorf("exactly at the limit: %d, %d bytes", w.Code, read)
+	}
+}
+
+// Else the connection is reset under a client that is still sending, which then
+// does not hear why it was refused.
+func TestWhoIsRefusedIsHeardOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.rt.HandleFunc("POST /status/{status}", func(w http.ResponseWriter, r *http.Request) {
+		status, err := strconv.Atoi(r.PathValue("status"))
+		if err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(status)
+	})
+	const bound = 256 << 10
+	for _, c := range []struct {
+		status, sent int
+		expect       string
+		unread       int
+	}{
+		{403, 1, "", 0}, {413, bound, "", 0}, {413, bound + 5, "", 5}, {413, 10 * bound, "100-continue", 10 * bound}, {200, 7, "", 7},
+	} {
+		body := strings.NewReader(strings.Repeat("x", c.sent))
+		r := httptest.NewRequest("POST", "/status/"+strconv.Itoa(c.status), body)
+		r.Header.Set("Expect", c.expect)
+		if w := b.serve(r); w.Code != c.status || body.Len() != c.unread {
+			t.Errorf("%+v: %d, %d bytes unread", c, w.Code, body.Len())
+		}
 	}
 }
 
