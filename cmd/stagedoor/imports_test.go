@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 
 	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
 	"internal/explain":  {"internal/access", "internal/ledger", "internal/media", "internal/mediaurl"},
+	"internal/event":    {"gen/db", "internal/pg", "internal/errs"},
 	"internal/refusal":  {"gen/db", "internal/pg", "internal/errs", "internal/media"},
 
 	"internal/evict": {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},

@@ -6,6 +6,8 @@ package db
 
 import (
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 type AccessKey struct {
@@ -128,6 +130,51 @@ type EndedSessionsDefault struct {
 	ReplacedAt     *time.Time
 	EndedAt        time.Time
 	EndReason      string
+}
+
+type Event struct {
+	Number   int64
+	ID       string
+	Type     string
+	Subject  string
+	Sequence int64
+	At       time.Time
+	Data     []byte
+}
+
+type EventDraft struct {
+	Tx    pgtype.Uint64
+	ID    int64
+	Notes []byte
+}
+
+type EventOutbox struct {
+	Number   int64
+	ID       string
+	Type     string
+	Subject  string
+	Sequence int64
+	At       time.Time
+	Data     []byte
+}
+
+type EventSubject struct {
+	Subject  string
+	Sequence int64
+}
+
+type EventWant struct {
+	Type string
+}
+
+type EventsDefault struct {
+	Number   int64
+	ID       string
+	Type     string
+	Subject  string
+	Sequence int64
+	At       time.Time
+	Data     []byte
 }
 
 type Eviction struct {
