@@ -163,6 +163,7 @@ var examples = map[string]example{
 	"openapiYAML":          {},
 	"openapiJSON":          {},
 	"jwks":                 {},
+	"consoleFile":          {},
 }
 
 // props are the things of one request. Each is made when it is asked for, and
@@ -189,6 +190,8 @@ func (p *props) make(name string) {
 		p.known[name] = strconv.FormatInt(time.Now().Unix(), 10)
 	case "iso_now":
 		p.known[name] = time.Now().Format(time.RFC3339)
+	case "file":
+		p.known[name] = "0/app.js"
 	case "event":
 		p.known[name] = "on_publish"
 	case "server":

@@ -69,6 +69,7 @@ var allowed = map[string][]string{
 	"internal/dialect/volcengine/signature": {},
 	"internal/dbtest":                       {"internal/pg", "internal/seal", "schema"},
 	"internal/dbtest/withpostgres":          {"internal/pg", "internal/dbtest"},
+	"internal/console":                      {"internal/errs", "internal/httpx"},
 	"internal/spectest":                     {},
 	"internal/media/mediatest":              {"internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/dialecttest":          {"internal", "gen"},

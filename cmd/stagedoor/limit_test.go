@@ -23,7 +23,7 @@ func emptied(t *testing.T) (url string, m *metrics) {
 	t.Helper()
 	a := &app{cfg: &config.Settings{Config: config.Config{RateLimit: 1}}, log: slog.New(slog.DiscardHandler), conns: &connections{}, metrics: newMetrics(prometheus.NewRegistry())}
 	rt := httpx.NewRouter()
-	a.mount(rt)
+	a.mount(rt, nil)
 	start := time.Now()
 	s := httptest.NewServer(a.wrap(a.limits(func() time.Time { return start }).Wrap(teapot{rt})))
 	t.Cleanup(s.Close)
@@ -105,7 +105,7 @@ func countLimited(t *testing.T, m *metrics, limit string) float64 {
 // isExempt are the paths of the tags callback and ops, and the CDN's.
 func isExempt(path string) bool {
 	switch path {
-	case "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/api/v1/live/handlePushStreamEventCallback":
+	case "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/console/{file}", "/api/v1/live/handlePushStreamEventCallback":
 		return true
 	}
 	return strings.HasPrefix(path, "/callback/")

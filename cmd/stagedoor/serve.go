@@ -16,6 +16,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/spec"
 	"github.com/stagedoor-live/stagedoor/internal/callback"
+	"github.com/stagedoor-live/stagedoor/internal/console"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/appserver"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/ipchub"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/liveauth"
@@ -190,8 +191,9 @@ func (a *app) handlers(d *drain, split bool) []http.Handler {
 // on their own, that of operations.
 func (a *app) routers(d *drain, split bool) []*httpx.Router {
 	rt, private := httpx.NewRouter(), httpx.NewRouter()
-	a.mount(rt)
-	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Log: a.log}
+	page := console.New(console.Files(), a.mediaOrigins)
+	a.mount(rt, page)
+	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Console: page, Log: a.log}
 	o.Register(rt)
 	if !split {
 		return []*httpx.Router{rt}
@@ -202,14 +204,14 @@ func (a *app) routers(d *drain, split bool) []*httpx.Router {
 }
 
 // mount registers the dialects and the callbacks.
-func (a *app) mount(rt *httpx.Router) {
+func (a *app) mount(rt *httpx.Router, page *console.Console) {
 	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls, Explain: a.explain, Refusals: a.refusals,
 		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, Kicks: a.evict, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
 	(&volcengine.Server{Accounts: a.accounts, Rules: a.access, Bans: a.access, Streams: a.ledger, Kicks: a.evict, Now: time.Now, Log: a.log,
 		Links: volcengine.Links{PushDomain: a.cfg.PushDomain, PullDomain: a.cfg.PullDomain, HTTPPullDomain: a.cfg.HTTPPullDomain,
-			HTTPScheme: a.cfg.PullScheme}}).Register(rt)
+			HTTPScheme: a.cfg.PullScheme}, Home: func(w http.ResponseWriter, r *http.Request) { page.Page(w, r, rt.Fail) }}).Register(rt)
 	program, _ := buildVersions()
 	(&ipchub.Server{Accounts: a.accounts, Routes: a.routes, Streams: a.ledger, Kicks: a.evict, Version: program, Started: time.Now(), Now: time.Now}).Register(rt)
 	door := relay.Ledger{Ledger: a.ledger, Relays: a.relays} // what an allowed viewer waits for is fetched
@@ -227,7 +229,7 @@ func (a *app) mount(rt *httpx.Router) {
 // for a failing process. A media server comes from one address with the events
 // of all its clients.
 var unlimited = []string{"/callback/", "/api/v1/live/handlePushStreamEventCallback",
-	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json"}
+	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/console/"}
 
 func (a *app) limits(now func() time.Time) httpx.Limits {
 	return httpx.Limits{PerSecond: a.cfg.RateLimit, AccountPerSecond: a.cfg.AccountRateLimit, Budget: a.cfg.RequestTimeout, Now: now,
@@ -262,6 +264,16 @@ func (a *app) playURL(n media.Node, st media.Stream) string {
 		template = a.cfg.PullScheme + "://" + a.cfg.HTTPPullDomain + "/{app}/{stream}.flv"
 	}
 	return media.FillURL(template, st)
+}
+
+// mediaOrigins are where players in the console fetch from: where rooms are
+// played, and where nodes say that theirs are.
+func (a *app) mediaOrigins() []string {
+	urls := []string{a.cfg.PullScheme + "://" + a.cfg.HTTPPullDomain}
+	for _, n := range a.nodes.Known() {
+		urls = append(urls, n.URLs.HTTPFLV, n.URLs.HLS)
+	}
+	return console.Origins(urls)
 }
 
 // ready says why the process should get no requests, or nil.

@@ -7659,8 +7659,9 @@ type ClientInterface interface {
 	// so are those that a signature in the query does not cover.
 	//
 	// A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
-	// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
-	// answered as an unknown path.
+	// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect. It is what a
+	// browser sends, and is answered with the console: a page for people (`text/html`), open to
+	// anybody, which logs in and then calls the operations of this document.
 	//
 	// Corresponds with GET / (the `QueryVolcengine` operationId).
 	QueryVolcengine(ctx context.Context, params *QueryVolcengineParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -9182,6 +9183,14 @@ type ClientInterface interface {
 	// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
 	ZlmediakitCallback(ctx context.Context, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ConsoleFile A file of the console
+	//
+	// Scripts, styles, texts and pictures of the page that a browser gets at `/`. A file under the
+	// version of this process may be kept for good; its `ETag` serves those who ask again.
+	//
+	// Corresponds with GET /console/{file} (the `ConsoleFile` operationId).
+	ConsoleFile(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Healthz Is the process alive?
 	//
 	// Answers 200 for as long as the process serves requests, whatever its database does.
@@ -9323,8 +9332,9 @@ type ClientInterface interface {
 // so are those that a signature in the query does not cover.
 //
 // A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
-// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
-// answered as an unknown path.
+// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect. It is what a
+// browser sends, and is answered with the console: a page for people (`text/html`), open to
+// anybody, which logs in and then calls the operations of this document.
 //
 // Corresponds with GET / (the `QueryVolcengine` operationId).
 func (c *Client) QueryVolcengine(ctx context.Context, params *QueryVolcengineParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -12125,6 +12135,24 @@ func (c *Client) ZlmediakitCallbackWithBody(ctx context.Context, event Zlmediaki
 // Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
 func (c *Client) ZlmediakitCallback(ctx context.Context, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewZlmediakitCallbackRequest(c.Server, event, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConsoleFile A file of the console
+//
+// Scripts, styles, texts and pictures of the page that a browser gets at `/`. A file under the
+// version of this process may be kept for good; its `ETag` serves those who ask again.
+//
+// Corresponds with GET /console/{file} (the `ConsoleFile` operationId).
+func (c *Client) ConsoleFile(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConsoleFileRequest(c.Server, file)
 	if err != nil {
 		return nil, err
 	}
@@ -16535,6 +16563,40 @@ func NewZlmediakitCallbackRequestWithBody(server string, event ZlmediakitEventNa
 	return req, nil
 }
 
+// NewConsoleFileRequest constructs an http.Request for the ConsoleFile method
+func NewConsoleFileRequest(server string, file string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "file", file, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/console/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewHealthzRequest constructs an http.Request for the Healthz method
 func NewHealthzRequest(server string) (*http.Request, error) {
 	var err error
@@ -16998,8 +17060,9 @@ type ClientWithResponsesInterface interface {
 	// so are those that a signature in the query does not cover.
 	//
 	// A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
-	// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
-	// answered as an unknown path.
+	// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect. It is what a
+	// browser sends, and is answered with the console: a page for people (`text/html`), open to
+	// anybody, which logs in and then calls the operations of this document.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -18588,6 +18651,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /callback/zlmediakit/{event} (the `ZlmediakitCallback` operationId).
 	ZlmediakitCallbackWithResponse(ctx context.Context, event ZlmediakitEventName, body ZlmediakitCallbackJSONRequestBody, reqEditors ...RequestEditorFn) (*ZlmediakitCallbackResponse, error)
+
+	// ConsoleFileWithResponse A file of the console
+	//
+	// Scripts, styles, texts and pictures of the page that a browser gets at `/`. A file under the
+	// version of this process may be kept for good; its `ETag` serves those who ask again.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /console/{file} (the `ConsoleFile` operationId).
+	ConsoleFileWithResponse(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*ConsoleFileResponse, error)
 
 	// HealthzWithResponse Is the process alive?
 	//
@@ -26299,6 +26372,40 @@ func (r ZlmediakitCallbackResponse) ContentType() string {
 	return ""
 }
 
+type ConsoleFileResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r ConsoleFileResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ConsoleFileResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ConsoleFileResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ConsoleFileResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type HealthzResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -27191,8 +27298,9 @@ func (r ReadUsersMeResponse) ContentType() string {
 // so are those that a signature in the query does not cover.
 //
 // A request without any of `Action`, `Version`, `X-Date`, `X-Signature`, `X-Credential`,
-// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect; it is
-// answered as an unknown path.
+// `X-Algorithm` or an `Authorization` of HMAC-SHA256 is not one of this dialect. It is what a
+// browser sends, and is answered with the console: a page for people (`text/html`), open to
+// anybody, which logs in and then calls the operations of this document.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -29555,6 +29663,22 @@ func (c *ClientWithResponses) ZlmediakitCallbackWithResponse(ctx context.Context
 	return ParseZlmediakitCallbackResponse(rsp)
 }
 
+// ConsoleFileWithResponse A file of the console
+//
+// Scripts, styles, texts and pictures of the page that a browser gets at `/`. A file under the
+// version of this process may be kept for good; its `ETag` serves those who ask again.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /console/{file} (the `ConsoleFile` operationId).
+func (c *ClientWithResponses) ConsoleFileWithResponse(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*ConsoleFileResponse, error) {
+	rsp, err := c.ConsoleFile(ctx, file, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseConsoleFileResponse(rsp)
+}
+
 // HealthzWithResponse Is the process alive?
 //
 // Answers 200 for as long as the process serves requests, whatever its database does.
@@ -29860,6 +29984,9 @@ func ParseQueryVolcengineResponse(rsp *http.Response) (*QueryVolcengineResponse,
 			return nil, err
 		}
 		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/html) unsupported
 
 	}
 
@@ -37037,6 +37164,22 @@ func ParseZlmediakitCallbackResponse(rsp *http.Response) (*ZlmediakitCallbackRes
 		}
 		response.JSON500 = &dest
 
+	}
+
+	return response, nil
+}
+
+// ParseConsoleFileResponse parses an HTTP response from a ConsoleFileWithResponse call
+func ParseConsoleFileResponse(rsp *http.Response) (*ConsoleFileResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ConsoleFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
 	}
 
 	return response, nil

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/oapi-codegen/runtime"
 )
 
 // Defines values for JWKAlg.
@@ -255,6 +257,9 @@ type ServerInterface interface {
 	// JWKS Public keys of the access tokens
 	// (GET /.well-known/jwks.json)
 	JWKS(w http.ResponseWriter, r *http.Request)
+	// ConsoleFile A file of the console
+	// (GET /console/{file})
+	ConsoleFile(w http.ResponseWriter, r *http.Request, file string)
 	// Healthz Is the process alive?
 	// (GET /healthz)
 	Healthz(w http.ResponseWriter, r *http.Request)
@@ -286,6 +291,32 @@ func (siw *ServerInterfaceWrapper) JWKS(w http.ResponseWriter, r *http.Request) 
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.JWKS(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ConsoleFile operation middleware
+func (siw *ServerInterfaceWrapper) ConsoleFile(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "file" -------------
+	var file string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "file", r.PathValue("file"), &file, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "file", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ConsoleFile(w, r, file)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -486,6 +517,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	}
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/.well-known/jwks.json", wrapper.JWKS)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/console/{file}", wrapper.ConsoleFile)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/healthz", wrapper.Healthz)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/metrics", wrapper.Metrics)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.json", wrapper.OpenapiJSON)
@@ -534,6 +566,118 @@ func (response JWKS400TextResponse) VisitJWKSResponse(w http.ResponseWriter) err
 type JWKS500TextResponse OpsInternalErrorTextResponse
 
 func (response JWKS500TextResponse) VisitJWKSResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(500)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type ConsoleFileRequestObject struct {
+	File string `json:"file"`
+}
+
+type ConsoleFileResponseObject interface {
+	VisitConsoleFileResponse(w http.ResponseWriter) error
+}
+
+type ConsoleFile200ImageSvgXMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConsoleFile200ImageSvgXMLResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/svg+xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConsoleFile200TextCSSResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConsoleFile200TextCSSResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/css")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConsoleFile200TextJavascriptResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ConsoleFile200TextJavascriptResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/javascript")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ConsoleFile200TextResponse string
+
+func (response ConsoleFile200TextResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type ConsoleFile400TextResponse OpsBadRequestTextResponse
+
+func (response ConsoleFile400TextResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(400)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type ConsoleFile404TextResponse string
+
+func (response ConsoleFile404TextResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(404)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type ConsoleFile500TextResponse OpsInternalErrorTextResponse
+
+func (response ConsoleFile500TextResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
 
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(500)
@@ -770,6 +914,9 @@ type StrictServerInterface interface {
 	// JWKS Public keys of the access tokens
 	// (GET /.well-known/jwks.json)
 	JWKS(ctx context.Context, request JWKSRequestObject) (JWKSResponseObject, error)
+	// ConsoleFile A file of the console
+	// (GET /console/{file})
+	ConsoleFile(ctx context.Context, request ConsoleFileRequestObject) (ConsoleFileResponseObject, error)
 	// Healthz Is the process alive?
 	// (GET /healthz)
 	Healthz(ctx context.Context, request HealthzRequestObject) (HealthzResponseObject, error)
@@ -843,6 +990,32 @@ func (sh *strictHandler) JWKS(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(JWKSResponseObject); ok {
 		if err := validResponse.VisitJWKSResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConsoleFile operation middleware
+func (sh *strictHandler) ConsoleFile(w http.ResponseWriter, r *http.Request, file string) {
+	var request ConsoleFileRequestObject
+
+	request.File = file
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ConsoleFile(ctx, request.(ConsoleFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConsoleFile")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ConsoleFileResponseObject); ok {
+		if err := validResponse.VisitConsoleFileResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

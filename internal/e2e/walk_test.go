@@ -62,6 +62,7 @@ func (w walk) operations(t *testing.T) {
 	good[*api.OpenapiYAMLResponse](t)(c.OpenapiYAMLWithResponse(ctx))
 	good[*api.OpenapiJSONResponse](t)(c.OpenapiJSONWithResponse(ctx))
 	good[*api.JWKSResponse](t)(c.JWKSWithResponse(ctx))
+	good[*api.ConsoleFileResponse](t)(c.ConsoleFileWithResponse(ctx, "0/app.js"))
 }
 
 // users is live_auth.

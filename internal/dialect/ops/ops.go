@@ -1,6 +1,6 @@
 // Package ops answers operators and machines: is the process alive, is it
 // ready, what does it count, how is its API described, which keys verify its
-// tokens.
+// tokens; and it hands out the files of the console.
 package ops
 
 import (
@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,11 @@ import (
 // keys tells the public half of the token keys.
 type keys interface{ JWKS() account.JWKSet }
 
+// files are those of the page for people.
+type files interface {
+	File(w http.ResponseWriter, r *http.Request, path string, fail httpx.ErrorWriter)
+}
+
 // Server serves the operations. It implements the generated interface on the
 // level of HTTP, because metrics and documents negotiate through headers.
 type Server struct {
@@ -29,8 +35,9 @@ type Server struct {
 	Accounts keys
 	// Ready returns nil when this process may get traffic, and otherwise why
 	// not: one line that anybody may read. It should heed ctx.
-	Ready func(ctx context.Context) error
-	Log   *slog.Logger
+	Ready   func(ctx context.Context) error
+	Console files
+	Log     *slog.Logger
 }
 
 // Register mounts the operations; it may do so on several routers.
@@ -42,8 +49,8 @@ func (s *Server) Register(rt *httpx.Router) {
 	})}
 	// Reading it takes longer than everything else at the start.
 	h.json = sync.OnceValues(func() (document, error) { return asJSON(s.Spec) })
-	gen.HandlerWithOptions(h, gen.StdHTTPServerOptions{BaseRouter: rt, ErrorHandlerFunc: WriteError})
-	rt.Errors(WriteError, "/healthz", "/readyz", "/metrics", "/openapi.", "/.well-known/")
+	gen.HandlerWithOptions(h, gen.StdHTTPServerOptions{BaseRouter: catchAll{rt}, ErrorHandlerFunc: WriteError})
+	rt.Errors(WriteError, "/healthz", "/readyz", "/metrics", "/openapi.", "/.well-known/", "/console/")
 }
 
 // handler is a Server with what it prepares once.
@@ -86,6 +93,19 @@ func (h *handler) JWKS(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", maxAge)
 	_ = json.NewEncoder(w).Encode(h.Accounts.JWKS()) // the client may be gone
+}
+
+// ConsoleFile hands out a file of the console.
+func (h *handler) ConsoleFile(w http.ResponseWriter, r *http.Request, file string) {
+	h.Console.File(w, r, file, WriteError)
+}
+
+// catchAll registers the path that takes slashes as what it is, for which
+// OpenAPI has no word.
+type catchAll struct{ *httpx.Router }
+
+func (c catchAll) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	c.Router.HandleFunc(strings.Replace(pattern, "/console/{file}", "/console/{file...}", 1), h)
 }
 
 // maxAge is for what changes with a release or a new key only.

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/console"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
@@ -36,7 +37,7 @@ func setup(t *testing.T, options ...func(*bench)) *bench {
 	t.Helper()
 	b := &bench{spec: spectest.New(t), log: dialecttest.NewLog(t)}
 	b.Server = Server{Registry: prometheus.NewRegistry(), Spec: realSpec(t), Accounts: noKeys{},
-		Ready: func(context.Context) error { return nil }, Log: b.log.Logger()}
+		Ready: func(context.Context) error { return nil }, Console: console.New(console.Files(), func() []string { return nil }), Log: b.log.Logger()}
 	for _, option := range options {
 		option(b)
 	}
@@ -239,10 +240,10 @@ func TestEveryKindHasAStatus(t *testing.T) {
 func TestEveryOperationIsHeldAgainstTheSpec(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/console/0/app.js"} {
 		text(t, b.get(t, path))
 	}
-	want := []string{"healthz", "jwks", "metrics", "openapiJSON", "openapiYAML", "readyz"}
+	want := []string{"consoleFile", "healthz", "jwks", "metrics", "openapiJSON", "openapiYAML", "readyz"}
 	if got := b.spec.Covered(); !slices.Equal(got, want) {
 		t.Errorf("covered %q, want %q", got, want)
 	}

@@ -60,7 +60,7 @@ type Links struct {
 	HTTPScheme                             string // of FLV and HLS URLs
 }
 
-// Server serves the dialect. Every field is needed.
+// Server serves the dialect. Every field is needed but Home.
 type Server struct {
 	Accounts accounts
 	Rules    rules
@@ -70,6 +70,9 @@ type Server struct {
 	Links    Links
 	Now      func() time.Time
 	Log      *slog.Logger
+	// Home answers a browser that asks for / without an action; nil: there is
+	// nothing to see.
+	Home http.HandlerFunc
 
 	limits  limits
 	unknown http.HandlerFunc // answers what is not for this dialect
@@ -118,9 +121,19 @@ func speaks(r *http.Request) bool {
 	return r.Header.Get("X-Date") != "" || hasScheme(r.Header.Get("Authorization"))
 }
 
+// answerOthers answers what is not for this dialect: people find their page at
+// the same path.
+func (s *Server) answerOthers(w http.ResponseWriter, r *http.Request) {
+	if s.Home != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		s.Home(w, r)
+		return
+	}
+	s.unknown(w, r)
+}
+
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if !speaks(r) {
-		s.unknown(w, r)
+		s.answerOthers(w, r)
 		return
 	}
 	c := &call{region: defaultRegion}

@@ -1,0 +1,57 @@
+// Elements without markup: nothing is ever parsed from text, so nothing that
+// anybody typed can become part of the page.
+//
+//   h('button', { class: 'primary', onclick: save }, icon('check'), t('save'))
+//
+// Properties: `class`, `dataset`, `onNAME` listeners, and attributes as they are
+// written in HTML. true sets an empty attribute; null, undefined and false set
+// none. Children: nodes, texts and numbers, arrays of them; null, undefined and
+// false are left out.
+
+export function h(tag, props, ...children) {
+  return fill(document.createElement(tag), props, children);
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+
+// svg is h for drawings.
+export function svg(tag, props, ...children) {
+  return fill(document.createElementNS(SVG, tag), props, children);
+}
+
+function fill(element, props, children) {
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (name === 'dataset') Object.assign(element.dataset, value);
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  add(element, children);
+  return element;
+}
+
+// add appends children as h does.
+export function add(element, ...children) {
+  for (const child of children.flat(Infinity)) {
+    if (child === null || child === undefined || child === false) continue;
+    element.append(child instanceof Node ? child : String(child));
+  }
+}
+
+// put replaces all children.
+export function put(element, ...children) {
+  element.replaceChildren();
+  add(element, ...children);
+  return element;
+}
+
+// data is text that is not ours to translate: a name, an id, an address. It is
+// also how the tests tell it from text that somebody forgot to translate.
+export function data(text, props) {
+  return h('span', { translate: 'no', ...props }, text);
+}
+
+// code is data that is read letter by letter.
+export function code(text, props) {
+  return h('code', { translate: 'no', ...props }, text);
+}

@@ -1,0 +1,39 @@
+// All pages of the console, in the order of the navigation.
+//
+// How a page is made:
+//  1. static/pages/NAME.js exports a function as default. It gets a context and
+//     returns nodes (or a promise of them):
+//
+//       import { h } from '../dom.js';
+//       import { t } from '../i18n.js';
+//       import { get } from '../api.js';
+//       import { heading } from '../ui/page.js';
+//       import { table } from '../ui/table.js';
+//
+//       export default function nodes({ signal }) {
+//         const list = table({ label: t('nodes.title'), columns: […], load: … , signal });
+//         return [heading(t('nodes.title'), { actions: […] }), list.element];
+//       }
+//
+//     The context: `params` of the path, `query` (URLSearchParams behind the
+//     path), `setQuery(object)` which changes it without drawing anew, `signal`
+//     which is aborted when the page is left (give it to everything that asks,
+//     waits or listens), `me` (the account), `refresh()` which draws the page anew.
+//  2. Its texts stand in static/i18n/en/NAME.js and static/i18n/zh/NAME.js, with
+//     keys "NAME.…"; see i18n.js. What comes from the server is shown with data()
+//     or code() of dom.js.
+//  3. It gets one line here. `path` may have :params. A page with `parent` is not
+//     in the navigation itself. The label there is "core.nav.NAME"; labels of the
+//     planned pages are there already. `icon` is a name of ui/icons.js.
+//  4. internal/console/browser_test.go walks all pages of this list: add what it
+//     should do on yours.
+//
+// Pieces: ui/page.js (heading, section, facts, tabs), ui/table.js, ui/form.js,
+// ui/dialog.js (openDialog, formDialog, confirmDialog), ui/toast.js, ui/copy.js,
+// ui/badge.js, ui/time.js, ui/chart.js, ui/qr.js, ui/icons.js, format.js, live.js. Each says
+// at its head how it is used. Colours and distances are the variables at the head
+// of style.css; no page has styles of its own.
+
+export const pages = [
+  { name: 'rooms', path: '/rooms', group: 'live', icon: 'rooms', load: () => import('./pages/rooms.js') },
+];
