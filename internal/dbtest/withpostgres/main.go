@@ -77,11 +77,15 @@ func startServer(ctx context.Context, parent string) (url string, stop func() er
 	if err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	return server.URL(), func() error {
+	stop = func() error {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		return errors.Join(server.Stop(stopping), os.RemoveAll(dir))
-	}, nil
+	}
+	if err := easeLogin(ctx, server.URL()); err != nil {
+		return "", nil, errors.Join(err, stop())
+	}
+	return server.URL(), stop, nil
 }
 
 // tempParent returns a directory in memory where there is room: test databases

@@ -26,6 +26,9 @@ func TestCommandRunsBesideAServerThatGoesWithIt(t *testing.T) {
 	if err != nil || !strings.Contains(config.Host, "stagedoor-") {
 		t.Fatalf("host %q, %v", config.Host, err)
 	}
+	if config.Password == "" {
+		t.Error("anybody may connect")
+	}
 	if _, err := os.Stat(filepath.Dir(config.Host)); !os.IsNotExist(err) {
 		t.Errorf("the server's directory is still there: %v", err)
 	}
