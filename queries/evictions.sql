@@ -98,3 +98,7 @@ WHERE a.scene = 'publish' AND a.app = @app AND a.stream = @stream
 UNION ALL
 SELECT b.id, b.vhost FROM open_sessions b
 WHERE b.scene = 'play' AND b.app = @app AND b.stream = @stream;
+
+-- What is still to be cut off. Bounded, as a figure of that size says it all.
+-- name: EvictionsPending :one
+SELECT count(*) FROM (SELECT 1 FROM evictions WHERE state = 'wanted' LIMIT 10000) e;

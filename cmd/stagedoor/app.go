@@ -113,7 +113,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	}
 	a.refusals = refusal.New(refusal.Config{DB: pool, Now: now, Log: a.log, Keep: a.cfg.RefusalsKeep, Dropped: a.metrics.dropRefusals})
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
-		Controls: a.controls, Timeout: a.cfg.CallbackTimeout, Keep: a.cfg.SessionsKeep, Observe: a.metrics.observeVerdict, Refused: a.noteRefusal})
+		Controls: a.controls, Timeout: a.cfg.CallbackTimeout, Keep: a.cfg.SessionsKeep, Observe: a.metrics.observeVerdict, Committed: a.metrics.observeCommit, Refused: a.noteRefusal})
 	a.leader = pg.NewLeader(a.store.direct, a.log)
 	a.reconciler = reconcile.New(reconcile.Config{DB: pool, Now: now, Log: a.log, Ledger: a.ledger, Leader: a.leader, Nodes: a.nodes, Controls: a.controls,
 		Clock: watch, Period: a.cfg.ReconcilePeriod, Lease: a.cfg.SessionLease, Repaired: a.metrics.observeRepairs})
@@ -130,6 +130,7 @@ func (a *app) build(ctx context.Context) (err error) {
 	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays, a.evict)
 	a.feed.ListenAt(a.store.direct)
 	a.metrics.observeFeed(a.feed)
+	a.metrics.watchStage(a)
 	return nil
 }
 

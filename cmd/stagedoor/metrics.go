@@ -21,6 +21,8 @@ type metrics struct {
 	limited  *prometheus.CounterVec
 	dropped  prometheus.Counter
 	repairs  *prometheus.CounterVec
+	batches  prometheus.Histogram
+	commits  prometheus.Histogram
 }
 
 // verdictKey tells verdicts apart, and requestKey requests.
@@ -67,6 +69,16 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			Name: "stagedoor_limited_total",
 			Help: "What was refused because of a limit, by the setting of the limit.",
 		}, []string{"limit"}),
+		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "stagedoor_ledger_batch_events",
+			Help:    "Events of media servers that shared one commit.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "stagedoor_ledger_commit_duration_seconds",
+			Help:    "Time of a commit that events of media servers shared.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "stagedoor_refusals_dropped_total",
 			Help: "Refusals that cannot be looked up, because there were too many at once.",
@@ -82,7 +94,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 	for _, kind := range reconcile.Kinds() {
 		m.repairs.WithLabelValues(kind) // so that it is there, at zero, before anything happens
 	}
-	r.MustRegister(m.repairs, verdicts, requests, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.repairs, verdicts, requests, m.batches, m.commits, m.cloud, m.limited, m.dropped, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -142,3 +154,9 @@ func (m *metrics) dropRefusals(n int64) { m.dropped.Add(float64(n)) }
 
 // observeRepairs counts what the ledger had wrong.
 func (m *metrics) observeRepairs(kind string, n int) { m.repairs.WithLabelValues(kind).Add(float64(n)) }
+
+// observeCommit measures a commit of the ledger.
+func (m *metrics) observeCommit(events int, took time.Duration) {
+	m.batches.Observe(float64(events))
+	m.commits.Observe(took.Seconds())
+}

@@ -405,6 +405,18 @@ func (q *Queries) EvictionsOf(ctx context.Context, db DBTX, ids []int64) ([]Evic
 	return items, nil
 }
 
+const evictionsPending = `-- name: EvictionsPending :one
+SELECT count(*) FROM (SELECT 1 FROM evictions WHERE state = 'wanted' LIMIT 10000) e
+`
+
+// What is still to be cut off. Bounded, as a figure of that size says it all.
+func (q *Queries) EvictionsPending(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, evictionsPending)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const evictionsPostpone = `-- name: EvictionsPostpone :exec
 UPDATE evictions SET next_at = $1 WHERE node = $2 AND (next_at <= $3 OR next_at > $4)
 `

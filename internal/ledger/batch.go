@@ -114,6 +114,9 @@ func (l *Ledger) enqueue(o *op) bool {
 	}
 }
 
+// Waiting is how many events wait for the next commit.
+func (l *Ledger) Waiting() int { return len(l.queue) }
+
 // Run commits until ctx ends, then what is still queued.
 func (l *Ledger) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() {
@@ -200,10 +203,14 @@ func (l *Ledger) commit(ctx context.Context, batch []*op) {
 		if len(batch) == 0 {
 			return
 		}
+		began := time.Now()
 		err := l.try(ctx, batch, l.patience(batch))
 		bad := culprit(err)
 		switch {
 		case err == nil:
+			if l.Committed != nil {
+				l.Committed(len(batch), time.Since(began))
+			}
 			l.finish(batch)
 			return
 		case errs.KindOf(err) == errs.Unavailable && !errors.Is(err, errStuck):

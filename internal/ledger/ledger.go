@@ -60,6 +60,9 @@ type Config struct {
 	Keep time.Duration
 	// Observe is told every verdict; for counting. It must not block.
 	Observe func(media.Event, media.Verdict)
+	// Committed is told of every commit: how many events shared it, and how long
+	// it took. It must not block.
+	Committed func(events int, took time.Duration)
 	// Refused is told every refusal, failures of ours among them, with what the
 	// client brought along as far as that is known. It must not block.
 	Refused func(context.Context, media.Event, media.Reason, access.Credential)
