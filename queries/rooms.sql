@@ -108,3 +108,23 @@ SELECT anchor_id FROM rooms WHERE (app = @app AND id = @stream) OR meeting_id = 
 
 -- name: RoomByMeetingID :one
 SELECT * FROM rooms WHERE meeting_id = @meeting_id AND deleted_at IS NULL;
+
+-- The rooms that have a text somewhere, among the next so many. The last of those
+-- comes along where it does not have it, so that the search can go on behind it.
+-- name: RoomSearch :many
+WITH next AS (
+    SELECT id, created_at, title, anchor_id, anchor_nick FROM rooms
+    WHERE deleted_at IS NULL AND (sqlc.narg(status)::smallint IS NULL OR status = sqlc.narg(status))
+      AND (created_at, id) < (@before_at::timestamptz, @before_id::text)
+    ORDER BY created_at DESC, id DESC
+    LIMIT @look_at::bigint
+), look AS (
+    SELECT n.id, n.created_at, (row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) = @look_at)::boolean AS last,
+        (strpos(lower(n.title), lower(@text)) > 0 OR strpos(lower(n.anchor_id), lower(@text)) > 0
+            OR strpos(lower(n.anchor_nick), lower(@text)) > 0 OR strpos(lower(n.id), lower(@text)) > 0)::boolean AS found
+    FROM next n
+)
+SELECT sqlc.embed(rooms), look.found, look.last FROM look JOIN rooms ON rooms.id = look.id
+WHERE look.found OR look.last
+ORDER BY look.created_at DESC, look.id DESC
+LIMIT @row_limit;

@@ -253,6 +253,13 @@ DELETE FROM early_ends WHERE ended_at < @before;
 -- name: SessionPublishing :one
 SELECT EXISTS (SELECT FROM open_sessions WHERE stream = @stream AND app = @app AND scene = 'publish' AND refused = '');
 
+-- Who publishes streams of some names, whichever vhost they have.
+-- name: SessionsPublishingOf :many
+SELECT * FROM open_sessions
+WHERE scene = 'publish' AND refused = '' AND stream = ANY(@streams::text[]) AND app = ANY(@apps::text[])
+ORDER BY id
+LIMIT @row_limit;
+
 -- One page of what is on air. An empty filter means any; a fuzzy one is a part
 -- of the name in any case.
 -- name: SessionsLivePage :many

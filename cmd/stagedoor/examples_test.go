@@ -155,6 +155,12 @@ var examples = map[string]example{
 	"rotateNodeSecret":     {},
 	"getNodeConfiguration": {},
 	"listRelays":           {},
+	"findRooms":            {query: "state=prepared&text=show"},
+	"inspectRoom":          {},
+	"startAnyRoom":         {},
+	"pauseAnyRoom":         {},
+	"stopAnyRoom":          {},
+	"deleteAnyRoom":        {},
 	"explainURL":           {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
 	"listRefusals":         {},
 	"healthz":              {},
@@ -205,9 +211,9 @@ func (p *props) make(name string) {
 	case "node":
 		p.known[name] = p.newName()
 		p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/nodes", `{"name":"`+p.known[name]+`","kind":"srs"}`)
-	case "room", "chat":
+	case "room", "room_id", "chat":
 		r := p.asOwner("/api/v2/live/create", `{"title":"show","im_server":["aliyun_new"]}`)
-		p.known["room"], p.known["chat"] = r.text("id"), r.text("chat_id")
+		p.known["room"], p.known["room_id"], p.known["chat"] = r.text("id"), r.text("id"), r.text("chat_id")
 	case "link_room", "meeting":
 		r := p.asOwner("/api/v2/live/create", `{"title":"show","mode":1,"im_server":["aliyun_new"]}`)
 		p.known["link_room"], p.known["meeting"] = r.text("id"), r.text("meeting_id")

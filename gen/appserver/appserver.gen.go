@@ -1206,6 +1206,9 @@ type IpchubPattern = string
 // NodeName defines model for NodeName.
 type NodeName = string
 
+// RoomID defines model for RoomID.
+type RoomID = string
+
 // AppBadGateway The error envelope of the AppServer dialect.
 type AppBadGateway = AppError
 

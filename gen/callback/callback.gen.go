@@ -1476,6 +1476,9 @@ type IpchubPattern = string
 // NodeName defines model for NodeName.
 type NodeName = string
 
+// RoomID defines model for RoomID.
+type RoomID = string
+
 // CallbackRefused Why the callback is refused.
 type CallbackRefused = CallbackRefusal
 

@@ -452,6 +452,24 @@ func (e LiveStreamInfoSourceType) Valid() bool {
 	}
 }
 
+// Defines values for ManagedRoomMode.
+const (
+	ManagedRoomModeLink     ManagedRoomMode = "link"
+	ManagedRoomModeOrdinary ManagedRoomMode = "ordinary"
+)
+
+// Valid indicates whether the value is a known member of the ManagedRoomMode enum.
+func (e ManagedRoomMode) Valid() bool {
+	switch e {
+	case ManagedRoomModeLink:
+		return true
+	case ManagedRoomModeOrdinary:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MediamtxEventEvent.
 const (
 	MediamtxEventEventDisconnect  MediamtxEventEvent = "disconnect"
@@ -1142,6 +1160,27 @@ func (e RoomStatus) Valid() bool {
 	}
 }
 
+// Defines values for RoomState.
+const (
+	RoomStateEnded    RoomState = "ended"
+	RoomStateLive     RoomState = "live"
+	RoomStatePrepared RoomState = "prepared"
+)
+
+// Valid indicates whether the value is a known member of the RoomState enum.
+func (e RoomState) Valid() bool {
+	switch e {
+	case RoomStateEnded:
+		return true
+	case RoomStateLive:
+		return true
+	case RoomStatePrepared:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SwitchAuthRequestSceneType.
 const (
 	SwitchAuthRequestSceneTypePull SwitchAuthRequestSceneType = "pull"
@@ -1565,6 +1604,27 @@ func (e CallVolcengineParamsVersion) Valid() bool {
 	case CallVolcengineParamsVersionN20200801:
 		return true
 	case CallVolcengineParamsVersionN20230101:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FindRoomsParamsState.
+const (
+	FindRoomsParamsStateEnded    FindRoomsParamsState = "ended"
+	FindRoomsParamsStateLive     FindRoomsParamsState = "live"
+	FindRoomsParamsStatePrepared FindRoomsParamsState = "prepared"
+)
+
+// Valid indicates whether the value is a known member of the FindRoomsParamsState enum.
+func (e FindRoomsParamsState) Valid() bool {
+	switch e {
+	case FindRoomsParamsStateEnded:
+		return true
+	case FindRoomsParamsStateLive:
+		return true
+	case FindRoomsParamsStatePrepared:
 		return true
 	default:
 		return false
@@ -4152,6 +4212,166 @@ type LoginToken struct {
 	LoginTokenAgain string `json:"login_token"`
 }
 
+// ManagedRoom A room as administrators see it. A list leaves out what is said to be absent from lists.
+type ManagedRoom struct {
+	// AnchorID The user name of its anchor.
+	//
+	// Example: Cedric8
+	AnchorID string `json:"anchor_id"`
+
+	// AnchorNick The name of its anchor to show, or empty.
+	//
+	// Example: Cedric
+	AnchorNick string `json:"anchor_nick"`
+
+	// App The application of its stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// ChatID Its message group. Absent from lists.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	ChatID string `json:"chat_id,omitempty"`
+
+	// CoverURL A cover picture. Absent if empty, and from lists.
+	//
+	// Example: https://cdn.example.com/cover.png
+	CoverURL string `json:"cover_url,omitempty"`
+
+	// CreatedAt When the room was created, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Extends Free text of the client. Absent if empty, and from lists.
+	//
+	// Example: {"userNick":"Cedric"}
+	Extends string `json:"extends,omitempty"`
+
+	// ID The id, which is also the name of the stream.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	ID string `json:"id"`
+
+	// IMServers The message services that have the group. Absent from lists.
+	IMServers []string `json:"im_servers,omitempty"`
+
+	// Likes How many likes it has.
+	//
+	// Example: 96
+	Likes int64 `json:"likes"`
+
+	// LinkPull For players of the mixed stream of a link room. Absent without co-streaming, and
+	// from lists.
+	LinkPull *RoomURLs `json:"link_pull,omitempty"`
+
+	// MeetingID The co-streaming channel. Absent without co-streaming, and from lists.
+	//
+	// Example: 66584c06-347f-47c6-8a18-fa2860c563ba
+	MeetingID string `json:"meeting_id,omitempty"`
+
+	// Members Who takes part in co-streaming. Absent if nobody does, and from lists.
+	Members []RoomMember `json:"members,omitempty"`
+
+	// Mode Whether it is a link room, with co-streaming.
+	//
+	// Example: ordinary
+	Mode ManagedRoomMode `json:"mode"`
+
+	// Muted Whether everybody but the anchor is silent in its message group. Absent from
+	// lists.
+	//
+	// Example: false
+	Muted *bool `json:"muted,omitempty"`
+
+	// Notice The announcement. Absent if empty, and from lists.
+	//
+	// Example: Starts at eight
+	Notice string `json:"notice,omitempty"`
+
+	// Online How many play its streams now.
+	//
+	// Example: 41
+	Online int64 `json:"online"`
+
+	// Plays How often its streams were played.
+	//
+	// Example: 310
+	Plays int64 `json:"plays"`
+
+	// Pull For players. Absent from lists.
+	Pull *RoomURLs `json:"pull,omitempty"`
+
+	// Push For the encoder of its anchor. Absent once the room has ended, and from lists.
+	Push *RoomURLs `json:"push,omitempty"`
+
+	// Recordings Its newest recordings that can be fetched. Absent if there are none, and from
+	// lists.
+	Recordings []RoomRecording `json:"recordings,omitempty"`
+
+	// StartedAt When the room went live first, in UTC. Absent if it has not.
+	//
+	// Example: 2023-11-07T22:20:00Z
+	StartedAt *time.Time `json:"started_at,omitempty"`
+
+	// State Where a room stands: `prepared` is created or paused, `live` is on air, `ended` is final.
+	//
+	// Example: prepared
+	State RoomState `json:"state"`
+
+	// StoppedAt When the room ended, in UTC. Absent if it has not.
+	//
+	// Example: 2023-11-07T23:20:00Z
+	StoppedAt *time.Time `json:"stopped_at,omitempty"`
+
+	// Streams What is being published of it now: its own stream, and the mixed one of its anchor
+	// with co-streaming.
+	Streams []RoomStream `json:"streams"`
+
+	// Title The title.
+	//
+	// Example: Evening show
+	Title string `json:"title"`
+
+	// UpdatedAt When the room was changed last, in UTC.
+	//
+	// Example: 2023-11-07T22:20:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// UrlsExpireAt When the URLs of `push` and `pull` end, in UTC. Absent from lists.
+	//
+	// Example: 2023-11-08T00:13:20Z
+	UrlsExpireAt *time.Time `json:"urls_expire_at,omitempty"`
+
+	// Viewers How many different viewers played them.
+	//
+	// Example: 187
+	Viewers int64 `json:"viewers"`
+
+	// VODID What the video-on-demand service calls its recording. Absent if there is none, and
+	// from lists.
+	//
+	// Example: a1b2c3
+	VODID string `json:"vod_id,omitempty"`
+}
+
+// ManagedRoomMode Whether it is a link room, with co-streaming.
+//
+// Example: ordinary
+type ManagedRoomMode string
+
+// ManagedRoomPage One page of rooms.
+type ManagedRoomPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: AAYJqz3b8ABjOGQ2MTllMg
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Rooms The rooms, the newest first.
+	Rooms []ManagedRoom `json:"rooms"`
+}
+
 // MediamtxEvent One event of MediaMTX, as the command that it runs posts it.
 type MediamtxEvent struct {
 	// Duration `recorded` only: seconds.
@@ -5697,6 +5917,34 @@ type RoomListRequest struct {
 	UserID string `json:"user_id,omitempty"`
 }
 
+// RoomMember Somebody who takes part in co-streaming.
+type RoomMember struct {
+	// CameraOpened Whether the camera is on.
+	//
+	// Example: true
+	CameraOpened bool `json:"camera_opened"`
+
+	// MicOpened Whether the microphone is on.
+	//
+	// Example: true
+	MicOpened bool `json:"mic_opened"`
+
+	// UserAvatar A picture, or empty.
+	//
+	// Example:
+	UserAvatar string `json:"user_avatar"`
+
+	// UserID The user name.
+	//
+	// Example: Cedric8
+	UserID string `json:"user_id"`
+
+	// UserNick The name to show, or empty.
+	//
+	// Example: Cedric
+	UserNick string `json:"user_nick"`
+}
+
 // RoomMetrics Audience counters. Exactly these four keys; absent on creation only.
 type RoomMetrics struct {
 	// LikeCount Likes so far.
@@ -5720,6 +5968,24 @@ type RoomMetrics struct {
 	Uv int32 `json:"uv"`
 }
 
+// RoomRecording A recording that players can fetch.
+type RoomRecording struct {
+	// CreatedAt When it began, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// DurationSeconds How long it is; 0 if unknown.
+	//
+	// Example: 61.5
+	DurationSeconds float64 `json:"duration_seconds"`
+
+	// URL Where it is.
+	//
+	// Example: https://files.example.com/live/show.flv
+	URL string `json:"url"`
+}
+
 // RoomRef Which room.
 type RoomRef struct {
 	// ID The room.
@@ -5731,6 +5997,82 @@ type RoomRef struct {
 	//
 	// Example: alice
 	UserID string `json:"user_id,omitempty"`
+}
+
+// RoomState Where a room stands: `prepared` is created or paused, `live` is on air, `ended` is final.
+//
+// Example: prepared
+type RoomState string
+
+// RoomStream A stream of a room that is being published.
+type RoomStream struct {
+	// Address From where, as the media server told.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// App Its application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Node The media server that has it.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Protocol How it is published; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// SessionID The session of its publisher.
+	//
+	// Example: 4711
+	SessionID string `json:"session_id"`
+
+	// Since Since when, in UTC.
+	//
+	// Example: 2023-11-07T22:20:00Z
+	Since time.Time `json:"since"`
+
+	// Stream Its name.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	Stream string `json:"stream"`
+
+	// Vhost Its vhost there.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+}
+
+// RoomURLs Signed URLs that lead to a stream.
+type RoomURLs struct {
+	// FLV The URL for HTTP-FLV, to play only.
+	//
+	// Example: https://pull.example.com/live/x.flv?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	FLV string `json:"flv,omitempty"`
+
+	// HLS The URL for HLS, to play only.
+	//
+	// Example: https://pull.example.com/live/x.m3u8?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	HLS string `json:"hls,omitempty"`
+
+	// RTMP The URL for RTMP.
+	//
+	// Example: rtmp://pull.example.com/live/x?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	RTMP string `json:"rtmp,omitempty"`
+
+	// RTS The URL for ultra-low latency. Absent where that is not offered.
+	//
+	// Example: artc://pull.example.com/live/x?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	RTS string `json:"rts,omitempty"`
+
+	// SRT The URL for SRT, to publish only.
+	//
+	// Example: srt://push.example.com/live/x?sd=p2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	SRT string `json:"srt,omitempty"`
 }
 
 // RoomUpdate What to change. Absent, `null` and empty fields stay as they are.
@@ -6376,6 +6718,9 @@ type IpchubPattern = string
 // NodeName defines model for NodeName.
 type NodeName = string
 
+// RoomID defines model for RoomID.
+type RoomID = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 
@@ -6468,6 +6813,12 @@ type NodeNotFound = Error
 
 // NotFound The error envelope of our own operations.
 type NotFound = Error
+
+// RoomEnded The error envelope of our own operations.
+type RoomEnded = Error
+
+// RoomNotFound The error envelope of our own operations.
+type RoomNotFound = Error
 
 // SRSAccepted The acceptance that some releases of SRS 5 understand.
 type SRSAccepted = SRSAcceptance
@@ -6776,6 +7127,24 @@ type ListRelaysParams struct {
 	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// FindRoomsParams defines parameters for FindRooms.
+type FindRoomsParams struct {
+	// State Only rooms in this state. Absent for any.
+	State *FindRoomsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Text What the rooms have somewhere in their title, id, or anchor. Absent for any.
+	Text string `form:"text,omitempty" json:"text,omitempty"`
+
+	// Limit The most rooms that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// FindRoomsParamsState defines parameters for FindRooms.
+type FindRoomsParamsState string
 
 // IpchubListRoutesParams defines parameters for IpchubListRoutes.
 type IpchubListRoutesParams struct {
@@ -8478,6 +8847,63 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/relays (the `ListRelays` operationId).
 	ListRelays(ctx context.Context, params *ListRelaysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FindRooms Find rooms
+	//
+	// Lists all rooms, whoever their anchor is, the newest first, a page at a time, with what is
+	// on air and how many watch. Follow `next_cursor` until it is absent; a page costs the same
+	// wherever it is.
+	//
+	// With `text` only rooms are listed that have it in their title, in their id, or in the id
+	// or name of their anchor, upper and lower case being the same. Each page looks through up
+	// to 10000 rooms, so it may hold few rooms or none and still have a `next_cursor`. A `text`
+	// that is the id of a room finds that room at once, however old. For administrators.
+	//
+	// Corresponds with GET /api/v1/rooms (the `FindRooms` operationId).
+	FindRooms(ctx context.Context, params *FindRoomsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteAnyRoom Delete a room
+	//
+	// Deletes a room in any state, with its message group, whoever its anchor is. Its stream is
+	// refused from now on, and who publishes or plays it is cut off. For administrators.
+	//
+	// Corresponds with DELETE /api/v1/rooms/{room_id} (the `DeleteAnyRoom` operationId).
+	DeleteAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InspectRoom Show a room
+	//
+	// Shows a room with its members, its newest recordings and the signed URLs with which its
+	// stream is published and played: treat the answer as a secret. The figures are those that
+	// its anchor sees. For administrators.
+	//
+	// Corresponds with GET /api/v1/rooms/{room_id} (the `InspectRoom` operationId).
+	InspectRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PauseAnyRoom Take a room off air for a while
+	//
+	// Takes a room off air for a while, whoever its anchor is. Who publishes its stream is not
+	// cut off. Pausing a room that is prepared changes nothing. The request has no body. For
+	// administrators.
+	//
+	// Corresponds with POST /api/v1/rooms/{room_id}/pause (the `PauseAnyRoom` operationId).
+	PauseAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartAnyRoom Put a room on air
+	//
+	// Puts a room on air, whoever its anchor is. Starting a room that is live changes nothing.
+	// The request has no body. For administrators.
+	//
+	// Corresponds with POST /api/v1/rooms/{room_id}/start (the `StartAnyRoom` operationId).
+	StartAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StopAnyRoom End a room
+	//
+	// Ends a room for good, whoever its anchor is. Its stream is refused from now on, and who
+	// publishes or plays it is cut off. Stopping a room that has ended changes nothing. The
+	// request has no body. For administrators.
+	//
+	// Corresponds with POST /api/v1/rooms/{room_id}/stop (the `StopAnyRoom` operationId).
+	StopAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IpchubListRoutes List pull routes
 	//
@@ -10871,6 +11297,123 @@ func (c *Client) ListRefusals(ctx context.Context, params *ListRefusalsParams, r
 // Corresponds with GET /api/v1/relays (the `ListRelays` operationId).
 func (c *Client) ListRelays(ctx context.Context, params *ListRelaysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListRelaysRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FindRooms Find rooms
+//
+// Lists all rooms, whoever their anchor is, the newest first, a page at a time, with what is
+// on air and how many watch. Follow `next_cursor` until it is absent; a page costs the same
+// wherever it is.
+//
+// With `text` only rooms are listed that have it in their title, in their id, or in the id
+// or name of their anchor, upper and lower case being the same. Each page looks through up
+// to 10000 rooms, so it may hold few rooms or none and still have a `next_cursor`. A `text`
+// that is the id of a room finds that room at once, however old. For administrators.
+//
+// Corresponds with GET /api/v1/rooms (the `FindRooms` operationId).
+func (c *Client) FindRooms(ctx context.Context, params *FindRoomsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFindRoomsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteAnyRoom Delete a room
+//
+// Deletes a room in any state, with its message group, whoever its anchor is. Its stream is
+// refused from now on, and who publishes or plays it is cut off. For administrators.
+//
+// Corresponds with DELETE /api/v1/rooms/{room_id} (the `DeleteAnyRoom` operationId).
+func (c *Client) DeleteAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteAnyRoomRequest(c.Server, roomID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InspectRoom Show a room
+//
+// Shows a room with its members, its newest recordings and the signed URLs with which its
+// stream is published and played: treat the answer as a secret. The figures are those that
+// its anchor sees. For administrators.
+//
+// Corresponds with GET /api/v1/rooms/{room_id} (the `InspectRoom` operationId).
+func (c *Client) InspectRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInspectRoomRequest(c.Server, roomID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PauseAnyRoom Take a room off air for a while
+//
+// Takes a room off air for a while, whoever its anchor is. Who publishes its stream is not
+// cut off. Pausing a room that is prepared changes nothing. The request has no body. For
+// administrators.
+//
+// Corresponds with POST /api/v1/rooms/{room_id}/pause (the `PauseAnyRoom` operationId).
+func (c *Client) PauseAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseAnyRoomRequest(c.Server, roomID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartAnyRoom Put a room on air
+//
+// Puts a room on air, whoever its anchor is. Starting a room that is live changes nothing.
+// The request has no body. For administrators.
+//
+// Corresponds with POST /api/v1/rooms/{room_id}/start (the `StartAnyRoom` operationId).
+func (c *Client) StartAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartAnyRoomRequest(c.Server, roomID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StopAnyRoom End a room
+//
+// Ends a room for good, whoever its anchor is. Its stream is refused from now on, and who
+// publishes or plays it is cut off. Stopping a room that has ended changes nothing. The
+// request has no body. For administrators.
+//
+// Corresponds with POST /api/v1/rooms/{room_id}/stop (the `StopAnyRoom` operationId).
+func (c *Client) StopAnyRoom(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStopAnyRoomRequest(c.Server, roomID)
 	if err != nil {
 		return nil, err
 	}
@@ -14879,6 +15422,258 @@ func NewListRelaysRequest(server string, params *ListRelaysParams) (*http.Reques
 	return req, nil
 }
 
+// NewFindRoomsRequest constructs an http.Request for the FindRooms method
+func NewFindRoomsRequest(server string, params *FindRoomsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rooms")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "text", params.Text, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteAnyRoomRequest constructs an http.Request for the DeleteAnyRoom method
+func NewDeleteAnyRoomRequest(server string, roomID RoomID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "room_id", roomID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rooms/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewInspectRoomRequest constructs an http.Request for the InspectRoom method
+func NewInspectRoomRequest(server string, roomID RoomID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "room_id", roomID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rooms/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPauseAnyRoomRequest constructs an http.Request for the PauseAnyRoom method
+func NewPauseAnyRoomRequest(server string, roomID RoomID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "room_id", roomID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rooms/%s/pause", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartAnyRoomRequest constructs an http.Request for the StartAnyRoom method
+func NewStartAnyRoomRequest(server string, roomID RoomID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "room_id", roomID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rooms/%s/start", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStopAnyRoomRequest constructs an http.Request for the StopAnyRoom method
+func NewStopAnyRoomRequest(server string, roomID RoomID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "room_id", roomID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/rooms/%s/stop", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewIpchubListRoutesRequest constructs an http.Request for the IpchubListRoutes method
 func NewIpchubListRoutesRequest(server string, params *IpchubListRoutesParams) (*http.Request, error) {
 	var err error
@@ -17917,6 +18712,75 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/relays (the `ListRelays` operationId).
 	ListRelaysWithResponse(ctx context.Context, params *ListRelaysParams, reqEditors ...RequestEditorFn) (*ListRelaysResponse, error)
+
+	// FindRoomsWithResponse Find rooms
+	//
+	// Lists all rooms, whoever their anchor is, the newest first, a page at a time, with what is
+	// on air and how many watch. Follow `next_cursor` until it is absent; a page costs the same
+	// wherever it is.
+	//
+	// With `text` only rooms are listed that have it in their title, in their id, or in the id
+	// or name of their anchor, upper and lower case being the same. Each page looks through up
+	// to 10000 rooms, so it may hold few rooms or none and still have a `next_cursor`. A `text`
+	// that is the id of a room finds that room at once, however old. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/rooms (the `FindRooms` operationId).
+	FindRoomsWithResponse(ctx context.Context, params *FindRoomsParams, reqEditors ...RequestEditorFn) (*FindRoomsResponse, error)
+
+	// DeleteAnyRoomWithResponse Delete a room
+	//
+	// Deletes a room in any state, with its message group, whoever its anchor is. Its stream is
+	// refused from now on, and who publishes or plays it is cut off. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/rooms/{room_id} (the `DeleteAnyRoom` operationId).
+	DeleteAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*DeleteAnyRoomResponse, error)
+
+	// InspectRoomWithResponse Show a room
+	//
+	// Shows a room with its members, its newest recordings and the signed URLs with which its
+	// stream is published and played: treat the answer as a secret. The figures are those that
+	// its anchor sees. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/rooms/{room_id} (the `InspectRoom` operationId).
+	InspectRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*InspectRoomResponse, error)
+
+	// PauseAnyRoomWithResponse Take a room off air for a while
+	//
+	// Takes a room off air for a while, whoever its anchor is. Who publishes its stream is not
+	// cut off. Pausing a room that is prepared changes nothing. The request has no body. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/rooms/{room_id}/pause (the `PauseAnyRoom` operationId).
+	PauseAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*PauseAnyRoomResponse, error)
+
+	// StartAnyRoomWithResponse Put a room on air
+	//
+	// Puts a room on air, whoever its anchor is. Starting a room that is live changes nothing.
+	// The request has no body. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/rooms/{room_id}/start (the `StartAnyRoom` operationId).
+	StartAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*StartAnyRoomResponse, error)
+
+	// StopAnyRoomWithResponse End a room
+	//
+	// Ends a room for good, whoever its anchor is. Its stream is refused from now on, and who
+	// publishes or plays it is cut off. Stopping a room that has ended changes nothing. The
+	// request has no body. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/rooms/{room_id}/stop (the `StopAnyRoom` operationId).
+	StopAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*StopAnyRoomResponse, error)
 
 	// IpchubListRoutesWithResponse List pull routes
 	//
@@ -23795,6 +24659,672 @@ func (r ListRelaysResponse) ContentType() string {
 	return ""
 }
 
+// FindRoomsResponse401Headers the declared response headers of an HTTP 401 response for FindRooms
+type FindRoomsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// FindRoomsResponse429Headers the declared response headers of an HTTP 429 response for FindRooms
+type FindRoomsResponse429Headers struct {
+	RetryAfter int32
+}
+
+// FindRoomsResponse503Headers the declared response headers of an HTTP 503 response for FindRooms
+type FindRoomsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type FindRoomsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ManagedRoomPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *FindRoomsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *FindRoomsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *FindRoomsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FindRoomsResponse) GetJSON200() *ManagedRoomPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r FindRoomsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r FindRoomsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r FindRoomsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r FindRoomsResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r FindRoomsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r FindRoomsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r FindRoomsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FindRoomsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FindRoomsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FindRoomsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteAnyRoomResponse401Headers the declared response headers of an HTTP 401 response for DeleteAnyRoom
+type DeleteAnyRoomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// DeleteAnyRoomResponse429Headers the declared response headers of an HTTP 429 response for DeleteAnyRoom
+type DeleteAnyRoomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// DeleteAnyRoomResponse503Headers the declared response headers of an HTTP 503 response for DeleteAnyRoom
+type DeleteAnyRoomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type DeleteAnyRoomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *RoomNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteAnyRoomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteAnyRoomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteAnyRoomResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteAnyRoomResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteAnyRoomResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteAnyRoomResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteAnyRoomResponse) GetJSON404() *RoomNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r DeleteAnyRoomResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteAnyRoomResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteAnyRoomResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteAnyRoomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteAnyRoomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteAnyRoomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteAnyRoomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// InspectRoomResponse401Headers the declared response headers of an HTTP 401 response for InspectRoom
+type InspectRoomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// InspectRoomResponse429Headers the declared response headers of an HTTP 429 response for InspectRoom
+type InspectRoomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// InspectRoomResponse503Headers the declared response headers of an HTTP 503 response for InspectRoom
+type InspectRoomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type InspectRoomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ManagedRoom
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *RoomNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *InspectRoomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *InspectRoomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *InspectRoomResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r InspectRoomResponse) GetJSON200() *ManagedRoom {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r InspectRoomResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r InspectRoomResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r InspectRoomResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r InspectRoomResponse) GetJSON404() *RoomNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r InspectRoomResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r InspectRoomResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r InspectRoomResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r InspectRoomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InspectRoomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InspectRoomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InspectRoomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PauseAnyRoomResponse401Headers the declared response headers of an HTTP 401 response for PauseAnyRoom
+type PauseAnyRoomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PauseAnyRoomResponse429Headers the declared response headers of an HTTP 429 response for PauseAnyRoom
+type PauseAnyRoomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// PauseAnyRoomResponse503Headers the declared response headers of an HTTP 503 response for PauseAnyRoom
+type PauseAnyRoomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type PauseAnyRoomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ManagedRoom
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *RoomNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *RoomEnded
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PauseAnyRoomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PauseAnyRoomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *PauseAnyRoomResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON200() *ManagedRoom {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON404() *RoomNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON409() *RoomEnded {
+	return r.JSON409
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r PauseAnyRoomResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r PauseAnyRoomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PauseAnyRoomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PauseAnyRoomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PauseAnyRoomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// StartAnyRoomResponse401Headers the declared response headers of an HTTP 401 response for StartAnyRoom
+type StartAnyRoomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// StartAnyRoomResponse429Headers the declared response headers of an HTTP 429 response for StartAnyRoom
+type StartAnyRoomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// StartAnyRoomResponse503Headers the declared response headers of an HTTP 503 response for StartAnyRoom
+type StartAnyRoomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type StartAnyRoomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ManagedRoom
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *RoomNotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *RoomEnded
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *StartAnyRoomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *StartAnyRoomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *StartAnyRoomResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r StartAnyRoomResponse) GetJSON200() *ManagedRoom {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r StartAnyRoomResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r StartAnyRoomResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r StartAnyRoomResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r StartAnyRoomResponse) GetJSON404() *RoomNotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r StartAnyRoomResponse) GetJSON409() *RoomEnded {
+	return r.JSON409
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r StartAnyRoomResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r StartAnyRoomResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r StartAnyRoomResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r StartAnyRoomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StartAnyRoomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StartAnyRoomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StartAnyRoomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// StopAnyRoomResponse401Headers the declared response headers of an HTTP 401 response for StopAnyRoom
+type StopAnyRoomResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// StopAnyRoomResponse429Headers the declared response headers of an HTTP 429 response for StopAnyRoom
+type StopAnyRoomResponse429Headers struct {
+	RetryAfter int32
+}
+
+// StopAnyRoomResponse503Headers the declared response headers of an HTTP 503 response for StopAnyRoom
+type StopAnyRoomResponse503Headers struct {
+	RetryAfter int32
+}
+
+type StopAnyRoomResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ManagedRoom
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *RoomNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *StopAnyRoomResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *StopAnyRoomResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *StopAnyRoomResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r StopAnyRoomResponse) GetJSON200() *ManagedRoom {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r StopAnyRoomResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r StopAnyRoomResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r StopAnyRoomResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r StopAnyRoomResponse) GetJSON404() *RoomNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r StopAnyRoomResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r StopAnyRoomResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r StopAnyRoomResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r StopAnyRoomResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r StopAnyRoomResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StopAnyRoomResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StopAnyRoomResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // IpchubListRoutesResponse401Headers the declared response headers of an HTTP 401 response for IpchubListRoutes
 type IpchubListRoutesResponse401Headers struct {
 	WWWAuthenticate string
@@ -28591,6 +30121,111 @@ func (c *ClientWithResponses) ListRelaysWithResponse(ctx context.Context, params
 		return nil, err
 	}
 	return ParseListRelaysResponse(rsp)
+}
+
+// FindRoomsWithResponse Find rooms
+//
+// Lists all rooms, whoever their anchor is, the newest first, a page at a time, with what is
+// on air and how many watch. Follow `next_cursor` until it is absent; a page costs the same
+// wherever it is.
+//
+// With `text` only rooms are listed that have it in their title, in their id, or in the id
+// or name of their anchor, upper and lower case being the same. Each page looks through up
+// to 10000 rooms, so it may hold few rooms or none and still have a `next_cursor`. A `text`
+// that is the id of a room finds that room at once, however old. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/rooms (the `FindRooms` operationId).
+func (c *ClientWithResponses) FindRoomsWithResponse(ctx context.Context, params *FindRoomsParams, reqEditors ...RequestEditorFn) (*FindRoomsResponse, error) {
+	rsp, err := c.FindRooms(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFindRoomsResponse(rsp)
+}
+
+// DeleteAnyRoomWithResponse Delete a room
+//
+// Deletes a room in any state, with its message group, whoever its anchor is. Its stream is
+// refused from now on, and who publishes or plays it is cut off. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/rooms/{room_id} (the `DeleteAnyRoom` operationId).
+func (c *ClientWithResponses) DeleteAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*DeleteAnyRoomResponse, error) {
+	rsp, err := c.DeleteAnyRoom(ctx, roomID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteAnyRoomResponse(rsp)
+}
+
+// InspectRoomWithResponse Show a room
+//
+// Shows a room with its members, its newest recordings and the signed URLs with which its
+// stream is published and played: treat the answer as a secret. The figures are those that
+// its anchor sees. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/rooms/{room_id} (the `InspectRoom` operationId).
+func (c *ClientWithResponses) InspectRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*InspectRoomResponse, error) {
+	rsp, err := c.InspectRoom(ctx, roomID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInspectRoomResponse(rsp)
+}
+
+// PauseAnyRoomWithResponse Take a room off air for a while
+//
+// Takes a room off air for a while, whoever its anchor is. Who publishes its stream is not
+// cut off. Pausing a room that is prepared changes nothing. The request has no body. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/rooms/{room_id}/pause (the `PauseAnyRoom` operationId).
+func (c *ClientWithResponses) PauseAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*PauseAnyRoomResponse, error) {
+	rsp, err := c.PauseAnyRoom(ctx, roomID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseAnyRoomResponse(rsp)
+}
+
+// StartAnyRoomWithResponse Put a room on air
+//
+// Puts a room on air, whoever its anchor is. Starting a room that is live changes nothing.
+// The request has no body. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/rooms/{room_id}/start (the `StartAnyRoom` operationId).
+func (c *ClientWithResponses) StartAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*StartAnyRoomResponse, error) {
+	rsp, err := c.StartAnyRoom(ctx, roomID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStartAnyRoomResponse(rsp)
+}
+
+// StopAnyRoomWithResponse End a room
+//
+// Ends a room for good, whoever its anchor is. Its stream is refused from now on, and who
+// publishes or plays it is cut off. Stopping a room that has ended changes nothing. The
+// request has no body. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/rooms/{room_id}/stop (the `StopAnyRoom` operationId).
+func (c *ClientWithResponses) StopAnyRoomWithResponse(ctx context.Context, roomID RoomID, reqEditors ...RequestEditorFn) (*StopAnyRoomResponse, error) {
+	rsp, err := c.StopAnyRoom(ctx, roomID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStopAnyRoomResponse(rsp)
 }
 
 // IpchubListRoutesWithResponse List pull routes
@@ -34750,6 +36385,657 @@ func ParseListRelaysResponse(rsp *http.Response) (*ListRelaysResponse, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListRelaysResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFindRoomsResponse parses an HTTP response from a FindRoomsWithResponse call
+func ParseFindRoomsResponse(rsp *http.Response) (*FindRoomsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FindRoomsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ManagedRoomPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers FindRoomsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers FindRoomsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers FindRoomsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteAnyRoomResponse parses an HTTP response from a DeleteAnyRoomWithResponse call
+func ParseDeleteAnyRoomResponse(rsp *http.Response) (*DeleteAnyRoomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteAnyRoomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RoomNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteAnyRoomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteAnyRoomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteAnyRoomResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseInspectRoomResponse parses an HTTP response from a InspectRoomWithResponse call
+func ParseInspectRoomResponse(rsp *http.Response) (*InspectRoomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &InspectRoomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ManagedRoom
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RoomNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers InspectRoomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers InspectRoomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers InspectRoomResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePauseAnyRoomResponse parses an HTTP response from a PauseAnyRoomWithResponse call
+func ParsePauseAnyRoomResponse(rsp *http.Response) (*PauseAnyRoomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PauseAnyRoomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ManagedRoom
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RoomNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RoomEnded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PauseAnyRoomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PauseAnyRoomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers PauseAnyRoomResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStartAnyRoomResponse parses an HTTP response from a StartAnyRoomWithResponse call
+func ParseStartAnyRoomResponse(rsp *http.Response) (*StartAnyRoomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StartAnyRoomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ManagedRoom
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RoomNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest RoomEnded
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers StartAnyRoomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers StartAnyRoomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers StartAnyRoomResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStopAnyRoomResponse parses an HTTP response from a StopAnyRoomWithResponse call
+func ParseStopAnyRoomResponse(rsp *http.Response) (*StopAnyRoomResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StopAnyRoomResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ManagedRoom
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest RoomNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers StopAnyRoomResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers StopAnyRoomResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers StopAnyRoomResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -378,6 +378,94 @@ func (q *Queries) RoomPage(ctx context.Context, db DBTX, arg RoomPageParams) ([]
 	return items, nil
 }
 
+const roomSearch = `-- name: RoomSearch :many
+WITH next AS (
+    SELECT id, created_at, title, anchor_id, anchor_nick FROM rooms
+    WHERE deleted_at IS NULL AND ($2::smallint IS NULL OR status = $2)
+      AND (created_at, id) < ($3::timestamptz, $4::text)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $5::bigint
+), look AS (
+    SELECT n.id, n.created_at, (row_number() OVER (ORDER BY n.created_at DESC, n.id DESC) = $5)::boolean AS last,
+        (strpos(lower(n.title), lower($6)) > 0 OR strpos(lower(n.anchor_id), lower($6)) > 0
+            OR strpos(lower(n.anchor_nick), lower($6)) > 0 OR strpos(lower(n.id), lower($6)) > 0)::boolean AS found
+    FROM next n
+)
+SELECT rooms.id, rooms.app, rooms.title, rooms.notice, rooms.cover_url, rooms.anchor_id, rooms.anchor_nick, rooms.extends, rooms.status, rooms.mode, rooms.chat_id, rooms.meeting_id, rooms.meeting_info, rooms.im_servers, rooms.like_count, rooms.created_at, rooms.updated_at, rooms.started_at, rooms.stopped_at, rooms.deleted_at, rooms.muted, rooms.vod_id, look.found, look.last FROM look JOIN rooms ON rooms.id = look.id
+WHERE look.found OR look.last
+ORDER BY look.created_at DESC, look.id DESC
+LIMIT $1
+`
+
+type RoomSearchParams struct {
+	RowLimit int32
+	Status   *int16
+	BeforeAt time.Time
+	BeforeID string
+	LookAt   int64
+	Text     string
+}
+
+type RoomSearchRow struct {
+	Room  Room
+	Found bool
+	Last  bool
+}
+
+// The rooms that have a text somewhere, among the next so many. The last of those
+// comes along where it does not have it, so that the search can go on behind it.
+func (q *Queries) RoomSearch(ctx context.Context, db DBTX, arg RoomSearchParams) ([]RoomSearchRow, error) {
+	rows, err := db.Query(ctx, roomSearch,
+		arg.RowLimit,
+		arg.Status,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.LookAt,
+		arg.Text,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RoomSearchRow{}
+	for rows.Next() {
+		var i RoomSearchRow
+		if err := rows.Scan(
+			&i.Room.ID,
+			&i.Room.App,
+			&i.Room.Title,
+			&i.Room.Notice,
+			&i.Room.CoverURL,
+			&i.Room.AnchorID,
+			&i.Room.AnchorNick,
+			&i.Room.Extends,
+			&i.Room.Status,
+			&i.Room.Mode,
+			&i.Room.ChatID,
+			&i.Room.MeetingID,
+			&i.Room.MeetingInfo,
+			&i.Room.IMServers,
+			&i.Room.LikeCount,
+			&i.Room.CreatedAt,
+			&i.Room.UpdatedAt,
+			&i.Room.StartedAt,
+			&i.Room.StoppedAt,
+			&i.Room.DeletedAt,
+			&i.Room.Muted,
+			&i.Room.VodID,
+			&i.Found,
+			&i.Last,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const roomSetMeeting = `-- name: RoomSetMeeting :one
 UPDATE rooms SET meeting_info = $1, updated_at = $2
 WHERE id = $3 AND mode = 1 AND deleted_at IS NULL

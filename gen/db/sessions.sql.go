@@ -1820,6 +1820,62 @@ func (q *Queries) SessionsPublishing(ctx context.Context, db DBTX, arg SessionsP
 	return items, nil
 }
 
+const sessionsPublishingOf = `-- name: SessionsPublishingOf :many
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions
+WHERE scene = 'publish' AND refused = '' AND stream = ANY($1::text[]) AND app = ANY($2::text[])
+ORDER BY id
+LIMIT $3
+`
+
+type SessionsPublishingOfParams struct {
+	Streams  []string
+	Apps     []string
+	RowLimit int32
+}
+
+// Who publishes streams of some names, whichever vhost they have.
+func (q *Queries) SessionsPublishingOf(ctx context.Context, db DBTX, arg SessionsPublishingOfParams) ([]OpenSession, error) {
+	rows, err := db.Query(ctx, sessionsPublishingOf, arg.Streams, arg.Apps, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OpenSession{}
+	for rows.Next() {
+		var i OpenSession
+		if err := rows.Scan(
+			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.Refused,
+			&i.SeenAt,
+			&i.ReplacedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsReplaced = `-- name: SessionsReplaced :one
 WITH replaced AS (
     SELECT o.replaced_at, o.identity FROM open_sessions o

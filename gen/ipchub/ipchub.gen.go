@@ -716,6 +716,9 @@ type IpchubPattern = string
 // NodeName defines model for NodeName.
 type NodeName = string
 
+// RoomID defines model for RoomID.
+type RoomID = string
+
 // IpchubRefreshParams defines parameters for IpchubRefresh.
 type IpchubRefreshParams struct {
 	// Token The refresh token. It may be sent as `Authorization: Bearer` instead, which keeps it out

@@ -385,6 +385,9 @@ type IpchubPattern = string
 // NodeName defines model for NodeName.
 type NodeName = string
 
+// RoomID defines model for RoomID.
+type RoomID = string
+
 // DetailInternalError The error envelope of the live_auth dialect.
 type DetailInternalError = DetailError
 

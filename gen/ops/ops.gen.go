@@ -252,6 +252,9 @@ type IpchubPattern = string
 // NodeName defines model for NodeName.
 type NodeName = string
 
+// RoomID defines model for RoomID.
+type RoomID = string
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// JWKS Public keys of the access tokens

@@ -127,6 +127,24 @@ func (e ExplanationScene) Valid() bool {
 	}
 }
 
+// Defines values for ManagedRoomMode.
+const (
+	ManagedRoomModeLink     ManagedRoomMode = "link"
+	ManagedRoomModeOrdinary ManagedRoomMode = "ordinary"
+)
+
+// Valid indicates whether the value is a known member of the ManagedRoomMode enum.
+func (e ManagedRoomMode) Valid() bool {
+	switch e {
+	case ManagedRoomModeLink:
+		return true
+	case ManagedRoomModeOrdinary:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewNodeKind.
 const (
 	NewNodeKindAliyun          NewNodeKind = "aliyun"
@@ -466,6 +484,27 @@ func (e RelayStreamState) Valid() bool {
 	}
 }
 
+// Defines values for RoomState.
+const (
+	RoomStateEnded    RoomState = "ended"
+	RoomStateLive     RoomState = "live"
+	RoomStatePrepared RoomState = "prepared"
+)
+
+// Valid indicates whether the value is a known member of the RoomState enum.
+func (e RoomState) Valid() bool {
+	switch e {
+	case RoomStateEnded:
+		return true
+	case RoomStateLive:
+		return true
+	case RoomStatePrepared:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ZlmediakitEventName.
 const (
 	ZlmediakitEventNameOnFlowReport       ZlmediakitEventName = "on_flow_report"
@@ -523,6 +562,27 @@ func (e ZlmediakitEventName) Valid() bool {
 	case ZlmediakitEventNameOnStreamNoneReader:
 		return true
 	case ZlmediakitEventNameOnStreamNotFound:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FindRoomsParamsState.
+const (
+	FindRoomsParamsStateEnded    FindRoomsParamsState = "ended"
+	FindRoomsParamsStateLive     FindRoomsParamsState = "live"
+	FindRoomsParamsStatePrepared FindRoomsParamsState = "prepared"
+)
+
+// Valid indicates whether the value is a known member of the FindRoomsParamsState enum.
+func (e FindRoomsParamsState) Valid() bool {
+	switch e {
+	case FindRoomsParamsStateEnded:
+		return true
+	case FindRoomsParamsStateLive:
+		return true
+	case FindRoomsParamsStatePrepared:
 		return true
 	default:
 		return false
@@ -1073,6 +1133,166 @@ type Finding struct {
 	//
 	// Example: The signature is right, and was good until 2023-11-07 22:13:20 UTC, 1h0m ago.
 	Text string `json:"text"`
+}
+
+// ManagedRoom A room as administrators see it. A list leaves out what is said to be absent from lists.
+type ManagedRoom struct {
+	// AnchorID The user name of its anchor.
+	//
+	// Example: Cedric8
+	AnchorID string `json:"anchor_id"`
+
+	// AnchorNick The name of its anchor to show, or empty.
+	//
+	// Example: Cedric
+	AnchorNick string `json:"anchor_nick"`
+
+	// App The application of its stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// ChatID Its message group. Absent from lists.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	ChatID string `json:"chat_id,omitempty"`
+
+	// CoverURL A cover picture. Absent if empty, and from lists.
+	//
+	// Example: https://cdn.example.com/cover.png
+	CoverURL string `json:"cover_url,omitempty"`
+
+	// CreatedAt When the room was created, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Extends Free text of the client. Absent if empty, and from lists.
+	//
+	// Example: {"userNick":"Cedric"}
+	Extends string `json:"extends,omitempty"`
+
+	// ID The id, which is also the name of the stream.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	ID string `json:"id"`
+
+	// IMServers The message services that have the group. Absent from lists.
+	IMServers []string `json:"im_servers,omitempty"`
+
+	// Likes How many likes it has.
+	//
+	// Example: 96
+	Likes int64 `json:"likes"`
+
+	// LinkPull For players of the mixed stream of a link room. Absent without co-streaming, and
+	// from lists.
+	LinkPull *RoomURLs `json:"link_pull,omitempty"`
+
+	// MeetingID The co-streaming channel. Absent without co-streaming, and from lists.
+	//
+	// Example: 66584c06-347f-47c6-8a18-fa2860c563ba
+	MeetingID string `json:"meeting_id,omitempty"`
+
+	// Members Who takes part in co-streaming. Absent if nobody does, and from lists.
+	Members []RoomMember `json:"members,omitempty"`
+
+	// Mode Whether it is a link room, with co-streaming.
+	//
+	// Example: ordinary
+	Mode ManagedRoomMode `json:"mode"`
+
+	// Muted Whether everybody but the anchor is silent in its message group. Absent from
+	// lists.
+	//
+	// Example: false
+	Muted *bool `json:"muted,omitempty"`
+
+	// Notice The announcement. Absent if empty, and from lists.
+	//
+	// Example: Starts at eight
+	Notice string `json:"notice,omitempty"`
+
+	// Online How many play its streams now.
+	//
+	// Example: 41
+	Online int64 `json:"online"`
+
+	// Plays How often its streams were played.
+	//
+	// Example: 310
+	Plays int64 `json:"plays"`
+
+	// Pull For players. Absent from lists.
+	Pull *RoomURLs `json:"pull,omitempty"`
+
+	// Push For the encoder of its anchor. Absent once the room has ended, and from lists.
+	Push *RoomURLs `json:"push,omitempty"`
+
+	// Recordings Its newest recordings that can be fetched. Absent if there are none, and from
+	// lists.
+	Recordings []RoomRecording `json:"recordings,omitempty"`
+
+	// StartedAt When the room went live first, in UTC. Absent if it has not.
+	//
+	// Example: 2023-11-07T22:20:00Z
+	StartedAt *time.Time `json:"started_at,omitempty"`
+
+	// State Where a room stands: `prepared` is created or paused, `live` is on air, `ended` is final.
+	//
+	// Example: prepared
+	State RoomState `json:"state"`
+
+	// StoppedAt When the room ended, in UTC. Absent if it has not.
+	//
+	// Example: 2023-11-07T23:20:00Z
+	StoppedAt *time.Time `json:"stopped_at,omitempty"`
+
+	// Streams What is being published of it now: its own stream, and the mixed one of its anchor
+	// with co-streaming.
+	Streams []RoomStream `json:"streams"`
+
+	// Title The title.
+	//
+	// Example: Evening show
+	Title string `json:"title"`
+
+	// UpdatedAt When the room was changed last, in UTC.
+	//
+	// Example: 2023-11-07T22:20:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// UrlsExpireAt When the URLs of `push` and `pull` end, in UTC. Absent from lists.
+	//
+	// Example: 2023-11-08T00:13:20Z
+	UrlsExpireAt *time.Time `json:"urls_expire_at,omitempty"`
+
+	// Viewers How many different viewers played them.
+	//
+	// Example: 187
+	Viewers int64 `json:"viewers"`
+
+	// VODID What the video-on-demand service calls its recording. Absent if there is none, and
+	// from lists.
+	//
+	// Example: a1b2c3
+	VODID string `json:"vod_id,omitempty"`
+}
+
+// ManagedRoomMode Whether it is a link room, with co-streaming.
+//
+// Example: ordinary
+type ManagedRoomMode string
+
+// ManagedRoomPage One page of rooms.
+type ManagedRoomPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: AAYJqz3b8ABjOGQ2MTllMg
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Rooms The rooms, the newest first.
+	Rooms []ManagedRoom `json:"rooms"`
 }
 
 // NewAccessKey What an access key is for.
@@ -1626,6 +1846,128 @@ type RelayStreamReason string
 // Example: running
 type RelayStreamState string
 
+// RoomMember Somebody who takes part in co-streaming.
+type RoomMember struct {
+	// CameraOpened Whether the camera is on.
+	//
+	// Example: true
+	CameraOpened bool `json:"camera_opened"`
+
+	// MicOpened Whether the microphone is on.
+	//
+	// Example: true
+	MicOpened bool `json:"mic_opened"`
+
+	// UserAvatar A picture, or empty.
+	//
+	// Example:
+	UserAvatar string `json:"user_avatar"`
+
+	// UserID The user name.
+	//
+	// Example: Cedric8
+	UserID string `json:"user_id"`
+
+	// UserNick The name to show, or empty.
+	//
+	// Example: Cedric
+	UserNick string `json:"user_nick"`
+}
+
+// RoomRecording A recording that players can fetch.
+type RoomRecording struct {
+	// CreatedAt When it began, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// DurationSeconds How long it is; 0 if unknown.
+	//
+	// Example: 61.5
+	DurationSeconds float64 `json:"duration_seconds"`
+
+	// URL Where it is.
+	//
+	// Example: https://files.example.com/live/show.flv
+	URL string `json:"url"`
+}
+
+// RoomState Where a room stands: `prepared` is created or paused, `live` is on air, `ended` is final.
+//
+// Example: prepared
+type RoomState string
+
+// RoomStream A stream of a room that is being published.
+type RoomStream struct {
+	// Address From where, as the media server told.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// App Its application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Node The media server that has it.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Protocol How it is published; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// SessionID The session of its publisher.
+	//
+	// Example: 4711
+	SessionID string `json:"session_id"`
+
+	// Since Since when, in UTC.
+	//
+	// Example: 2023-11-07T22:20:00Z
+	Since time.Time `json:"since"`
+
+	// Stream Its name.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	Stream string `json:"stream"`
+
+	// Vhost Its vhost there.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+}
+
+// RoomURLs Signed URLs that lead to a stream.
+type RoomURLs struct {
+	// FLV The URL for HTTP-FLV, to play only.
+	//
+	// Example: https://pull.example.com/live/x.flv?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	FLV string `json:"flv,omitempty"`
+
+	// HLS The URL for HLS, to play only.
+	//
+	// Example: https://pull.example.com/live/x.m3u8?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	HLS string `json:"hls,omitempty"`
+
+	// RTMP The URL for RTMP.
+	//
+	// Example: rtmp://pull.example.com/live/x?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	RTMP string `json:"rtmp,omitempty"`
+
+	// RTS The URL for ultra-low latency. Absent where that is not offered.
+	//
+	// Example: artc://pull.example.com/live/x?sd=s2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	RTS string `json:"rts,omitempty"`
+
+	// SRT The URL for SRT, to publish only.
+	//
+	// Example: srt://push.example.com/live/x?sd=p2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
+	SRT string `json:"srt,omitempty"`
+}
+
 // ZlmediakitEventName A hook of ZLMediaKit.
 //
 // Example: on_publish
@@ -1642,6 +1984,9 @@ type IpchubPattern = string
 
 // NodeName defines model for NodeName.
 type NodeName = string
+
+// RoomID defines model for RoomID.
+type RoomID = string
 
 // AccessKeyConflict The error envelope of our own operations.
 type AccessKeyConflict = Error
@@ -1669,6 +2014,12 @@ type NodeNotFound = Error
 
 // NotFound The error envelope of our own operations.
 type NotFound = Error
+
+// RoomEnded The error envelope of our own operations.
+type RoomEnded = Error
+
+// RoomNotFound The error envelope of our own operations.
+type RoomNotFound = Error
 
 // TooLarge The error envelope of our own operations.
 type TooLarge = Error
@@ -1766,6 +2117,24 @@ type ListRelaysParams struct {
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// FindRoomsParams defines parameters for FindRooms.
+type FindRoomsParams struct {
+	// State Only rooms in this state. Absent for any.
+	State *FindRoomsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Text What the rooms have somewhere in their title, id, or anchor. Absent for any.
+	Text string `form:"text,omitempty" json:"text,omitempty"`
+
+	// Limit The most rooms that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// FindRoomsParamsState defines parameters for FindRooms.
+type FindRoomsParamsState string
+
 // CreateAccessKeyJSONRequestBody defines body for CreateAccessKey for application/json ContentType.
 type CreateAccessKeyJSONRequestBody = NewAccessKey
 
@@ -1837,6 +2206,24 @@ type ServerInterface interface {
 	// ListRelays Show how pull routes go
 	// (GET /api/v1/relays)
 	ListRelays(w http.ResponseWriter, r *http.Request, params ListRelaysParams)
+	// FindRooms Find rooms
+	// (GET /api/v1/rooms)
+	FindRooms(w http.ResponseWriter, r *http.Request, params FindRoomsParams)
+	// DeleteAnyRoom Delete a room
+	// (DELETE /api/v1/rooms/{room_id})
+	DeleteAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID)
+	// InspectRoom Show a room
+	// (GET /api/v1/rooms/{room_id})
+	InspectRoom(w http.ResponseWriter, r *http.Request, roomID RoomID)
+	// PauseAnyRoom Take a room off air for a while
+	// (POST /api/v1/rooms/{room_id}/pause)
+	PauseAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID)
+	// StartAnyRoom Put a room on air
+	// (POST /api/v1/rooms/{room_id}/start)
+	StartAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID)
+	// StopAnyRoom End a room
+	// (POST /api/v1/rooms/{room_id}/stop)
+	StopAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -2541,6 +2928,244 @@ func (siw *ServerInterfaceWrapper) ListRelays(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// FindRooms operation middleware
+func (siw *ServerInterfaceWrapper) FindRooms(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FindRoomsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "text" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "text", r.URL.Query(), &params.Text, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "text"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "text", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FindRooms(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteAnyRoom operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAnyRoom(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "room_id" -------------
+	var roomID RoomID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "room_id", r.PathValue("room_id"), &roomID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "room_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAnyRoom(w, r, roomID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// InspectRoom operation middleware
+func (siw *ServerInterfaceWrapper) InspectRoom(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "room_id" -------------
+	var roomID RoomID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "room_id", r.PathValue("room_id"), &roomID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "room_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.InspectRoom(w, r, roomID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PauseAnyRoom operation middleware
+func (siw *ServerInterfaceWrapper) PauseAnyRoom(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "room_id" -------------
+	var roomID RoomID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "room_id", r.PathValue("room_id"), &roomID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "room_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PauseAnyRoom(w, r, roomID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StartAnyRoom operation middleware
+func (siw *ServerInterfaceWrapper) StartAnyRoom(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "room_id" -------------
+	var roomID RoomID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "room_id", r.PathValue("room_id"), &roomID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "room_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StartAnyRoom(w, r, roomID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// StopAnyRoom operation middleware
+func (siw *ServerInterfaceWrapper) StopAnyRoom(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "room_id" -------------
+	var roomID RoomID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "room_id", r.PathValue("room_id"), &roomID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "room_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.StopAnyRoom(w, r, roomID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -2679,6 +3304,12 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes/{node}/secret", wrapper.RotateNodeSecret)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/refusals", wrapper.ListRefusals)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/relays", wrapper.ListRelays)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/rooms", wrapper.FindRooms)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/rooms/{room_id}", wrapper.DeleteAnyRoom)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/rooms/{room_id}", wrapper.InspectRoom)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/pause", wrapper.PauseAnyRoom)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/start", wrapper.StartAnyRoom)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/stop", wrapper.StopAnyRoom)
 
 	return m
 }
@@ -2700,6 +3331,10 @@ type NodeConflictJSONResponse Error
 type NodeNotFoundJSONResponse Error
 
 type NotFoundJSONResponse Error
+
+type RoomEndedJSONResponse Error
+
+type RoomNotFoundJSONResponse Error
 
 type TooLargeJSONResponse Error
 
@@ -4893,6 +5528,752 @@ func (response ListRelays503JSONResponse) VisitListRelaysResponse(w http.Respons
 	return err
 }
 
+type FindRoomsRequestObject struct {
+	Params FindRoomsParams
+}
+
+type FindRoomsResponseObject interface {
+	VisitFindRoomsResponse(w http.ResponseWriter) error
+}
+
+type FindRooms200JSONResponse ManagedRoomPage
+
+func (response FindRooms200JSONResponse) VisitFindRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRooms400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response FindRooms400JSONResponse) VisitFindRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRooms401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response FindRooms401JSONResponse) VisitFindRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRooms403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response FindRooms403JSONResponse) VisitFindRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRooms429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response FindRooms429JSONResponse) VisitFindRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRooms500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response FindRooms500JSONResponse) VisitFindRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindRooms503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response FindRooms503JSONResponse) VisitFindRoomsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAnyRoomRequestObject struct {
+	RoomID RoomID `json:"room_id"`
+}
+
+type DeleteAnyRoomResponseObject interface {
+	VisitDeleteAnyRoomResponse(w http.ResponseWriter) error
+}
+
+type DeleteAnyRoom204Response struct {
+}
+
+func (response DeleteAnyRoom204Response) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteAnyRoom400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteAnyRoom400JSONResponse) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAnyRoom401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteAnyRoom401JSONResponse) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAnyRoom403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteAnyRoom403JSONResponse) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAnyRoom404JSONResponse struct{ RoomNotFoundJSONResponse }
+
+func (response DeleteAnyRoom404JSONResponse) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAnyRoom429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response DeleteAnyRoom429JSONResponse) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAnyRoom500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteAnyRoom500JSONResponse) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAnyRoom503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteAnyRoom503JSONResponse) VisitDeleteAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoomRequestObject struct {
+	RoomID RoomID `json:"room_id"`
+}
+
+type InspectRoomResponseObject interface {
+	VisitInspectRoomResponse(w http.ResponseWriter) error
+}
+
+type InspectRoom200JSONResponse ManagedRoom
+
+func (response InspectRoom200JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoom400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response InspectRoom400JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoom401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response InspectRoom401JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoom403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response InspectRoom403JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoom404JSONResponse struct{ RoomNotFoundJSONResponse }
+
+func (response InspectRoom404JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoom429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response InspectRoom429JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoom500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response InspectRoom500JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InspectRoom503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response InspectRoom503JSONResponse) VisitInspectRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoomRequestObject struct {
+	RoomID RoomID `json:"room_id"`
+}
+
+type PauseAnyRoomResponseObject interface {
+	VisitPauseAnyRoomResponse(w http.ResponseWriter) error
+}
+
+type PauseAnyRoom200JSONResponse ManagedRoom
+
+func (response PauseAnyRoom200JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response PauseAnyRoom400JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response PauseAnyRoom401JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response PauseAnyRoom403JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom404JSONResponse struct{ RoomNotFoundJSONResponse }
+
+func (response PauseAnyRoom404JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom409JSONResponse struct{ RoomEndedJSONResponse }
+
+func (response PauseAnyRoom409JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response PauseAnyRoom429JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response PauseAnyRoom500JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseAnyRoom503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response PauseAnyRoom503JSONResponse) VisitPauseAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoomRequestObject struct {
+	RoomID RoomID `json:"room_id"`
+}
+
+type StartAnyRoomResponseObject interface {
+	VisitStartAnyRoomResponse(w http.ResponseWriter) error
+}
+
+type StartAnyRoom200JSONResponse ManagedRoom
+
+func (response StartAnyRoom200JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response StartAnyRoom400JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response StartAnyRoom401JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response StartAnyRoom403JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom404JSONResponse struct{ RoomNotFoundJSONResponse }
+
+func (response StartAnyRoom404JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom409JSONResponse struct{ RoomEndedJSONResponse }
+
+func (response StartAnyRoom409JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response StartAnyRoom429JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response StartAnyRoom500JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAnyRoom503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response StartAnyRoom503JSONResponse) VisitStartAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoomRequestObject struct {
+	RoomID RoomID `json:"room_id"`
+}
+
+type StopAnyRoomResponseObject interface {
+	VisitStopAnyRoomResponse(w http.ResponseWriter) error
+}
+
+type StopAnyRoom200JSONResponse ManagedRoom
+
+func (response StopAnyRoom200JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoom400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response StopAnyRoom400JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoom401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response StopAnyRoom401JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoom403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response StopAnyRoom403JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoom404JSONResponse struct{ RoomNotFoundJSONResponse }
+
+func (response StopAnyRoom404JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoom429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response StopAnyRoom429JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoom500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response StopAnyRoom500JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StopAnyRoom503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response StopAnyRoom503JSONResponse) VisitStopAnyRoomResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListAccessKeys List access keys
@@ -4949,6 +6330,24 @@ type StrictServerInterface interface {
 	// ListRelays Show how pull routes go
 	// (GET /api/v1/relays)
 	ListRelays(ctx context.Context, request ListRelaysRequestObject) (ListRelaysResponseObject, error)
+	// FindRooms Find rooms
+	// (GET /api/v1/rooms)
+	FindRooms(ctx context.Context, request FindRoomsRequestObject) (FindRoomsResponseObject, error)
+	// DeleteAnyRoom Delete a room
+	// (DELETE /api/v1/rooms/{room_id})
+	DeleteAnyRoom(ctx context.Context, request DeleteAnyRoomRequestObject) (DeleteAnyRoomResponseObject, error)
+	// InspectRoom Show a room
+	// (GET /api/v1/rooms/{room_id})
+	InspectRoom(ctx context.Context, request InspectRoomRequestObject) (InspectRoomResponseObject, error)
+	// PauseAnyRoom Take a room off air for a while
+	// (POST /api/v1/rooms/{room_id}/pause)
+	PauseAnyRoom(ctx context.Context, request PauseAnyRoomRequestObject) (PauseAnyRoomResponseObject, error)
+	// StartAnyRoom Put a room on air
+	// (POST /api/v1/rooms/{room_id}/start)
+	StartAnyRoom(ctx context.Context, request StartAnyRoomRequestObject) (StartAnyRoomResponseObject, error)
+	// StopAnyRoom End a room
+	// (POST /api/v1/rooms/{room_id}/stop)
+	StopAnyRoom(ctx context.Context, request StopAnyRoomRequestObject) (StopAnyRoomResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -5478,6 +6877,162 @@ func (sh *strictHandler) ListRelays(w http.ResponseWriter, r *http.Request, para
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListRelaysResponseObject); ok {
 		if err := validResponse.VisitListRelaysResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// FindRooms operation middleware
+func (sh *strictHandler) FindRooms(w http.ResponseWriter, r *http.Request, params FindRoomsParams) {
+	var request FindRoomsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.FindRooms(ctx, request.(FindRoomsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindRooms")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(FindRoomsResponseObject); ok {
+		if err := validResponse.VisitFindRoomsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAnyRoom operation middleware
+func (sh *strictHandler) DeleteAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID) {
+	var request DeleteAnyRoomRequestObject
+
+	request.RoomID = roomID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAnyRoom(ctx, request.(DeleteAnyRoomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAnyRoom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAnyRoomResponseObject); ok {
+		if err := validResponse.VisitDeleteAnyRoomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// InspectRoom operation middleware
+func (sh *strictHandler) InspectRoom(w http.ResponseWriter, r *http.Request, roomID RoomID) {
+	var request InspectRoomRequestObject
+
+	request.RoomID = roomID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.InspectRoom(ctx, request.(InspectRoomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InspectRoom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(InspectRoomResponseObject); ok {
+		if err := validResponse.VisitInspectRoomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseAnyRoom operation middleware
+func (sh *strictHandler) PauseAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID) {
+	var request PauseAnyRoomRequestObject
+
+	request.RoomID = roomID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseAnyRoom(ctx, request.(PauseAnyRoomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseAnyRoom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PauseAnyRoomResponseObject); ok {
+		if err := validResponse.VisitPauseAnyRoomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartAnyRoom operation middleware
+func (sh *strictHandler) StartAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID) {
+	var request StartAnyRoomRequestObject
+
+	request.RoomID = roomID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StartAnyRoom(ctx, request.(StartAnyRoomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartAnyRoom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StartAnyRoomResponseObject); ok {
+		if err := validResponse.VisitStartAnyRoomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StopAnyRoom operation middleware
+func (sh *strictHandler) StopAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID) {
+	var request StopAnyRoomRequestObject
+
+	request.RoomID = roomID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.StopAnyRoom(ctx, request.(StopAnyRoomRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StopAnyRoom")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(StopAnyRoomResponseObject); ok {
+		if err := validResponse.VisitStopAnyRoomResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -1504,6 +1504,9 @@ type IpchubPattern = string
 // NodeName defines model for NodeName.
 type NodeName = string
 
+// RoomID defines model for RoomID.
+type RoomID = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 

@@ -34,6 +34,7 @@ func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	w.machines(t)
 	w.callbacks(t, room)
 	w.otherServers(t, room)
+	w.anyRoom(t)
 	w.ends(t, room)
 	if missed := s.spec.Uncovered(); len(missed) > 0 {
 		t.Errorf("never called: %s", strings.Join(missed, ", "))

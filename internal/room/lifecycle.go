@@ -33,11 +33,24 @@ func (s *Service) Delete(ctx context.Context, caller, id string) (Room, error) {
 	if err != nil {
 		return Room{}, err
 	}
+	return s.remove(ctx, r)
+}
+
+// DeleteAny is Delete of any room, for administrators. Error: NotFound.
+func (s *Service) DeleteAny(ctx context.Context, id string) (Room, error) {
+	r, err := s.Get(ctx, id)
+	if err != nil {
+		return Room{}, err
+	}
+	return s.remove(ctx, r)
+}
+
+func (s *Service) remove(ctx context.Context, r Room) (Room, error) {
 	if err := s.keepStrays(ctx, r); err != nil {
 		return Room{}, err
 	}
-	p := db.RoomDeleteParams{ID: id, Now: s.Now()}
-	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	id, p := r.ID, db.RoomDeleteParams{ID: r.ID, Now: s.Now()}
+	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		row, err := s.q.RoomDelete(ctx, tx, p)
 		if err != nil {
 			return err

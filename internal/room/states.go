@@ -14,6 +14,7 @@ import (
 // move is what somebody wants of a room's state.
 type move struct {
 	caller string
+	anyone bool // the caller need not be the anchor
 	to     Status
 	at     time.Time
 }
@@ -27,23 +28,25 @@ type moved struct {
 // Start puts a room on air. Starting a room that is on changes nothing.
 // Errors: NotFound, Forbidden, Conflict once it has ended.
 func (s *Service) Start(ctx context.Context, caller, id string) (Room, error) {
-	return s.move(ctx, id, move{caller, On, s.Now()})
+	return s.move(ctx, id, move{caller: caller, to: On, at: s.Now()})
 }
 
 // Pause takes a room off air for a while. Errors: NotFound, Forbidden,
 // Conflict once it has ended.
 func (s *Service) Pause(ctx context.Context, caller, id string) (Room, error) {
-	return s.move(ctx, id, move{caller, Prepare, s.Now()})
+	return s.move(ctx, id, move{caller: caller, to: Prepare, at: s.Now()})
 }
 
 // Stop ends a room for good; its stream is refused from now on, and who publishes
 // or plays it is cut off. Stopping it again changes nothing. Errors: NotFound, Forbidden.
 func (s *Service) Stop(ctx context.Context, caller, id string) (Room, error) {
-	r, err := s.move(ctx, id, move{caller, Off, s.Now()})
-	if err == nil {
-		s.Signer.RoomClosed(id)
-	}
-	return r, err
+	return s.move(ctx, id, move{caller: caller, to: Off, at: s.Now()})
+}
+
+// MoveAny is Start, Pause and Stop of any room, for administrators. Errors:
+// NotFound, Conflict once it has ended.
+func (s *Service) MoveAny(ctx context.Context, id string, to Status) (Room, error) {
+	return s.move(ctx, id, move{anyone: true, to: to, at: s.Now()})
 }
 
 func (s *Service) move(ctx context.Context, id string, m move) (Room, error) {
@@ -53,6 +56,9 @@ func (s *Service) move(ctx context.Context, id string, m move) (Room, error) {
 	done, err := s.moves.ask(ctx, id, m)
 	if err != nil {
 		return Room{}, err
+	}
+	if done.err == nil && m.to == Off {
+		s.Signer.RoomClosed(id)
 	}
 	return done.room, done.err
 }
@@ -91,10 +97,10 @@ func (s *Service) moveAll(ctx context.Context, id string, moves []move) (out []m
 	return out, err
 }
 
-// move is the table of a room's life, for what its anchor wants.
+// move is the table of a room's life, for what its anchor or an administrator wants.
 func (r *Room) move(m move) (changed bool, err error) {
 	switch {
-	case r.AnchorID != m.caller:
+	case !m.anyone && r.AnchorID != m.caller:
 		return false, errNotOwner
 	case r.Status == m.to:
 		return false, nil

@@ -50,6 +50,9 @@ func TestADatabaseThatIsAwayIsToldAsSuch(t *testing.T) {
 		patchNode("edge1", b.admin, `{"kind":"any"}`), ask("DELETE", "/api/v1/nodes/edge1", b.admin), ask("POST", "/api/v1/nodes/edge1/secret", b.admin),
 		ask("GET", "/api/v1/nodes/edge1/configuration", b.admin), ask("GET", "/api/v1/relays", b.admin),
 		ask("GET", "/api/v1/refusals", b.admin), explainURL(b.admin, `{"url":"rtmp://h/live/x"}`),
+		ask("GET", "/api/v1/rooms", b.admin), ask("GET", "/api/v1/rooms?text=x", b.admin), ask("GET", "/api/v1/rooms/r1", b.admin),
+		ask("DELETE", "/api/v1/rooms/r1", b.admin), ask("POST", "/api/v1/rooms/r1/start", b.admin), ask("POST", "/api/v1/rooms/r1/pause", b.admin),
+		ask("POST", "/api/v1/rooms/r1/stop", b.admin),
 	} {
 		got := b.send(t, r).want(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 		if got.Header.Get("Retry-After") != "1" {
@@ -69,7 +72,9 @@ func TestConformance(t *testing.T) {
 	for _, op := range []string{"POST /api/v1/logout", "GET /api/v1/accounts", "GET /api/v1/accounts/alice", "PATCH /api/v1/accounts/alice",
 		"DELETE /api/v1/accounts/alice", "GET /api/v1/access-keys", "POST /api/v1/access-keys", "DELETE /api/v1/access-keys/AKSD00000000000000000000",
 		"GET /api/v1/nodes", "POST /api/v1/nodes", "GET /api/v1/nodes/edge1", "PATCH /api/v1/nodes/edge1", "DELETE /api/v1/nodes/edge1",
-		"POST /api/v1/nodes/edge1/secret", "GET /api/v1/nodes/edge1/configuration", "GET /api/v1/relays", "POST /api/v1/explain", "GET /api/v1/refusals"} {
+		"POST /api/v1/nodes/edge1/secret", "GET /api/v1/nodes/edge1/configuration", "GET /api/v1/relays", "POST /api/v1/explain", "GET /api/v1/refusals",
+		"GET /api/v1/rooms", "GET /api/v1/rooms/r1", "DELETE /api/v1/rooms/r1", "POST /api/v1/rooms/r1/start", "POST /api/v1/rooms/r1/pause",
+		"POST /api/v1/rooms/r1/stop"} {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,

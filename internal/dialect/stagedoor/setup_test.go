@@ -20,10 +20,13 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/im"
+	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
+	"github.com/stagedoor-live/stagedoor/internal/room"
 	"github.com/stagedoor-live/stagedoor/internal/route"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
@@ -43,6 +46,7 @@ type bench struct {
 	relays   *relay.Service
 	access   *access.Service
 	refusals *refusal.Log
+	rooms    *room.Service
 	spec     *spectest.Validator
 
 	admin, alice string // access tokens
@@ -64,11 +68,15 @@ func setup(t *testing.T) *bench {
 	b.access = access.New(access.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(), Accounts: b.accounts, App: "live",
 		PublishHost: "push.example.com", PlayHost: "pull.example.com", Policy: access.DenyByDefault})
 	b.refusals = refusal.New(refusal.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Keep: time.Hour})
+	b.rooms = room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(), Signer: b.access, Nodes: b.nodes,
+		Groups: im.Families{New: &builtin.Provider{Now: b.clock.now, Rand: rand.Reader}},
+		Links: room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", HTTPPullDomain: "pull.example.com", App: "live", HTTPScheme: "https",
+			TTL: time.Hour, RTCAppID: "rtc", RTCAppKey: "key"}})
 	streams := ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Access: b.access, Nodes: b.nodes})
 	explainer := explain.New(explain.Config{Access: b.access, Streams: streams, Now: b.clock.now, PublishHost: "push.example.com", PlayHost: "pull.example.com", App: "live"})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Configure: configure}).Register(rt)
+	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Rooms: b.rooms, Configure: configure}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	b.spec = spectest.New(t)
@@ -78,6 +86,17 @@ func setup(t *testing.T) *bench {
 	b.admin = b.addAccount(t, account.NewAccount{Username: "admin", Admin: true, PermissionLevel: 1})
 	b.alice = b.addAccount(t, account.NewAccount{Username: "alice", Email: "alice@example.com", FullName: "Alice Example"})
 	return b
+}
+
+// defaultRules are those that the first start makes.
+func (b *bench) defaultRules(t *testing.T) {
+	t.Helper()
+	if err := b.access.EnsureDefaults(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.access.Reload(t.Context(), b.pool); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // addAccount creates an account with the password and returns an access token.

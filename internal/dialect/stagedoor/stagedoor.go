@@ -18,6 +18,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
+	"github.com/stagedoor-live/stagedoor/internal/room"
 )
 
 // Server serves the dialect.
@@ -28,6 +29,7 @@ type Server struct {
 	Relays   *relay.Service
 	Explain  *explain.Service
 	Refusals *refusal.Log
+	Rooms    *room.Service
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }
