@@ -3,7 +3,6 @@ package urlsign
 import (
 	"crypto/md5"
 	"crypto/subtle"
-	"strings"
 )
 
 // typeA is type A of Alibaba Cloud, which Huawei Cloud, JD Cloud and Volcengine
@@ -58,18 +57,18 @@ func (s *typeA) Verify(query string, t Target, keys []Key, o VerifyOptions) Resu
 	if status != Valid {
 		return Result{Status: status}
 	}
-	a, ok := s.parse(value)
-	switch {
-	case !ok:
+	head, digest, seconds := s.parse(value)
+	if head == "" {
 		return Result{Status: Malformed}
-	case !hasPath(&t):
+	}
+	if !hasPath(&t) {
 		return Result{Status: Mismatch}
 	}
-	if i := findTypeA(&t, a, keys); i >= 0 {
-		return genuine(keys[i].ID, a.seconds, &o)
+	if i := findTypeA(&t, head, digest, keys); i >= 0 {
+		return genuine(keys[i].ID, seconds, &o)
 	}
 	// Text that is not hexadecimal matches no digest, so only a refusal looks.
-	if !isLowerHex(a.digest) {
+	if !isLowerHex(digest) {
 		return Result{Status: Malformed}
 	}
 	return Result{Status: Mismatch}
@@ -77,42 +76,40 @@ func (s *typeA) Verify(query string, t Target, keys []Key, o VerifyOptions) Resu
 
 func (s *typeA) Canonical(query string, t Target, o VerifyOptions) Canonical {
 	value, status := credential(query, s.param)
-	a, ok := s.parse(value)
-	if status != Valid || !ok || !hasPath(&t) {
+	head, _, seconds := s.parse(value)
+	if status != Valid || head == "" || !hasPath(&t) {
 		return Canonical{}
 	}
-	return canonical(string(appendPath(nil, &t, ""))+"-"+a.head+"-"+keyMark, a.seconds, &o)
+	return canonical(string(appendPath(nil, &t, ""))+"-"+head+"-"+keyMark, seconds, &o)
 }
 
-// typeAValue is a value taken apart.
-type typeAValue struct {
-	head    string // what is hashed: "time-rand-uid"
-	seconds int64
-	digest  string // md5Text bytes
-}
-
-// parse requires exactly four parts: a hyphen inside rand or uid would
-// let the end of a stream name pass for a time.
-func (s *typeA) parse(value string) (a typeAValue, ok bool) {
+// parse takes a value apart into what is hashed, "time-rand-uid", and md5Text
+// bytes. It requires exactly four parts: a hyphen inside rand or uid would let
+// the end of a stream name pass for a time. Of any other value it returns
+// nothing.
+func (s *typeA) parse(value string) (head, digest string, seconds int64) {
 	end := len(value) - md5Text - 1
 	if end < 0 || value[end] != '-' {
-		return a, false
+		return "", "", 0
 	}
-	a.head, a.digest = value[:end], value[end+1:]
-	digits, rest, _ := cut(a.head, '-')
+	head = value[:end]
+	digits, rest, _ := cut(head, '-')
 	seconds, ok := s.numeral.parse(digits)
-	uid := strings.IndexByte(rest, '-') + 1
-	if uid <= 1 || uid == len(rest) || strings.IndexByte(rest[uid:], '-') >= 0 {
-		return a, false
+	hyphens := 0
+	for i := range len(rest) {
+		if rest[i] == '-' {
+			hyphens++
+		}
 	}
-	a.seconds = seconds
-	return a, ok
+	if !ok || hyphens != 1 || rest[0] == '-' || rest[len(rest)-1] == '-' {
+		return "", "", 0
+	}
+	return head, value[end+1:], seconds
 }
 
 // findTypeA returns the index of the first key that made the digest for one
 // of the paths that t may stand for, or -1. It hashes all of them with all keys.
-func findTypeA(t *Target, a typeAValue, keys []Key) int {
-	extensions := [...]string{"", ".flv", ".m3u8"}
+func findTypeA(t *Target, head, digest string, keys []Key) int {
 	try := len(extensions)
 	if t.Path != "" {
 		try = 1
@@ -122,30 +119,22 @@ func findTypeA(t *Target, a typeAValue, keys []Key) int {
 		secret = max(secret, len(keys[i].Secret))
 	}
 	var room [usualText]byte
-	text := enough(room[:], maxText(t, len(a.head), secret))
+	text := enough(room[:], maxText(t, len(head), secret))
 	found := len(keys)
 	for _, ext := range extensions[:try] {
 		text = append(appendPath(text[:0], t, ext), '-')
-		text = append(append(text, a.head...), '-')
-		found = min(found, matchMD5(text, a.digest, keys))
+		text = append(append(text, head...), '-')
+		for i := len(keys) - 1; i >= 0; i-- {
+			sum := md5.Sum(append(text, keys[i].Secret...))
+			match := isHexMD5(digest, &sum)
+			if len(keys[i].Secret) == 0 {
+				match = 0
+			}
+			found = subtle.ConstantTimeSelect(match, min(i, found), found)
+		}
 	}
 	if found == len(keys) {
 		return -1
-	}
-	return found
-}
-
-// matchMD5 returns the index of the first key whose secret behind the text
-// hashes to want, or len(keys).
-func matchMD5(text []byte, want string, keys []Key) int {
-	found := len(keys)
-	for i := len(keys) - 1; i >= 0; i-- {
-		digest := hexMD5(md5.Sum(append(text, keys[i].Secret...)))
-		match := subtle.ConstantTimeCompare(digest[:], []byte(want))
-		if len(keys[i].Secret) == 0 {
-			match = 0
-		}
-		found = subtle.ConstantTimeSelect(match, i, found)
 	}
 	return found
 }

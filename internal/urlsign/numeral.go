@@ -51,8 +51,8 @@ func (n *numeral) parse(s string) (seconds int64, ok bool) {
 		return 0, false
 	}
 	for i := range len(s) {
-		d, ok := hexDigit(s[i])
-		if !ok || int(d) >= n.base {
+		d, _ := hexDigit(s[i])
+		if int(d) >= n.base { // no digit is beyond any base
 			return 0, false
 		}
 		if seconds = seconds*int64(n.base) + int64(d); seconds > maxTime {

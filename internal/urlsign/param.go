@@ -34,6 +34,10 @@ func Param(query, name string) (value string, found, conflicting bool) {
 // rawParam is Param without decoding the value.
 func rawParam(query, name string) (value string, found, conflicting bool) {
 	query = strings.TrimPrefix(query, "?")
+	if strings.IndexByte(query, '&') < 0 && strings.IndexByte(query, '?') < 0 { // the usual one
+		value, found = valueOf(query, name)
+		return value, found, false
+	}
 	for more := true; more; {
 		// First at "&", then what is between at "?": so each byte is looked at
 		// once for each separator, however many of them there are.
@@ -118,17 +122,16 @@ func unescape(s string) (byte, int) {
 	return hi<<4 | lo, 3
 }
 
+// hexDigit returns the value of a digit, or 255 for what is none.
 func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
+	d := digitValues[c] - 1
+	return d, d < 16
 }
+
+// digitValues are the values of digits plus one: a table takes half the time of
+// comparisons for the ten digits of a time.
+var digitValues = [256]byte{'0': 1, '1': 2, '2': 3, '3': 4, '4': 5, '5': 6, '6': 7, '7': 8, '8': 9, '9': 10,
+	'a': 11, 'b': 12, 'c': 13, 'd': 14, 'e': 15, 'f': 16, 'A': 11, 'B': 12, 'C': 13, 'D': 14, 'E': 15, 'F': 16}
 
 // credential finds the one value that a scheme may look at. The status is
 // Valid if there is one to look at, and otherwise the answer of Verify.
