@@ -1,6 +1,7 @@
 package ome
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,5 +28,16 @@ func TestAPullThatAnotherProcessBeganIsKeptAndCanBeEnded(t *testing.T) {
 	}
 	if err := p.Unpull(t.Context(), n, named("cam")); err != nil || !strings.HasPrefix(s.heard(), "DELETE ") {
 		t.Error(err)
+	}
+}
+
+func TestPullsOfManyNamesDoNotAddUp(t *testing.T) {
+	t.Parallel()
+	p := NewPuller(client())
+	for i := range oursKept + 10 {
+		p.Own(media.Node{Name: "edge"}, named(fmt.Sprint(i)))
+	}
+	if n := p.ours.known.Len(); n != oursKept {
+		t.Errorf("%d are remembered", n)
 	}
 }

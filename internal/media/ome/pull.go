@@ -6,8 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -21,13 +22,20 @@ var (
 
 // ours are the pulls that this process began, and from where: the API tells
 // neither.
-type ours struct {
-	mu    sync.Mutex
-	known map[string]string // node and path -> source
-}
+type ours struct{ known *lru.Cache[string, string] } // node and path -> source
+
+// oursKept is more than is fetched at a time. Streams go by themselves when nobody
+// watches them, and viewers choose their names: without a bound they would add up.
+const oursKept = 1 << 14
 
 // NewPuller returns what fetches streams from elsewhere.
-func NewPuller(c Client) *Puller { return &Puller{Client: c, ours: ours{known: map[string]string{}}} }
+func NewPuller(c Client) *Puller {
+	known, err := lru.New[string, string](oursKept)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &Puller{Client: c, ours: ours{known}}
+}
 
 // Puller is the Client and the pulls that it began.
 type Puller struct {
@@ -35,22 +43,17 @@ type Puller struct {
 	ours ours
 }
 
-func (o *ours) get(n media.Node, st media.Stream) (source string, ok bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	source, ok = o.known[n.Name+st.Path()]
-	return source, ok
+func (o ours) get(n media.Node, st media.Stream) (source string, ok bool) {
+	return o.known.Get(n.Name + st.Path())
 }
 
 // set remembers a source, or forgets it where that is empty.
-func (o *ours) set(n media.Node, st media.Stream, source string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+func (o ours) set(n media.Node, st media.Stream, source string) {
 	if source == "" {
-		delete(o.known, n.Name+st.Path())
+		o.known.Remove(n.Name + st.Path())
 		return
 	}
-	o.known[n.Name+st.Path()] = source
+	o.known.Add(n.Name+st.Path(), source)
 }
 
 // fromElsewhere stands for the source of a pull that another process began.

@@ -9,8 +9,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
@@ -26,34 +27,35 @@ const (
 // about two seconds.
 type Client struct {
 	HTTP *http.Client
-	ours *ours
+	ours ours
 }
 
 // New returns a Client that has begun no pull yet.
-func New(h *http.Client) Client { return Client{HTTP: h, ours: &ours{known: map[string]bool{}}} }
+func New(h *http.Client) Client {
+	known, err := lru.New[string, struct{}](oursKept)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return Client{HTTP: h, ours: ours{known}}
+}
 
 // ours are the pulls that this process began or found as it wanted them: the
 // API has no place for a note, and those of others are none of our business.
-type ours struct {
-	mu    sync.Mutex
-	known map[string]bool // node and key
-}
+type ours struct{ known *lru.Cache[string, struct{}] } // node and key
 
-func (o *ours) set(n media.Node, key string, ours bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+// oursKept is more than is fetched at a time. Pulls end by themselves when nobody
+// watches them, and viewers choose their names: without a bound they would add up.
+const oursKept = 1 << 14
+
+func (o ours) set(n media.Node, key string, ours bool) {
 	if ours {
-		o.known[n.Name+" "+key] = true
+		o.known.Add(n.Name+" "+key, struct{}{})
 	} else {
-		delete(o.known, n.Name+" "+key)
+		o.known.Remove(n.Name + " " + key)
 	}
 }
 
-func (o *ours) has(n media.Node, key string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.known[n.Name+" "+key]
-}
+func (o ours) has(n media.Node, key string) bool { return o.known.Contains(n.Name + " " + key) }
 
 // The codes of the API that are not a failure of it.
 const (

@@ -1,6 +1,11 @@
 package zlm
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stagedoor-live/stagedoor/internal/media"
+)
 
 func TestAPullThatAnotherProcessBeganCanBeEnded(t *testing.T) {
 	t.Parallel()
@@ -13,5 +18,16 @@ func TestAPullThatAnotherProcessBeganCanBeEnded(t *testing.T) {
 	s.heard()
 	if err := c.Unpull(t.Context(), n, wanted.Stream); err != nil || s.heard() != "delStreamProxy __defaultVhost__/proxy/p1" {
 		t.Error(err)
+	}
+}
+
+func TestPullsOfManyNamesDoNotAddUp(t *testing.T) {
+	t.Parallel()
+	c := client()
+	for i := range oursKept + 10 {
+		c.Own(media.Node{Name: "edge"}, media.Stream{App: "live", Name: fmt.Sprint(i)})
+	}
+	if n := c.ours.known.Len(); n != oursKept {
+		t.Errorf("%d are remembered", n)
 	}
 }
