@@ -176,3 +176,29 @@ func TestAHundredSourcesThroughOneDoorAreAllServed(t *testing.T) {
 		}
 	})
 }
+
+// Whoever comes in late enough that the work could not be done in time is told to
+// come again, and not that the database is away.
+func TestWhoIsLetInHasTimeToWork(t *testing.T) {
+	t.Parallel()
+	for after, works := range map[time.Duration]bool{5 * time.Second: true, 7 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPasswords(cheapParams(), nil, newLine(1, 8, func(string) {}))
+			if err := p.line.enter(t.Context(), netip.Prefix{}, false); err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(after, p.line.leave)
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			defer cancel()
+			worked := false
+			err := p.run(ctx, netip.Prefix{}, false, func() error { worked = true; return nil })
+			if worked != works || ctx.Err() != nil {
+				t.Errorf("let in after %v: worked %v, %v", after, worked, ctx.Err())
+			}
+			if !works {
+				wantErr(t, err, errs.RateLimited, "busy")
+			}
+			synctest.Wait()
+		})
+	}
+}

@@ -91,13 +91,25 @@ func (p *passwords) check(password, username string) error {
 }
 
 // run works when the line has let it in. It returns RateLimited busy when too
-// many wait already or ctx ends first.
+// many wait already or its time to wait is over.
 func (p *passwords) run(ctx context.Context, source netip.Prefix, known bool, work func() error) error {
-	if err := p.line.enter(ctx, source, known); err != nil {
+	waiting, cancel := forWaiting(ctx)
+	defer cancel()
+	if err := p.line.enter(waiting, source, known); err != nil {
 		return err
 	}
 	defer p.line.leave()
 	return work()
+}
+
+// forWaiting keeps a quarter of the time for the work: whoever is let in at the
+// last moment would be told that the database is away, which it is not.
+func forWaiting(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, limited := ctx.Deadline()
+	if !limited {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/4))
 }
 
 // hash returns the encoded Argon2id hash of a new password, exactly as typed.
