@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ type plan struct {
 	decisionRound   time.Duration
 	latencyRounds   int
 	latencyRound    time.Duration
-	floodRounds     int
+	floodRounds     int // odd, so that there is one in the middle
 	floodRound      time.Duration
 	floodRate       float64 // logins in a second
 	floodClients    int
@@ -59,7 +60,7 @@ func standard() plan {
 		callbackRounds: 5, callbackRound: 2 * time.Second,
 		decisionRounds: 5, decisionRound: 1500 * time.Millisecond,
 		latencyRounds: 3, latencyRound: 3 * time.Second,
-		floodRounds: 3, floodRound: 4 * time.Second, floodRate: 200, floodClients: 192,
+		floodRounds: 7, floodRound: 3 * time.Second, floodRate: 200, floodClients: 192,
 		roomRounds: 3, roomRound: 3 * time.Second,
 		hotRounds: 3, hotRound: 3 * time.Second,
 		worlds:     []int{1_000, 1_000_000},
@@ -293,6 +294,30 @@ func (s *suite) inTurn(name string, rounds int, sides ...func() (float64, error)
 	}
 	s.say("%-20s %s", name, strings.Join(texts, " | "))
 	return medians, nil
+}
+
+// pairs measures both sides in turn, each first in every other round, and returns
+// the pair whose ratio is the middle one. Where the machine is busy with something
+// else, that changes from round to round, a pair meets the same of it, while two
+// medians may be of different moments.
+func (s *suite) pairs(name string, rounds int, ours, base func() (float64, error)) (a, b float64, err error) {
+	all := make([][2]float64, rounds)
+	for i := range all {
+		sides := [2]func() (float64, error){ours, base}
+		for j := range sides {
+			side := (i + j) % 2
+			if all[i][side], err = sides[side](); err != nil {
+				return 0, 0, fmt.Errorf("%s, side %d: %w", name, side+1, err)
+			}
+		}
+	}
+	texts := make([]string, rounds)
+	for i, p := range all {
+		texts[i] = number(p[0]) + "/" + number(p[1])
+	}
+	s.say("%-20s %s", name, strings.Join(texts, " "))
+	slices.SortFunc(all, func(p, q [2]float64) int { return cmp.Compare(p[0]/p[1], q[0]/q[1]) })
+	return all[rounds/2][0], all[rounds/2][1], nil
 }
 
 func median(v []float64) float64 {

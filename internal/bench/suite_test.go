@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"strings"
 	"testing"
 )
@@ -45,5 +46,26 @@ func TestAWholeRunHasEveryPromisedRow(t *testing.T) {
 	s.only = []string{"signing"}
 	if err := s.complete(rows[1:]); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheMiddleOneOfPairsCounts(t *testing.T) {
+	t.Parallel()
+	s := &suite{progress: io.Discard}
+	var order []string
+	values := map[string][]float64{"ours": {30, 1, 20}, "base": {10, 1, 1}} // ratios 3, 1 and 20
+	side := func(name string) func() (float64, error) {
+		return func() (v float64, _ error) {
+			order = append(order, name)
+			v, values[name] = values[name][0], values[name][1:]
+			return v, nil
+		}
+	}
+	a, b, err := s.pairs("x", 3, side("ours"), side("base"))
+	if err != nil || a != 30 || b != 10 {
+		t.Errorf("%v %v %v", a, b, err)
+	}
+	if got := strings.Join(order, " "); got != "ours base base ours ours base" {
+		t.Error(got)
 	}
 }
