@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
@@ -13,6 +15,7 @@ import (
 func TestEveryOperationAdmitsWhomTheSpecSays(t *testing.T) {
 	t.Parallel()
 	h := openHouse(t)
+	h.crowds(t)
 	doors, complaints := doorsOf(h.spec.Document(), examples)
 	for _, c := range complaints {
 		t.Error(c)
@@ -23,6 +26,30 @@ func TestEveryOperationAdmitsWhomTheSpecSays(t *testing.T) {
 	// Those who change something come last: some of it reaches the database late.
 	h.each(t, doors, false, h.mustRefuse)
 	h.each(t, doors, true, h.mustAdmit)
+}
+
+// crowds has many do at once what takes the database. With its one connection
+// they all get their turn.
+func (h *house) crowds(t *testing.T) {
+	admin := h.visitors[administrator]
+	var crowd sync.WaitGroup
+	for i := range 8 {
+		crowd.Go(func() {
+			stream := fmt.Sprintf("crowd%d", i)
+			pair := h.done(t, admin, http.MethodPost, "/live/create_token?stream="+stream, "")
+			if i == 0 { // hashes are slow on purpose
+				h.logIn(t, admin)
+			}
+			h.done(t, admin, http.MethodPost, "/api/v2/live/create", `{"title":"one of many","anchor":"admin","im_server":["aliyun_new"]}`)
+			for scene, token := range map[string]string{"publish": "token", "play": "play_token"} {
+				h.done(t, visitor{}, http.MethodPost, "/callback/on_"+scene+"?secret="+h.visitors[mediaServer].secret, fmt.Sprintf(`{"action":"on_%[1]s","client_id":"%[1]s%[2]d",`+
+					`"server_id":"vid-1","service_id":"one","ip":"192.0.2.7","vhost":"__defaultVhost__","app":"live","tcUrl":"rtmp://x/live",`+
+					`"stream":"%[3]s","param":"?token=%[4]s","stream_url":"/live/%[3]s","stream_id":"vid-2"}`, scene, i, stream, pair.text(token)))
+			}
+			h.done(t, admin, http.MethodDelete, "/live/destroy_token?token="+pair.text("token"), "")
+		})
+	}
+	crowd.Wait()
 }
 
 func (h *house) each(t *testing.T, doors []door, admitted bool, try func(t *testing.T, d door, who visitor)) {

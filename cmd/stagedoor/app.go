@@ -68,7 +68,8 @@ func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app
 	if a.store, err = openStore(ctx, cfg, log); err != nil {
 		return nil, err
 	}
-	a.conns = &connections{most: cfg.MaxConnections, mostOfOne: cfg.MaxConnectionsPerAddress, proxies: cfg.TrustedProxies, limited: a.metrics.countLimited}
+	most := fitConnections(log, cfg.MaxConnections, int(a.store.pool.Config().MaxConns), openFiles())
+	a.conns = &connections{most: most, mostOfOne: cfg.MaxConnectionsPerAddress, proxies: cfg.TrustedProxies, limited: a.metrics.countLimited}
 	a.metrics.watchConnections(a.conns.count)
 	defer func() {
 		if err != nil {

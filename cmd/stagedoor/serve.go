@@ -217,7 +217,7 @@ func (a *app) mount(rt *httpx.Router, page *console.Console) {
 	door := relay.Ledger{Ledger: a.ledger, Relays: a.relays} // what an allowed viewer waits for is fetched
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: door, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: door, Log: a.log},
 		Nginx:    nginx.Hooks{Ledger: door, Sessions: a.sessions, Now: time.Now, Log: a.log},
-		NMS:      nms.Hooks{Ledger: door, Log: a.log, Relays: &nms.Client{HTTP: &http.Client{Timeout: a.cfg.NodeTimeout}}},
+		NMS:      nms.Hooks{Ledger: door, Log: a.log, Relays: &nms.Client{HTTP: controlClient(a.cfg.NodeTimeout)}},
 		MediaMTX: mediamtx.NewHooks(door, a.log, time.Now),
 		ZLM:      zlm.Hooks{Ledger: door, Log: a.log, Now: time.Now},
 		OME:      ome.Hooks{Ledger: door, Log: a.log, Now: time.Now, Lifetime: a.cfg.ViewerLifetime},

@@ -50,6 +50,7 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	if s.direct, err = pg.Direct(direct); err != nil {
 		return nil, err
 	}
+	s.direct.ConnectTimeout = cmp.Or(cfg.DatabaseConnectTimeout, s.direct.ConnectTimeout)
 	if s.pool, err = pg.Open(ctx, url, pg.Options{Conns: cfg.DatabasePool, Connect: cfg.DatabaseConnectTimeout,
 		Statement: cfg.DatabaseTimeout}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

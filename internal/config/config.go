@@ -66,16 +66,16 @@ type Config struct {
 	LogLevel       string   `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" group:"Network and log" help:"debug, info, warn or error."`
 	LogFormat      string   `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" group:"Network and log" help:"Empty: text on a terminal, else json."`
 
-	MaxConnections           int `name:"max-connections" env:"STAGEDOOR_MAX_CONNECTIONS" default:"10000" group:"Limits" help:"Open connections. The next one takes the place of one that is idle, of the address that has the most. 0: no limit."`
+	MaxConnections           int `name:"max-connections" env:"STAGEDOOR_MAX_CONNECTIONS" default:"10000" group:"Limits" help:"Open connections. The next one takes the place of one that is idle, of the address that has the most. 0, and at most: as many as the process may open files, less what it needs itself."`
 	MaxConnectionsPerAddress int `name:"max-connections-per-address" env:"STAGEDOOR_MAX_CONNECTIONS_PER_ADDRESS" default:"1000" group:"Limits" help:"Open connections of one client address; on more, everything but callbacks is answered 429. 0: no limit."`
 	MaxHeader                int `name:"max-header" env:"STAGEDOOR_MAX_HEADER" default:"32768" group:"Limits" help:"Bytes of the header of a request."`
-	MaxBody                  int `name:"max-body" env:"STAGEDOOR_MAX_BODY" default:"1048576" group:"Limits" help:"Bytes of the body of a request. Callbacks have limits of their own, of 16 to 128 KiB."`
+	MaxBody                  int `name:"max-body" env:"STAGEDOOR_MAX_BODY" default:"1048576" group:"Limits" help:"Bytes of the body of a request. Callbacks have limits of their own, of 16 to 128 KiB, and the Volcengine dialect takes 256 KiB at most."`
 	RateLimit                int `name:"rate-limit" env:"STAGEDOOR_RATE_LIMIT" default:"100" group:"Limits" help:"Requests per second of one client address, and twice as many at once. 0: no limit. Callbacks have none."`
 	AccountRateLimit         int `name:"account-rate-limit" env:"STAGEDOOR_ACCOUNT_RATE_LIMIT" default:"200" group:"Limits" help:"Requests per second of one account, from wherever, and twice as many at once. 0: no limit."`
 	LoginAttempts            int `name:"login-attempts" env:"STAGEDOOR_LOGIN_ATTEMPTS" default:"8" group:"Limits" help:"Failed logins to one account from one address within four minutes."`
 	LoginAttemptsPerAddress  int `name:"login-attempts-per-address" env:"STAGEDOOR_LOGIN_ATTEMPTS_PER_ADDRESS" default:"60" group:"Limits" help:"Failed logins of one address, to whatever account, within two minutes."`
 	HashConcurrency          int `name:"hash-concurrency" env:"STAGEDOOR_HASH_CONCURRENCY" placeholder:"N" group:"Limits" help:"Passwords that are checked at once, each on a processor and in 19 MiB. 0: half as many as there are processors."`
-	HashQueue                int `name:"hash-queue" env:"STAGEDOOR_HASH_QUEUE" default:"32" group:"Limits" help:"Logins that wait for each of them; more are answered 429. Addresses take turns."`
+	HashQueue                int `name:"hash-queue" env:"STAGEDOOR_HASH_QUEUE" default:"32" group:"Limits" help:"Logins that wait for each of them, for three quarters of the time of a request; others are answered 429. Addresses take turns."`
 	DatabasePool             int `name:"database-pool" env:"STAGEDOOR_DATABASE_POOL" placeholder:"N" group:"Limits" help:"Connections to the database. Empty: what its URL says (pool_max_conns), or four per processor and at least 16."`
 
 	HeaderTimeout          time.Duration `name:"header-timeout" env:"STAGEDOOR_HEADER_TIMEOUT" default:"5s" group:"Time-outs" help:"How long a client may take to send the header of a request."`
