@@ -14,6 +14,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/clock"
 	"github.com/stagedoor-live/stagedoor/internal/config"
+	"github.com/stagedoor-live/stagedoor/internal/event"
 	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/hashing"
@@ -51,6 +52,8 @@ type app struct {
 	ledger   *ledger.Ledger
 	evict    *evict.Service
 	refusals *refusal.Log
+	events   *event.Log
+	live     *event.Tail
 	explain  *explain.Service
 	sessions *nginx.Sessions
 	relays   *relay.Service
@@ -112,6 +115,8 @@ func (a *app) build(ctx context.Context) (err error) {
 	if a.jumps, err = a.newJumps(ctx); err != nil {
 		return err
 	}
+	a.events = &event.Log{DB: pool, Now: now, Keep: a.cfg.EventsKeep}
+	a.live = &event.Tail{DB: pool, Log: a.log, Most: a.cfg.MaxFollowers}
 	a.refusals = refusal.New(refusal.Config{DB: pool, Now: now, Log: a.log, Keep: a.cfg.RefusalsKeep, Dropped: a.metrics.dropRefusals})
 	a.ledger = ledger.New(ledger.Config{DB: pool, Now: now, Log: a.log, Access: a.access, Rooms: a.rooms, Nodes: a.nodes,
 		Controls: a.controls, Timeout: a.cfg.CallbackTimeout, Keep: a.cfg.SessionsKeep, Observe: a.metrics.observeVerdict, Committed: a.metrics.observeCommit, Refused: a.noteRefusal})

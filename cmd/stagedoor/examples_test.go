@@ -163,6 +163,8 @@ var examples = map[string]example{
 	"deleteAnyRoom":        {},
 	"explainURL":           {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
 	"listRefusals":         {},
+	"listEvents":           {},
+	"followEvents":         {header: map[string]string{"Last-Event-ID": "9223372036854775807"}}, // that nobody can tell of, so it ends
 	"healthz":              {},
 	"readyz":               {},
 	"metrics":              {},

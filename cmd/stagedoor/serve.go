@@ -75,7 +75,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stopWork()
-	a.chore(ctx, a.ledger.Maintain, a.refusals.Maintain)
+	a.chore(ctx, a.ledger.Maintain, a.events.Maintain, a.refusals.Maintain)
 	if err := a.feed.Start(work); err != nil {
 		return fmt.Errorf("load the view: %w", err)
 	}
@@ -86,6 +86,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	background.Go(func() { a.relays.Run(work) })
 	background.Go(func() { a.evict.Run(work) })
 	background.Go(func() { a.refusals.Run(work) })
+	background.Go(func() { a.live.Run(work) })
 	background.Go(func() { a.chores(work) })
 
 	draining := &drain{}
@@ -105,6 +106,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	case <-ctx.Done():
 	}
 	a.log.InfoContext(ctx, "draining")
+	a.live.Close() // who follows events would never leave
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
 	return draining.finish(ending, servers, listeners, failed)
@@ -206,6 +208,7 @@ func (a *app) routers(d *drain, split bool) []*httpx.Router {
 // mount registers the dialects and the callbacks.
 func (a *app) mount(rt *httpx.Router, page *console.Console) {
 	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls, Explain: a.explain, Refusals: a.refusals, Rooms: a.rooms,
+		Events: a.events, Live: a.live,
 		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, Kicks: a.evict, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
@@ -231,8 +234,11 @@ func (a *app) mount(rt *httpx.Router, page *console.Console) {
 var unlimited = []string{"/callback/", "/api/v1/live/handlePushStreamEventCallback",
 	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/console/"}
 
+// lasting is what a client may keep open for as long as it likes.
+var lasting = []string{"/api/v1/events/live"}
+
 func (a *app) limits(now func() time.Time) httpx.Limits {
-	return httpx.Limits{PerSecond: a.cfg.RateLimit, AccountPerSecond: a.cfg.AccountRateLimit, Budget: a.cfg.RequestTimeout, Now: now,
+	return httpx.Limits{PerSecond: a.cfg.RateLimit, AccountPerSecond: a.cfg.AccountRateLimit, Budget: a.cfg.RequestTimeout, Lasting: lasting, Now: now,
 		Crowded: a.conns.crowded, Exempt: unlimited, Refused: a.metrics.countLimited}
 }
 

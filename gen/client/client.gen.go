@@ -179,6 +179,54 @@ func (e DVRCallbackAction) Valid() bool {
 	}
 }
 
+// Defines values for EventType.
+const (
+	EventTypeDecisionDenied    EventType = "decision.denied"
+	EventTypeRecordingReady    EventType = "recording.ready"
+	EventTypeRoomCreated       EventType = "room.created"
+	EventTypeRoomDeleted       EventType = "room.deleted"
+	EventTypeRoomPaused        EventType = "room.paused"
+	EventTypeRoomStarted       EventType = "room.started"
+	EventTypeRoomStopped       EventType = "room.stopped"
+	EventTypeRoomUpdated       EventType = "room.updated"
+	EventTypeSessionEnded      EventType = "session.ended"
+	EventTypeSessionStarted    EventType = "session.started"
+	EventTypeStreamPublished   EventType = "stream.published"
+	EventTypeStreamUnpublished EventType = "stream.unpublished"
+)
+
+// Valid indicates whether the value is a known member of the EventType enum.
+func (e EventType) Valid() bool {
+	switch e {
+	case EventTypeDecisionDenied:
+		return true
+	case EventTypeRecordingReady:
+		return true
+	case EventTypeRoomCreated:
+		return true
+	case EventTypeRoomDeleted:
+		return true
+	case EventTypeRoomPaused:
+		return true
+	case EventTypeRoomStarted:
+		return true
+	case EventTypeRoomStopped:
+		return true
+	case EventTypeRoomUpdated:
+		return true
+	case EventTypeSessionEnded:
+		return true
+	case EventTypeSessionStarted:
+		return true
+	case EventTypeStreamPublished:
+		return true
+	case EventTypeStreamUnpublished:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ExplainRequestScene.
 const (
 	ExplainRequestScenePlay    ExplainRequestScene = "play"
@@ -1610,6 +1658,24 @@ func (e CallVolcengineParamsVersion) Valid() bool {
 	}
 }
 
+// Defines values for ListEventsParamsOrder.
+const (
+	ListEventsParamsOrderNewest ListEventsParamsOrder = "newest"
+	ListEventsParamsOrderOldest ListEventsParamsOrder = "oldest"
+)
+
+// Valid indicates whether the value is a known member of the ListEventsParamsOrder enum.
+func (e ListEventsParamsOrder) Valid() bool {
+	switch e {
+	case ListEventsParamsOrderNewest:
+		return true
+	case ListEventsParamsOrderOldest:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FindRoomsParamsState.
 const (
 	FindRoomsParamsStateEnded    FindRoomsParamsState = "ended"
@@ -2549,6 +2615,89 @@ type Error struct {
 	// Example: 9f86d081884c7d659a2feaa0
 	RequestID string `json:"request_id"`
 }
+
+// Event One thing that happened. What `data` holds is said by `x-webhooks`, one entry for each type: an
+// event looks the same there, here and in the live stream.
+type Event struct {
+	// Data What happened, in words of the type. Never a secret.
+	//
+	// Example: {"room":{"anchor_id":"anna","anchor_nick":"Anna","app":"live","chat_id":"r1","created_at":"2023-11-07T22:00:00.000000Z","id":"r1","mode":"plain","muted":false,"notice":"","started_at":"2023-11-07T22:13:20.000000Z","status":"on","title":"Morning show","updated_at":"2023-11-07T22:13:20.000000Z"}}
+	Data json.RawMessage `json:"data"`
+
+	// ID The event's own id, which a webhook that is sent again keeps.
+	//
+	// Example: evt_5f0c8a1be0a94bd7a3b1d1c7f1d0a2b3
+	ID EventID `json:"id"`
+
+	// Number The place in the log of all events. It rises, with gaps; within a subject as the sequence does.
+	//
+	// Example: 41
+	Number EventNumber `json:"number"`
+
+	// Sequence Counts the events of the subject, from 1 and without a gap. Whoever gets them out of order can tell.
+	//
+	// Example: 2
+	Sequence EventSequence `json:"sequence"`
+
+	// Subject What it happened to: the id of a room, or `vhost/app/stream`. A refusal that names no stream is about the
+	// node that asked, or `-`.
+	//
+	// Example: r1
+	Subject EventSubject `json:"subject"`
+
+	// Timestamp When it happened, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20.000000Z
+	Timestamp EventTimestamp `json:"timestamp"`
+
+	// Type What happened.
+	//
+	// Example: room.started
+	Type EventType `json:"type"`
+}
+
+// EventID The event's own id, which a webhook that is sent again keeps.
+//
+// Example: evt_5f0c8a1be0a94bd7a3b1d1c7f1d0a2b3
+type EventID = string
+
+// EventNumber The place in the log of all events. It rises, with gaps; within a subject as the sequence does.
+//
+// Example: 41
+type EventNumber = int64
+
+// EventPage One page of events.
+type EventPage struct {
+	// Events The events, in the order that was asked for.
+	Events []Event `json:"events"`
+
+	// NextCursor The `cursor` of the next page. With `order=newest` it is absent on the last one; with
+	// `order=oldest` it is always there.
+	//
+	// Example: n41
+	NextCursor string `json:"next_cursor,omitempty"`
+}
+
+// EventSequence Counts the events of the subject, from 1 and without a gap. Whoever gets them out of order can tell.
+//
+// Example: 2
+type EventSequence = int64
+
+// EventSubject What it happened to: the id of a room, or `vhost/app/stream`. A refusal that names no stream is about the
+// node that asked, or `-`.
+//
+// Example: r1
+type EventSubject = string
+
+// EventTimestamp When it happened, in UTC.
+//
+// Example: 2023-11-07T22:13:20.000000Z
+type EventTimestamp = time.Time
+
+// EventType What happened.
+//
+// Example: room.started
+type EventType string
 
 // ExplainRequest The URL of an encoder or a player, and what it alone does not tell.
 type ExplainRequest struct {
@@ -6697,6 +6846,12 @@ type ZlmediakitEventName string
 // AliyunTimestamp defines model for AliyunTimestamp.
 type AliyunTimestamp = string
 
+// EventSubjectFilter defines model for EventSubjectFilter.
+type EventSubjectFilter = string
+
+// EventTypeFilter defines model for EventTypeFilter.
+type EventTypeFilter = []string
+
 // IpchubConsumers defines model for IpchubConsumers.
 type IpchubConsumers string
 
@@ -7000,6 +7155,48 @@ type ListAccountsParams struct {
 
 	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
 	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListEventsParams defines parameters for ListEvents.
+type ListEventsParams struct {
+	// Type Only events of this type, or of this family: `room.started`, `room.*`. Given several times, of any of
+	// them.
+	Type EventTypeFilter `form:"type,omitempty" json:"type,omitempty"`
+
+	// Subject Only events of this subject: the id of a room, or `vhost/app/stream`.
+	Subject EventSubjectFilter `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// Since Only what happened then or later.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only what happened then or earlier.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Order Which events come first.
+	Order ListEventsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+
+	// Limit The most events that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged, with the same `order`. Absent for the first
+	// page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListEventsParamsOrder defines parameters for ListEvents.
+type ListEventsParamsOrder string
+
+// FollowEventsParams defines parameters for FollowEvents.
+type FollowEventsParams struct {
+	// Type Only events of this type, or of this family: `room.started`, `room.*`. Given several times, of any of
+	// them.
+	Type EventTypeFilter `form:"type,omitempty" json:"type,omitempty"`
+
+	// Subject Only events of this subject: the id of a room, or `vhost/app/stream`.
+	Subject EventSubjectFilter `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// LastEventID The `id` of the last message that was read. Absent to begin with what happens from now on.
+	LastEventID string `json:"Last-Event-ID,omitempty"`
 }
 
 // HandlePushStreamEventParams defines parameters for HandlePushStreamEvent.
@@ -8167,6 +8364,54 @@ type ClientInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 	UpdateAccount(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListEvents Find events
+	//
+	// Lists what happened to rooms, streams and recordings, and, while a webhook wants to hear of
+	// them, to sessions and of refusals; a page at a time. Events are written in the transaction of the
+	// change itself, and kept for `STAGEDOOR_EVENTS_KEEP` (720 hours unless set otherwise). Several
+	// filters are all to hold.
+	//
+	// `order=newest` goes back in time; follow `next_cursor` until it is absent. `order=oldest` is
+	// for whoever keeps a copy: `next_cursor` is always there, and asking with it again later
+	// tells what has happened since, without a gap: an event is listed only when none with a
+	// lower number can come any more. For administrators.
+	//
+	// Corresponds with GET /api/v1/events (the `ListEvents` operationId).
+	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FollowEvents Follow events live
+	//
+	// Streams what happens as server-sent events, as long as the client stays: those of
+	// [WHATWG HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html). The browser's own
+	// `EventSource` cannot send the `Authorization` header; read the body of `fetch`, or use one of
+	// the many clients that do so. For administrators.
+	//
+	// The stream begins with `retry` (after how many milliseconds to come back when it breaks) and a
+	// `ready` event. Each event of the log follows as one message:
+	//
+	// | Field | What it holds |
+	// |---|---|
+	// | `id` | its `number` |
+	// | `event` | its `type`, such as `room.started` |
+	// | `data` | the event in JSON, on one line, as `GET /api/v1/events` lists it |
+	//
+	// To resume after a break without a gap, send the last `id` as `Last-Event-ID`. Comments (lines
+	// that begin with a colon) come every 15 seconds where nothing happens. Three messages are
+	// about the stream itself, with `{"reason": "..."}` as data:
+	//
+	// | `event` | When |
+	// |---|---|
+	// | `ready` | First of all. Its `id` is where the stream begins: what is read from other operations after it misses nothing that the stream will not tell. |
+	// | `reload` | What was missed cannot be told any more: it is older than the log (`gone`), more than ten thousand events ago (`too_many`), or the client reads more slowly than things happen (`slow`). The stream ends; read everything again and connect without `Last-Event-ID`. |
+	// | `end` | The token has expired or was revoked (`unauthorized`), or the server shuts down (`draining`). The stream ends; connect again with `Last-Event-ID`. |
+	//
+	// One process serves up to `STAGEDOOR_MAX_FOLLOWERS` streams (256 unless set otherwise) and answers
+	// 503 `too_many_followers` beyond. Sessions and refusals are told only while a webhook wants
+	// them.
+	//
+	// Corresponds with GET /api/v1/events/live (the `FollowEvents` operationId).
+	FollowEvents(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExplainURLWithBody Explain what would happen to a URL
 	//
@@ -10018,6 +10263,74 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, username string, con
 // Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 func (c *Client) UpdateAccount(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateAccountRequest(c.Server, username, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListEvents Find events
+//
+// Lists what happened to rooms, streams and recordings, and, while a webhook wants to hear of
+// them, to sessions and of refusals; a page at a time. Events are written in the transaction of the
+// change itself, and kept for `STAGEDOOR_EVENTS_KEEP` (720 hours unless set otherwise). Several
+// filters are all to hold.
+//
+// `order=newest` goes back in time; follow `next_cursor` until it is absent. `order=oldest` is
+// for whoever keeps a copy: `next_cursor` is always there, and asking with it again later
+// tells what has happened since, without a gap: an event is listed only when none with a
+// lower number can come any more. For administrators.
+//
+// Corresponds with GET /api/v1/events (the `ListEvents` operationId).
+func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FollowEvents Follow events live
+//
+// Streams what happens as server-sent events, as long as the client stays: those of
+// [WHATWG HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html). The browser's own
+// `EventSource` cannot send the `Authorization` header; read the body of `fetch`, or use one of
+// the many clients that do so. For administrators.
+//
+// The stream begins with `retry` (after how many milliseconds to come back when it breaks) and a
+// `ready` event. Each event of the log follows as one message:
+//
+// | Field | What it holds |
+// |---|---|
+// | `id` | its `number` |
+// | `event` | its `type`, such as `room.started` |
+// | `data` | the event in JSON, on one line, as `GET /api/v1/events` lists it |
+//
+// To resume after a break without a gap, send the last `id` as `Last-Event-ID`. Comments (lines
+// that begin with a colon) come every 15 seconds where nothing happens. Three messages are
+// about the stream itself, with `{"reason": "..."}` as data:
+//
+// | `event` | When |
+// |---|---|
+// | `ready` | First of all. Its `id` is where the stream begins: what is read from other operations after it misses nothing that the stream will not tell. |
+// | `reload` | What was missed cannot be told any more: it is older than the log (`gone`), more than ten thousand events ago (`too_many`), or the client reads more slowly than things happen (`slow`). The stream ends; read everything again and connect without `Last-Event-ID`. |
+// | `end` | The token has expired or was revoked (`unauthorized`), or the server shuts down (`draining`). The stream ends; connect again with `Last-Event-ID`. |
+//
+// One process serves up to `STAGEDOOR_MAX_FOLLOWERS` streams (256 unless set otherwise) and answers
+// 503 `too_many_followers` beyond. Sessions and refusals are told only while a webhook wants
+// them.
+//
+// Corresponds with GET /api/v1/events/live (the `FollowEvents` operationId).
+func (c *Client) FollowEvents(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFollowEventsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -13699,6 +14012,195 @@ func NewUpdateAccountRequestWithBody(server string, username string, contentType
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListEventsRequest constructs an http.Request for the ListEvents method
+func NewListEventsRequest(server string, params *ListEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "type", params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "order", params.Order, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFollowEventsRequest constructs an http.Request for the FollowEvents method
+func NewFollowEventsRequest(server string, params *FollowEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/events/live")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "type", params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Last-Event-ID", params.LastEventID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Last-Event-ID", headerParam0)
+
+	}
 
 	return req, nil
 }
@@ -18009,6 +18511,58 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /api/v1/accounts/{username} (the `UpdateAccount` operationId).
 	UpdateAccountWithResponse(ctx context.Context, username string, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAccountResponse, error)
 
+	// ListEventsWithResponse Find events
+	//
+	// Lists what happened to rooms, streams and recordings, and, while a webhook wants to hear of
+	// them, to sessions and of refusals; a page at a time. Events are written in the transaction of the
+	// change itself, and kept for `STAGEDOOR_EVENTS_KEEP` (720 hours unless set otherwise). Several
+	// filters are all to hold.
+	//
+	// `order=newest` goes back in time; follow `next_cursor` until it is absent. `order=oldest` is
+	// for whoever keeps a copy: `next_cursor` is always there, and asking with it again later
+	// tells what has happened since, without a gap: an event is listed only when none with a
+	// lower number can come any more. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/events (the `ListEvents` operationId).
+	ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error)
+
+	// FollowEventsWithResponse Follow events live
+	//
+	// Streams what happens as server-sent events, as long as the client stays: those of
+	// [WHATWG HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html). The browser's own
+	// `EventSource` cannot send the `Authorization` header; read the body of `fetch`, or use one of
+	// the many clients that do so. For administrators.
+	//
+	// The stream begins with `retry` (after how many milliseconds to come back when it breaks) and a
+	// `ready` event. Each event of the log follows as one message:
+	//
+	// | Field | What it holds |
+	// |---|---|
+	// | `id` | its `number` |
+	// | `event` | its `type`, such as `room.started` |
+	// | `data` | the event in JSON, on one line, as `GET /api/v1/events` lists it |
+	//
+	// To resume after a break without a gap, send the last `id` as `Last-Event-ID`. Comments (lines
+	// that begin with a colon) come every 15 seconds where nothing happens. Three messages are
+	// about the stream itself, with `{"reason": "..."}` as data:
+	//
+	// | `event` | When |
+	// |---|---|
+	// | `ready` | First of all. Its `id` is where the stream begins: what is read from other operations after it misses nothing that the stream will not tell. |
+	// | `reload` | What was missed cannot be told any more: it is older than the log (`gone`), more than ten thousand events ago (`too_many`), or the client reads more slowly than things happen (`slow`). The stream ends; read everything again and connect without `Last-Event-ID`. |
+	// | `end` | The token has expired or was revoked (`unauthorized`), or the server shuts down (`draining`). The stream ends; connect again with `Last-Event-ID`. |
+	//
+	// One process serves up to `STAGEDOOR_MAX_FOLLOWERS` streams (256 unless set otherwise) and answers
+	// 503 `too_many_followers` beyond. Sessions and refusals are told only while a webhook wants
+	// them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/events/live (the `FollowEvents` operationId).
+	FollowEventsWithResponse(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*FollowEventsResponse, error)
+
 	// ExplainURLWithBodyWithResponse Explain what would happen to a URL
 	//
 	// Reads a URL as a media server would, decides about it as if its client stood at the door
@@ -20748,6 +21302,207 @@ func (r UpdateAccountResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r UpdateAccountResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListEventsResponse401Headers the declared response headers of an HTTP 401 response for ListEvents
+type ListEventsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListEventsResponse429Headers the declared response headers of an HTTP 429 response for ListEvents
+type ListEventsResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListEventsResponse503Headers the declared response headers of an HTTP 503 response for ListEvents
+type ListEventsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *EventPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListEventsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListEventsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListEventsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListEventsResponse) GetJSON200() *EventPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListEventsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListEventsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListEventsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListEventsResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListEventsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListEventsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FollowEventsResponse401Headers the declared response headers of an HTTP 401 response for FollowEvents
+type FollowEventsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// FollowEventsResponse429Headers the declared response headers of an HTTP 429 response for FollowEvents
+type FollowEventsResponse429Headers struct {
+	RetryAfter int32
+}
+
+// FollowEventsResponse503Headers the declared response headers of an HTTP 503 response for FollowEvents
+type FollowEventsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type FollowEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *FollowEventsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *FollowEventsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *FollowEventsResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r FollowEventsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r FollowEventsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r FollowEventsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r FollowEventsResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r FollowEventsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r FollowEventsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r FollowEventsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FollowEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FollowEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FollowEventsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -29060,6 +29815,70 @@ func (c *ClientWithResponses) UpdateAccountWithResponse(ctx context.Context, use
 	return ParseUpdateAccountResponse(rsp)
 }
 
+// ListEventsWithResponse Find events
+//
+// Lists what happened to rooms, streams and recordings, and, while a webhook wants to hear of
+// them, to sessions and of refusals; a page at a time. Events are written in the transaction of the
+// change itself, and kept for `STAGEDOOR_EVENTS_KEEP` (720 hours unless set otherwise). Several
+// filters are all to hold.
+//
+// `order=newest` goes back in time; follow `next_cursor` until it is absent. `order=oldest` is
+// for whoever keeps a copy: `next_cursor` is always there, and asking with it again later
+// tells what has happened since, without a gap: an event is listed only when none with a
+// lower number can come any more. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/events (the `ListEvents` operationId).
+func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*ListEventsResponse, error) {
+	rsp, err := c.ListEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListEventsResponse(rsp)
+}
+
+// FollowEventsWithResponse Follow events live
+//
+// Streams what happens as server-sent events, as long as the client stays: those of
+// [WHATWG HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html). The browser's own
+// `EventSource` cannot send the `Authorization` header; read the body of `fetch`, or use one of
+// the many clients that do so. For administrators.
+//
+// The stream begins with `retry` (after how many milliseconds to come back when it breaks) and a
+// `ready` event. Each event of the log follows as one message:
+//
+// | Field | What it holds |
+// |---|---|
+// | `id` | its `number` |
+// | `event` | its `type`, such as `room.started` |
+// | `data` | the event in JSON, on one line, as `GET /api/v1/events` lists it |
+//
+// To resume after a break without a gap, send the last `id` as `Last-Event-ID`. Comments (lines
+// that begin with a colon) come every 15 seconds where nothing happens. Three messages are
+// about the stream itself, with `{"reason": "..."}` as data:
+//
+// | `event` | When |
+// |---|---|
+// | `ready` | First of all. Its `id` is where the stream begins: what is read from other operations after it misses nothing that the stream will not tell. |
+// | `reload` | What was missed cannot be told any more: it is older than the log (`gone`), more than ten thousand events ago (`too_many`), or the client reads more slowly than things happen (`slow`). The stream ends; read everything again and connect without `Last-Event-ID`. |
+// | `end` | The token has expired or was revoked (`unauthorized`), or the server shuts down (`draining`). The stream ends; connect again with `Last-Event-ID`. |
+//
+// One process serves up to `STAGEDOOR_MAX_FOLLOWERS` streams (256 unless set otherwise) and answers
+// 503 `too_many_followers` beyond. Sessions and refusals are told only while a webhook wants
+// them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/events/live (the `FollowEvents` operationId).
+func (c *ClientWithResponses) FollowEventsWithResponse(ctx context.Context, params *FollowEventsParams, reqEditors ...RequestEditorFn) (*FollowEventsResponse, error) {
+	rsp, err := c.FollowEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFollowEventsResponse(rsp)
+}
+
 // ExplainURLWithBodyWithResponse Explain what would happen to a URL
 //
 // Reads a URL as a media server would, decides about it as if its client stood at the door
@@ -32585,6 +33404,201 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateAccountResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListEventsResponse parses an HTTP response from a ListEventsWithResponse call
+func ParseListEventsResponse(rsp *http.Response) (*ListEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest EventPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListEventsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListEventsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListEventsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFollowEventsResponse parses an HTTP response from a FollowEventsWithResponse call
+func ParseFollowEventsResponse(rsp *http.Response) (*FollowEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FollowEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers FollowEventsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers FollowEventsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers FollowEventsResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

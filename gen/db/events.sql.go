@@ -20,14 +20,14 @@ LIMIT $8
 `
 
 type EventsAfterParams struct {
-	After       int64
-	UntilNumber int64
-	Type        string
-	Types       []string
-	Subject     string
-	Since       time.Time
-	Until       time.Time
-	RowLimit    int32
+	After    int64
+	Settled  int64
+	Type     string
+	Types    []string
+	Subject  string
+	Since    time.Time
+	Until    time.Time
+	RowLimit int32
 }
 
 // What follows a number, in order. An empty filter means any; one type is not asked
@@ -36,7 +36,7 @@ type EventsAfterParams struct {
 func (q *Queries) EventsAfter(ctx context.Context, db DBTX, arg EventsAfterParams) ([]Event, error) {
 	rows, err := db.Query(ctx, eventsAfter,
 		arg.After,
-		arg.UntilNumber,
+		arg.Settled,
 		arg.Type,
 		arg.Types,
 		arg.Subject,
@@ -80,21 +80,21 @@ LIMIT $8
 `
 
 type EventsBeforeParams struct {
-	Before      int64
-	UntilNumber int64
-	Type        string
-	Types       []string
-	Subject     string
-	Since       time.Time
-	Until       time.Time
-	RowLimit    int32
+	Before   int64
+	Settled  int64
+	Type     string
+	Types    []string
+	Subject  string
+	Since    time.Time
+	Until    time.Time
+	RowLimit int32
 }
 
 // What came before a number, the newest first.
 func (q *Queries) EventsBefore(ctx context.Context, db DBTX, arg EventsBeforeParams) ([]Event, error) {
 	rows, err := db.Query(ctx, eventsBefore,
 		arg.Before,
-		arg.UntilNumber,
+		arg.Settled,
 		arg.Type,
 		arg.Types,
 		arg.Subject,
@@ -128,16 +128,22 @@ func (q *Queries) EventsBefore(ctx context.Context, db DBTX, arg EventsBeforePar
 	return items, nil
 }
 
-const eventsOldest = `-- name: EventsOldest :one
-SELECT coalesce(min(number), 0)::bigint FROM events
+const eventsBounds = `-- name: EventsBounds :one
+SELECT coalesce((SELECT min(e.number) FROM events e), 0)::bigint AS oldest, coalesce(pg_sequence_last_value('event_numbers'), 0)::bigint AS last
 `
 
-// The number of the oldest event that is still there, zero where there is none.
-func (q *Queries) EventsOldest(ctx context.Context, db DBTX) (int64, error) {
-	row := db.QueryRow(ctx, eventsOldest)
-	var column_1 int64
-	err := row.Scan(&column_1)
-	return column_1, err
+type EventsBoundsRow struct {
+	Oldest int64
+	Last   int64
+}
+
+// The bounds of the log: the number of the oldest event that is still there, zero
+// where there is none, and that of the last one that was ever given.
+func (q *Queries) EventsBounds(ctx context.Context, db DBTX) (EventsBoundsRow, error) {
+	row := db.QueryRow(ctx, eventsBounds)
+	var i EventsBoundsRow
+	err := row.Scan(&i.Oldest, &i.Last)
+	return i, err
 }
 
 const eventsSettled = `-- name: EventsSettled :one

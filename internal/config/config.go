@@ -39,6 +39,7 @@ type Config struct {
 	SessionLease    time.Duration `name:"session-lease" env:"STAGEDOOR_SESSION_LEASE" default:"24h" group:"Decisions and sessions" help:"How long a session stays on record of which its node cannot tell: one that has no control URL, or does not answer."`
 	ViewerLifetime  time.Duration `name:"viewer-lifetime" env:"STAGEDOOR_VIEWER_LIFETIME" default:"10m" group:"Decisions and sessions" help:"How long a player may stay without asking again, on media servers that cannot cut one off (OvenMediaEngine)."`
 	SessionsKeep    time.Duration `name:"sessions-keep" env:"STAGEDOOR_SESSIONS_KEEP" default:"720h" group:"Decisions and sessions" help:"How long sessions that have ended stay on record. They go a day at a time."`
+	EventsKeep      time.Duration `name:"events-keep" env:"STAGEDOOR_EVENTS_KEEP" default:"720h" group:"Decisions and sessions" help:"How long events can be listed and followed again. They go a day at a time."`
 	RefusalsKeep    time.Duration `name:"refusals-keep" env:"STAGEDOOR_REFUSALS_KEEP" default:"72h" group:"Decisions and sessions" help:"How long refusals can be looked up by request id, stream or client."`
 
 	RTCAppID  string `name:"rtc-app-id" env:"STAGEDOOR_RTC_APP_ID" placeholder:"ID" group:"Message service and RTC" help:"Application id of the RTC provider. Empty: generated once and kept in the database, as are the next four."`
@@ -68,6 +69,7 @@ type Config struct {
 
 	MaxConnections           int `name:"max-connections" env:"STAGEDOOR_MAX_CONNECTIONS" default:"10000" group:"Limits" help:"Open connections. The next one takes the place of one that is idle, of the address that has the most. 0, and at most: as many as the process may open files, less what it needs itself."`
 	MaxConnectionsPerAddress int `name:"max-connections-per-address" env:"STAGEDOOR_MAX_CONNECTIONS_PER_ADDRESS" default:"1000" group:"Limits" help:"Open connections of one client address; on more, everything but callbacks is answered 429. 0: no limit."`
+	MaxFollowers             int `name:"max-followers" env:"STAGEDOOR_MAX_FOLLOWERS" default:"256" group:"Limits" help:"Clients that follow events live, of one process."`
 	MaxHeader                int `name:"max-header" env:"STAGEDOOR_MAX_HEADER" default:"32768" group:"Limits" help:"Bytes of the header of a request."`
 	MaxBody                  int `name:"max-body" env:"STAGEDOOR_MAX_BODY" default:"1048576" group:"Limits" help:"Bytes of the body of a request. Callbacks have limits of their own, of 16 to 128 KiB, and the Volcengine dialect takes 256 KiB at most."`
 	RateLimit                int `name:"rate-limit" env:"STAGEDOOR_RATE_LIMIT" default:"100" group:"Limits" help:"Requests per second of one client address, and twice as many at once. 0: no limit. Callbacks have none."`

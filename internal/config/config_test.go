@@ -223,6 +223,7 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"RATE_LIMIT", func(c *Config) { c.RateLimit = 1_000_001 }},
 		{"ACCOUNT_RATE_LIMIT", func(c *Config) { c.AccountRateLimit = -1 }},
 		{"MAX_CONNECTIONS", func(c *Config) { c.MaxConnections = -1 }},
+		{"MAX_FOLLOWERS", func(c *Config) { c.MaxFollowers = 0 }},
 		{"MAX_CONNECTIONS_PER_ADDRESS", func(c *Config) { c.MaxConnectionsPerAddress = -1 }},
 		{"MAX_HEADER", func(c *Config) { c.MaxHeader = 100 }},
 		{"MAX_BODY", func(c *Config) { c.MaxBody = 1 << 30 }},
@@ -255,6 +256,7 @@ func TestNonsenseIsRefusedByName(t *testing.T) {
 		{"CALLBACK_TIMEOUT", func(c *Config) { c.CallbackTimeout = 0 }},
 		{"VIEWER_LIFETIME", func(c *Config) { c.ViewerLifetime = time.Second }},
 		{"SESSIONS_KEEP", func(c *Config) { c.SessionsKeep = time.Minute }},
+		{"EVENTS_KEEP", func(c *Config) { c.EventsKeep = time.Minute }},
 		{"REFUSALS_KEEP", func(c *Config) { c.RefusalsKeep = time.Second }},
 		{"SHUTDOWN_TIMEOUT", func(c *Config) { c.ShutdownTimeout = 0 }},
 	}

@@ -107,6 +107,8 @@ func (w walk) nodes(t *testing.T) {
 		t.Errorf("explained %+v", x)
 	}
 	good[*api.ListRefusalsResponse](t)(w.admin.ListRefusalsWithResponse(ctx, &api.ListRefusalsParams{Stream: "live/elsewhere"}))
+	good[*api.ListEventsResponse](t)(w.admin.ListEventsWithResponse(ctx, &api.ListEventsParams{Type: []string{"room.*"}}))
+	good[*api.FollowEventsResponse](t)(w.admin.FollowEventsWithResponse(ctx, &api.FollowEventsParams{LastEventID: "9223372036854775807"}))
 	good[*api.ListNodesResponse](t)(w.admin.ListNodesWithResponse(ctx, &api.ListNodesParams{}))
 	good[*api.UpdateNodeResponse](t)(w.admin.UpdateNodeWithResponse(ctx, "walked", api.NodeUpdate{ControlUsername: &user}))
 	if got := good[*api.GetNodeResponse](t)(w.admin.GetNodeWithResponse(ctx, "walked")).JSON200; got.ControlUsername != user {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,8 +28,10 @@ type Limits struct {
 	PerSecond int // requests, and half of what fits at once; 0: no limit
 	// AccountPerSecond is the same for one account; see ChargeAccount.
 	AccountPerSecond int
-	// Budget is the longest that a request may take; 0: no limit.
-	Budget time.Duration
+	// Budget is the longest that a request may take; 0: no limit. Lasting are the
+	// paths of those that may take as long as they like.
+	Budget  time.Duration
+	Lasting []string
 	// Crowded says whether the peer of a request holds more connections than it
 	// may; nil: none does.
 	Crowded func(peer string) bool
@@ -69,7 +72,7 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.Fail(w, r, err)
 		return
 	}
-	if l.limits.Budget > 0 {
+	if l.limits.Budget > 0 && !slices.Contains(l.limits.Lasting, r.URL.Path) {
 		ctx, cancel := context.WithTimeout(r.Context(), l.limits.Budget)
 		defer cancel()
 		r = r.WithContext(ctx)

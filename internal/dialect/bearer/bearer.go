@@ -17,11 +17,17 @@ type authenticator interface {
 
 type principalKey struct{}
 
+// caller is who is calling, and by which token.
+type caller struct {
+	account.Principal
+	token string
+}
+
 // Principal returns who is calling. Only operations that the spec leaves open
 // have none.
 func Principal(ctx context.Context) account.Principal {
-	p, _ := ctx.Value(principalKey{}).(account.Principal)
-	return p
+	c, _ := ctx.Value(principalKey{}).(caller)
+	return c.Principal
 }
 
 // errMissing is a request without a bearer token at all, which dialects word
@@ -38,26 +44,26 @@ func Middleware(a authenticator, scopesKey any, fail httpx.ErrorWriter) func(htt
 				next.ServeHTTP(w, r)
 				return
 			}
-			p, err := authenticate(a, r)
+			c, err := authenticate(a, r)
 			if err == nil {
-				httpx.SetPrincipal(r.Context(), p.Username)
-				err = httpx.ChargeAccount(r.Context(), w.Header(), p.Username)
+				httpx.SetPrincipal(r.Context(), c.Username)
+				err = httpx.ChargeAccount(r.Context(), w.Header(), c.Username)
 			}
 			if err != nil {
 				fail(w, r, err)
 				return
 			}
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, p)))
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), principalKey{}, c)))
 		})
 	}
 }
 
-func authenticate(a authenticator, r *http.Request) (account.Principal, error) {
-	token, err := tokenOf(r)
-	if err != nil {
-		return account.Principal{}, err
+func authenticate(a authenticator, r *http.Request) (c caller, err error) {
+	if c.token, err = tokenOf(r); err != nil {
+		return caller{}, err
 	}
-	return a.Authenticate(r.Context(), token)
+	c.Principal, err = a.Authenticate(r.Context(), c.token)
+	return c, err
 }
 
 func tokenOf(r *http.Request) (string, error) {
@@ -70,10 +76,14 @@ func tokenOf(r *http.Request) (string, error) {
 
 type tokenKey struct{}
 
-// Token returns the token of an operation that Unchecked let through.
+// Token returns the token that the caller proved to be somebody with, or that of
+// an operation that Unchecked let through.
 func Token(ctx context.Context) string {
-	token, _ := ctx.Value(tokenKey{}).(string)
-	return token
+	if token, ok := ctx.Value(tokenKey{}).(string); ok {
+		return token
+	}
+	c, _ := ctx.Value(principalKey{}).(caller)
+	return c.token
 }
 
 // Unchecked hands the token on to operations that have its own rules for it, as

@@ -49,6 +49,7 @@ func TestADatabaseThatIsAwayIsToldAsSuch(t *testing.T) {
 		ask("GET", "/api/v1/nodes", b.admin), newNode(b.admin, `{"name":"edge1","kind":"srs"}`), ask("GET", "/api/v1/nodes/edge1", b.admin),
 		patchNode("edge1", b.admin, `{"kind":"any"}`), ask("DELETE", "/api/v1/nodes/edge1", b.admin), ask("POST", "/api/v1/nodes/edge1/secret", b.admin),
 		ask("GET", "/api/v1/nodes/edge1/configuration", b.admin), ask("GET", "/api/v1/relays", b.admin),
+		ask("GET", "/api/v1/events", b.admin), ask("GET", "/api/v1/events/live", b.admin),
 		ask("GET", "/api/v1/refusals", b.admin), explainURL(b.admin, `{"url":"rtmp://h/live/x"}`),
 		ask("GET", "/api/v1/rooms", b.admin), ask("GET", "/api/v1/rooms?text=x", b.admin), ask("GET", "/api/v1/rooms/r1", b.admin),
 		ask("DELETE", "/api/v1/rooms/r1", b.admin), ask("POST", "/api/v1/rooms/r1/start", b.admin), ask("POST", "/api/v1/rooms/r1/pause", b.admin),
@@ -74,7 +75,7 @@ func TestConformance(t *testing.T) {
 		"GET /api/v1/nodes", "POST /api/v1/nodes", "GET /api/v1/nodes/edge1", "PATCH /api/v1/nodes/edge1", "DELETE /api/v1/nodes/edge1",
 		"POST /api/v1/nodes/edge1/secret", "GET /api/v1/nodes/edge1/configuration", "GET /api/v1/relays", "POST /api/v1/explain", "GET /api/v1/refusals",
 		"GET /api/v1/rooms", "GET /api/v1/rooms/r1", "DELETE /api/v1/rooms/r1", "POST /api/v1/rooms/r1/start", "POST /api/v1/rooms/r1/pause",
-		"POST /api/v1/rooms/r1/stop"} {
+		"POST /api/v1/rooms/r1/stop", "GET /api/v1/events", "GET /api/v1/events/live"} {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,

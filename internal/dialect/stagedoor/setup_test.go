@@ -18,6 +18,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
+	"github.com/stagedoor-live/stagedoor/internal/event"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/im"
@@ -47,6 +48,7 @@ type bench struct {
 	access   *access.Service
 	refusals *refusal.Log
 	rooms    *room.Service
+	live     *event.Tail
 	spec     *spectest.Validator
 
 	admin, alice string // access tokens
@@ -72,11 +74,15 @@ func setup(t *testing.T) *bench {
 		Groups: im.Families{New: &builtin.Provider{Now: b.clock.now, Rand: rand.Reader}},
 		Links: room.LinkConfig{PushDomain: "push.example.com", PullDomain: "pull.example.com", HTTPPullDomain: "pull.example.com", App: "live", HTTPScheme: "https",
 			TTL: time.Hour, RTCAppID: "rtc", RTCAppKey: "key"}})
+	b.live = &event.Tail{DB: b.pool, Log: log.Logger(), Most: 3, Every: 10 * time.Millisecond}
+	go b.live.Run(t.Context())
+	events := &event.Log{DB: b.pool, Now: b.clock.now, Keep: time.Hour}
 	streams := ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Access: b.access, Nodes: b.nodes})
 	explainer := explain.New(explain.Config{Access: b.access, Streams: streams, Now: b.clock.now, PublishHost: "push.example.com", PlayHost: "pull.example.com", App: "live"})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Rooms: b.rooms, Configure: configure}).Register(rt)
+	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Rooms: b.rooms, Configure: configure,
+		Events: events, Live: b.live, Beat: 20 * time.Millisecond}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)
 	b.spec = spectest.New(t)

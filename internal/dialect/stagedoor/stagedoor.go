@@ -12,6 +12,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/event"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -30,6 +31,11 @@ type Server struct {
 	Explain  *explain.Service
 	Refusals *refusal.Log
 	Rooms    *room.Service
+	Events   *event.Log
+	Live     *event.Tail
+	// Beat is how often a live stream without events says that it is there; zero:
+	// every 15 seconds.
+	Beat time.Duration
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }
@@ -61,7 +67,7 @@ func (s *Server) Register(rt *httpx.Router) {
 			s.adminsOnly,
 			bearer.Middleware(s.Accounts, gen.BearerAuthScopes, s.writeError),
 			httpx.NoStore,
-			httpx.WithinBudget(budget),
+			withinBudget,
 		},
 		ErrorHandlerFunc: bearer.ParamErrors(s.Accounts, gen.BearerAuthScopes, s.writeError),
 	})
@@ -83,6 +89,18 @@ func (s *Server) adminsOnly(next http.Handler) http.Handler {
 // budget is what one request may take: a database that swallows packets costs
 // an honest refusal and not a hanging client.
 const budget = 10 * time.Second
+
+// withinBudget excepts the one operation that lasts.
+func withinBudget(next http.Handler) http.Handler {
+	bounded := httpx.WithinBudget(budget)(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Pattern == opFollow {
+			next.ServeHTTP(w, r)
+			return
+		}
+		bounded.ServeHTTP(w, r)
+	})
+}
 
 // Logout ends the caller's token.
 func (s *Server) Logout(ctx context.Context, _ gen.LogoutRequestObject) (gen.LogoutResponseObject, error) {
