@@ -96,10 +96,11 @@ func (s *Service) decide(now time.Time, e *media.Event, recheck bool, ask holder
 	if byToken.Reason == media.TokenUnknown && bySignature.Reason != "" && rule.readsToken() {
 		return bySignature // the same token, which this rule knows more about
 	}
-	for _, d := range []Decision{byToken, bySignature} {
-		if d.Reason != "" {
-			return d
-		}
+	if byToken.Reason != "" {
+		return byToken
+	}
+	if bySignature.Reason != "" {
+		return bySignature
 	}
 	if s.opens(rule, ruled, e) {
 		return Decision{Allow: true, Reason: media.OpenPolicy, Credential: Credential{Kind: ByPolicy}}

@@ -33,7 +33,7 @@ func (c Config) edge(rest http.HandlerFunc) http.HandlerFunc {
 			rest(w, r)
 			return
 		}
-		if ctx, ok := c.admit(w, r, gate{refuse: refuse}); ok {
+		if ctx, ok := c.admit(w, r, usualGate); ok {
 			c.Nginx.NginxAuthRequest(w, r.WithContext(ctx), p)
 		}
 	}

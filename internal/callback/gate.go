@@ -35,7 +35,7 @@ type gate struct {
 	refuse func(w http.ResponseWriter)
 }
 
-func (g gate) covers(path string) bool {
+func (g *gate) covers(path string) bool {
 	return path == g.path || strings.HasSuffix(g.path, "/") && strings.HasPrefix(path, g.path)
 }
 
@@ -54,14 +54,17 @@ func (c Config) gates() []gate {
 	}
 }
 
-func gateOf(gates []gate, path string) gate {
-	for _, g := range gates {
-		if g.covers(path) {
-			return g
+func gateOf(gates []gate, path string) *gate {
+	for i := range gates {
+		if gates[i].covers(path) {
+			return &gates[i]
 		}
 	}
-	return gate{refuse: refuse}
+	return usualGate
 }
+
+// usualGate is that of all other paths.
+var usualGate = &gate{refuse: refuse}
 
 // authenticate finds the node that calls. A media server cannot do anything
 // about a refusal but refuse its client, so most get the same answer: 403.
@@ -75,7 +78,7 @@ func (c Config) authenticate(next http.Handler) http.Handler {
 }
 
 // admit returns a context with the node that calls, or answers that there is none.
-func (c Config) admit(w http.ResponseWriter, r *http.Request, g gate) (ctx context.Context, ok bool) {
+func (c Config) admit(w http.ResponseWriter, r *http.Request, g *gate) (ctx context.Context, ok bool) {
 	ctx = r.Context()
 	n, err := c.caller(w, r, g)
 	if err != nil {
@@ -93,7 +96,7 @@ func (c Config) admit(w http.ResponseWriter, r *http.Request, g gate) (ctx conte
 
 var errUnauthenticated = errs.New(errs.Forbidden, string(media.Unauthenticated), "the callback is not signed as it must be")
 
-func (c Config) caller(w http.ResponseWriter, r *http.Request, g gate) (media.Node, error) {
+func (c Config) caller(w http.ResponseWriter, r *http.Request, g *gate) (media.Node, error) {
 	ctx, query := r.Context(), queryOf(r)
 	source := httpx.ClientAddr(ctx)
 	if g.kind == "" || !g.signed(r) {
