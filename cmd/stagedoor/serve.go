@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"sync"
 	"time"
 
@@ -294,12 +293,4 @@ func (a *app) ready(d *drain) func(context.Context) error {
 		}
 		return pg.Err(a.store.pool.Ping(ctx), nil)
 	}
-}
-
-func registerProfiles(rt *httpx.Router) {
-	rt.HandleFunc("GET /debug/pprof/", pprof.Index)
-	rt.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	rt.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	rt.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	rt.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }

@@ -190,7 +190,7 @@ func TestOperationsShareTheListenerUnlessTheyHaveTheirOwn(t *testing.T) {
 	}
 
 	split := install(t).serve(t, "--ops-listen", "127.0.0.1:0")
-	for _, p := range append(paths, "/debug/pprof/", "/debug/pprof/goroutine?debug=1") {
+	for _, p := range append(paths, "/debug/pprof/", "/debug/pprof/goroutine?debug=1", "/debug/pprof/block?debug=1", "/debug/pprof/mutex?debug=1") {
 		if code, _ := get(t, split.url+p); code != http.StatusNotFound {
 			t.Errorf("%s on the main listener: %d", p, code)
 		}

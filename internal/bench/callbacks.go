@@ -6,15 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path"
-	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // loaded measures the server at work.
@@ -113,42 +109,6 @@ func (s *suite) latency(ctx context.Context, ours, bare load, rate float64) (row
 		return row{}, err
 	}
 	return figure("callback_p99", a, "ms").beside(b, fmt.Sprintf("bare handler, both at %.0f/s", rate)), nil
-}
-
-// profileCallbacks writes a CPU profile of the server under load, if wanted.
-func (s *suite) profileCallbacks(ctx context.Context, st *stage, ours load) error {
-	if s.profile == "" {
-		return nil
-	}
-	done := make(chan error, 1)
-	go func() {
-		rate, err := ours.closedLoop(ctx, s.plan.profileDuration+time.Second)
-		s.say("%-20s at %s callbacks/s", "profile", number(rate))
-		done <- err
-	}()
-	seconds := strconv.Itoa(int(s.plan.profileDuration.Seconds()))
-	err := download(ctx, "http://"+st.server.ops+"/debug/pprof/profile?seconds="+seconds, s.profile)
-	return errors.Join(err, <-done)
-}
-
-func download(ctx context.Context, from, to string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", from, resp.Status)
-	}
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, body, 0o644)
 }
 
 // players counts those who asked one server, and those whom it let in.

@@ -69,14 +69,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	only := flags.String("only", "", "measure only these, a `LIST` with commas: "+strings.Join((&suite{}).names(), ", "))
 	growth := flags.Bool("growth", false, "measure how figures grow from a thousand entries to a million instead, and print a table of that")
 	short := flags.Bool("quick", false, "one short round of each, to see that everything can be measured; the figures say little")
-	profile := flags.String("cpuprofile", "", "write a CPU profile of the server under callbacks to `FILE`; the figures suffer")
+	var profiles profiles
+	for _, k := range profileKinds {
+		flags.Func(k.flag, "write a profile of the server under callbacks to `FILE`: "+k.of+"; the figures suffer", profiles.add(k))
+	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unknown argument %q", flags.Arg(0))
 	}
-	s := &suite{plan: standard(), progress: stderr, profile: *profile}
+	s := &suite{plan: standard(), progress: stderr, profiles: profiles}
 	if *short {
 		s.plan = quick()
 	}

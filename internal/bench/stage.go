@@ -39,7 +39,7 @@ func (s *suite) openStage(ctx context.Context) (_ *stage, err error) {
 		}
 	}()
 	ops := ""
-	if s.profile != "" {
+	if len(s.profiles) > 0 {
 		if ops, err = freeAddress(); err != nil {
 			return nil, err
 		}

@@ -96,7 +96,7 @@ func quick() plan {
 type suite struct {
 	plan     plan
 	progress io.Writer
-	profile  string   // file for a CPU profile, or ""
+	profiles profiles // to be written
 	only     []string // parts to measure; none: all of them
 
 	dir    string // everything on disk
