@@ -66,19 +66,23 @@ type app struct {
 
 // newApp opens the database and builds the services. Their views are empty
 // until load or feed.Start.
-func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *app, err error) {
-	a := &app{cfg: cfg, log: log, hashes: &hashing.Workers{Log: log}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient(cfg.NodeTimeout))}
-	if a.store, err = openStore(ctx, cfg, log); err != nil {
+func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (*app, error) {
+	s, err := openStore(ctx, cfg, log)
+	if err != nil {
 		return nil, err
 	}
-	most := fitConnections(log, cfg.MaxConnections, int(a.store.pool.Config().MaxConns), openFiles())
+	a, err := newAppOn(ctx, cfg, log, s)
+	if err != nil {
+		s.close(ctx)
+	}
+	return a, err
+}
+
+func newAppOn(ctx context.Context, cfg *config.Settings, log *slog.Logger, s *store) (*app, error) {
+	a := &app{cfg: cfg, log: log, store: s, hashes: &hashing.Workers{Log: log}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient(cfg.NodeTimeout))}
+	most := fitConnections(log, cfg.MaxConnections, int(s.pool.Config().MaxConns), openFiles())
 	a.conns = &connections{most: most, mostOfOne: cfg.MaxConnectionsPerAddress, proxies: cfg.TrustedProxies, limited: a.metrics.countLimited}
 	a.metrics.watchConnections(a.conns.count)
-	defer func() {
-		if err != nil {
-			a.store.close(ctx)
-		}
-	}()
 	if err := a.build(ctx); err != nil {
 		return nil, err
 	}
