@@ -15,9 +15,10 @@ SELECT * FROM bans WHERE id = ANY(@ids::bigint[]);
 -- name: BansInForce :many
 SELECT * FROM bans WHERE until > @now;
 
+-- A page that goes on begins behind a ban.
 -- name: BanList :many
 SELECT * FROM bans
-WHERE (@vhost::text = '' OR vhost = @vhost)
+WHERE (created_at, id) > (@after_at::timestamptz, @after_id::bigint) AND (@vhost::text = '' OR vhost = @vhost)
   AND (@domain::text = '' OR domain = @domain)
   AND (@app::text = '' OR app = @app)
   AND (@stream::text = '' OR stream = @stream OR @fuzzy::boolean AND strpos(stream, @stream) > 0)
@@ -26,7 +27,7 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- name: BanListNewest :many
 SELECT * FROM bans
-WHERE (@vhost::text = '' OR vhost = @vhost)
+WHERE (created_at, id) < (@after_at::timestamptz, @after_id::bigint) AND (@vhost::text = '' OR vhost = @vhost)
   AND (@domain::text = '' OR domain = @domain)
   AND (@app::text = '' OR app = @app)
   AND (@stream::text = '' OR stream = @stream OR @fuzzy::boolean AND strpos(stream, @stream) > 0)

@@ -293,10 +293,11 @@ CROSS JOIN LATERAL (
     ORDER BY v.id LIMIT @row_limit) c
 ORDER BY c.id;
 
--- Two bounds of time that are not given are those of everything.
+-- Two bounds of time that are not given are those of everything. A page that goes on
+-- begins behind the id that ended at the bound.
 -- name: SessionsClosed :many
 SELECT s.* FROM ended_sessions s
-WHERE s.scene = 'publish' AND s.refused IN ('', 'replaced')
+WHERE (s.ended_at, s.id) > (@since::timestamptz, @after_id::bigint) AND s.scene = 'publish' AND s.refused IN ('', 'replaced')
   AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app COLLATE "default"), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream COLLATE "default"), lower(@stream)) > 0))
@@ -305,7 +306,7 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- name: SessionsClosedNewest :many
 SELECT s.* FROM ended_sessions s
-WHERE s.scene = 'publish' AND s.refused IN ('', 'replaced')
+WHERE (s.ended_at, s.id) < (@until::timestamptz, @before_id::bigint) AND s.scene = 'publish' AND s.refused IN ('', 'replaced')
   AND s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (@vhost::text = '' OR s.vhost = @vhost)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app COLLATE "default"), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream COLLATE "default"), lower(@stream)) > 0))

@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"internal/seal":     {},
 	"internal/pydantic": {},
 	"internal/flatjson": {},
+	"internal/paging":   {},
 	"internal/clock":    {},
 	"internal/hashing":  {},
 
@@ -44,12 +45,12 @@ var allowed = map[string][]string{
 	"internal/outbound":   {"internal/errs"},
 	"internal/route":      {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound"},
 	"internal/node":       {"internal/lastuse", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media"},
-	"internal/access":     {"internal/lastuse", "internal/account", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
-	"internal/room":       {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
+	"internal/access":     {"internal/paging", "internal/lastuse", "internal/account", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
+	"internal/room":       {"internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
 	"internal/jump":       {"gen/db", "internal/pg", "internal/errs", "internal/account", "internal/room"},
 	"internal/relay":      {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/outbound", "internal/route"},
 	"internal/reconcile":  {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
-	"internal/ledger":     {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
+	"internal/ledger":     {"internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
 
 	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
 	"internal/explain":  {"internal/access", "internal/ledger", "internal/media", "internal/mediaurl"},

@@ -64,15 +64,17 @@ func (q *Queries) BanDelete(ctx context.Context, db DBTX, arg BanDeleteParams) (
 
 const banList = `-- name: BanList :many
 SELECT id, vhost, domain, app, stream, created_at, until FROM bans
-WHERE ($1::text = '' OR vhost = $1)
-  AND ($2::text = '' OR domain = $2)
-  AND ($3::text = '' OR app = $3)
-  AND ($4::text = '' OR stream = $4 OR $5::boolean AND strpos(stream, $4) > 0)
+WHERE (created_at, id) > ($1::timestamptz, $2::bigint) AND ($3::text = '' OR vhost = $3)
+  AND ($4::text = '' OR domain = $4)
+  AND ($5::text = '' OR app = $5)
+  AND ($6::text = '' OR stream = $6 OR $7::boolean AND strpos(stream, $6) > 0)
 ORDER BY created_at, id
-LIMIT $7 OFFSET $6
+LIMIT $9 OFFSET $8
 `
 
 type BanListParams struct {
+	AfterAt   time.Time
+	AfterID   int64
 	Vhost     string
 	Domain    string
 	App       string
@@ -82,8 +84,11 @@ type BanListParams struct {
 	RowLimit  int32
 }
 
+// A page that goes on begins behind a ban.
 func (q *Queries) BanList(ctx context.Context, db DBTX, arg BanListParams) ([]Ban, error) {
 	rows, err := db.Query(ctx, banList,
+		arg.AfterAt,
+		arg.AfterID,
 		arg.Vhost,
 		arg.Domain,
 		arg.App,
@@ -120,15 +125,17 @@ func (q *Queries) BanList(ctx context.Context, db DBTX, arg BanListParams) ([]Ba
 
 const banListNewest = `-- name: BanListNewest :many
 SELECT id, vhost, domain, app, stream, created_at, until FROM bans
-WHERE ($1::text = '' OR vhost = $1)
-  AND ($2::text = '' OR domain = $2)
-  AND ($3::text = '' OR app = $3)
-  AND ($4::text = '' OR stream = $4 OR $5::boolean AND strpos(stream, $4) > 0)
+WHERE (created_at, id) < ($1::timestamptz, $2::bigint) AND ($3::text = '' OR vhost = $3)
+  AND ($4::text = '' OR domain = $4)
+  AND ($5::text = '' OR app = $5)
+  AND ($6::text = '' OR stream = $6 OR $7::boolean AND strpos(stream, $6) > 0)
 ORDER BY created_at DESC, id DESC
-LIMIT $7 OFFSET $6
+LIMIT $9 OFFSET $8
 `
 
 type BanListNewestParams struct {
+	AfterAt   time.Time
+	AfterID   int64
 	Vhost     string
 	Domain    string
 	App       string
@@ -140,6 +147,8 @@ type BanListNewestParams struct {
 
 func (q *Queries) BanListNewest(ctx context.Context, db DBTX, arg BanListNewestParams) ([]Ban, error) {
 	rows, err := db.Query(ctx, banListNewest,
+		arg.AfterAt,
+		arg.AfterID,
 		arg.Vhost,
 		arg.Domain,
 		arg.App,

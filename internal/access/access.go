@@ -23,6 +23,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/paging"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
 )
@@ -78,6 +79,8 @@ type Service struct {
 	// reach the database; misses remembers until when one is not asked for again.
 	lookups *rate.Limiter
 	misses  *lru.Cache[tokenHash, time.Time]
+
+	banPlaces *paging.Places[banPlace]
 }
 
 // The bounds of looking up tokens that memory does not know.
@@ -101,11 +104,13 @@ func New(c Config) *Service {
 		panic(err) // only for a size below one
 	}
 	return &Service{
-		Config:  c,
-		q:       db.New(),
-		view:    newView(),
-		lookups: rate.NewLimiter(lookupsPerSecond, lookupsPerSecond),
-		misses:  misses,
+		Config: c,
+		q:      db.New(),
+		view:   newView(),
+
+		banPlaces: paging.New[banPlace](),
+		lookups:   rate.NewLimiter(lookupsPerSecond, lookupsPerSecond),
+		misses:    misses,
 	}
 }
 

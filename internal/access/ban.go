@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -150,13 +151,31 @@ func (s *Service) Bans(ctx context.Context, f BanFilter) (bans []Ban, total int6
 	return bans, total, nil
 }
 
-func (s *Service) banRows(ctx context.Context, f BanFilter) ([]db.Ban, error) {
+// banPlace is that of a ban in the list of them.
+type banPlace struct {
+	at time.Time
+	id int64
+}
+
+// banRows goes on where the page before it ended, if that was read lately.
+func (s *Service) banRows(ctx context.Context, f BanFilter) (rows []db.Ban, err error) {
+	now, offset, list := s.Now(), max(f.Offset, 0), fmt.Sprintf("%q %q %q %q %t %t", f.Vhost, f.Domain, f.App, f.Stream, f.Fuzzy, f.Descending)
 	p := db.BanListParams{Vhost: f.Vhost, Domain: f.Domain, App: f.App, Stream: f.Stream, Fuzzy: f.Fuzzy,
-		RowLimit: int32(f.Limit), RowOffset: int32(min(max(f.Offset, 0), 1<<31-1))}
-	if f.Descending {
-		return s.q.BanListNewest(ctx, s.DB, db.BanListNewestParams(p))
+		RowLimit: int32(f.Limit), RowOffset: int32(min(offset, 1<<31-1))}
+	if at, known := s.banPlaces.Get(list, offset, now); known {
+		p.AfterAt, p.AfterID, p.RowOffset = at.at, at.id, 0
+	} else if f.Descending {
+		p.AfterAt = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
-	return s.q.BanList(ctx, s.DB, p)
+	if f.Descending {
+		rows, err = s.q.BanListNewest(ctx, s.DB, db.BanListNewestParams(p))
+	} else {
+		rows, err = s.q.BanList(ctx, s.DB, p)
+	}
+	if n := len(rows); n > 0 {
+		s.banPlaces.Put(list, offset+n, banPlace{rows[n-1].CreatedAt, rows[n-1].ID}, now)
+	}
+	return rows, err
 }
 
 // PurgeBans forgets bans that were over long ago.

@@ -277,6 +277,35 @@ func TestBansAreListedByPage(t *testing.T) {
 	}
 }
 
+// Who reads page after page sees every ban once, although new ones push the others
+// down.
+func TestAPageOfBansGoesOnWhereTheOneBeforeEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	forbid := func(names ...string) {
+		for _, name := range names {
+			b.forbid(t, Ban{Vhost: "v.example", App: "live", Stream: name})
+		}
+	}
+	forbid("a", "b", "c", "d", "e") // in one instant
+	var got []string
+	for offset := 0; offset < 6; offset += 2 {
+		bans, _ := b.bans(t, BanFilter{Descending: true, Offset: offset, Limit: 2})
+		for _, ban := range bans {
+			got = append(got, ban.Stream)
+		}
+		b.clock.advance(time.Second)
+		forbid(fmt.Sprint("newer", offset))
+	}
+	if fmt.Sprint(got) != "[e d c b a]" {
+		t.Errorf("got %v", got)
+	}
+	b.clock.advance(time.Minute)
+	if bans, _ := b.bans(t, BanFilter{Descending: true, Offset: 2, Limit: 1}); bans[0].Stream != "newer0" {
+		t.Errorf("a minute later %v", bans)
+	}
+}
+
 func TestOneListOfBansIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

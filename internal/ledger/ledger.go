@@ -21,6 +21,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/paging"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -87,11 +88,15 @@ type Ledger struct {
 	stats    statsCache
 	counters counters
 	began    time.Time
+
+	livePlaces   *paging.Places[string] // paths
+	closedPlaces *paging.Places[closedPlace]
 }
 
 // New returns a Ledger; it answers once Run runs.
 func New(c Config) *Ledger {
-	return &Ledger{Config: c, q: db.New(), queue: make(chan *op, queueLength), processes: map[string]string{}, began: c.Now()}
+	return &Ledger{Config: c, q: db.New(), queue: make(chan *op, queueLength), processes: map[string]string{}, began: c.Now(),
+		livePlaces: paging.New[string](), closedPlaces: paging.New[closedPlace]()}
 }
 
 var errUnavailable = errs.New(errs.Unavailable, string(media.TemporarilyUnavailable), "try again in a moment")

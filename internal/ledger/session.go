@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
@@ -176,17 +178,44 @@ func (l *Ledger) Closed(ctx context.Context, f ClosedFilter) ([]Session, int64, 
 	if err != nil || total == 0 || p.RowLimit == 0 {
 		return nil, total, pg.Err(err, nil)
 	}
-	var rows []db.EndedSession
-	if f.Descending {
-		rows, err = l.q.SessionsClosedNewest(ctx, l.DB, db.SessionsClosedNewestParams(p))
-	} else {
-		rows, err = l.q.SessionsClosed(ctx, l.DB, p)
-	}
+	rows, err := l.closedPage(ctx, f, p)
 	out := make([]Session, len(rows))
 	for i, row := range rows {
 		out[i] = endedSession(row)
 	}
 	return out, total, pg.Err(err, nil)
+}
+
+// closedPlace is that of an ended session in the list of them.
+type closedPlace struct {
+	at time.Time
+	id int64
+}
+
+// closedPage goes on where the page before it ended, if that was read lately.
+func (l *Ledger) closedPage(ctx context.Context, f ClosedFilter, p db.SessionsClosedParams) (rows []db.EndedSession, err error) {
+	now, offset, list := l.Now(), int(p.RowOffset), fmt.Sprintf("%q %q %q %t %t %d %d", p.Vhost, p.App, p.Stream, p.Fuzzy, f.Descending, p.Since.UnixMicro(), p.Until.UnixMicro())
+	at, known := l.closedPlaces.Get(list, offset, now)
+	if known {
+		p.RowOffset = 0
+	}
+	if f.Descending {
+		newest := db.SessionsClosedNewestParams{Since: p.Since, Until: p.Until, BeforeID: math.MaxInt64, Vhost: p.Vhost, App: p.App, Fuzzy: p.Fuzzy,
+			Stream: p.Stream, RowOffset: p.RowOffset, RowLimit: p.RowLimit}
+		if known {
+			newest.Until, newest.BeforeID = at.at, at.id
+		}
+		rows, err = l.q.SessionsClosedNewest(ctx, l.DB, newest)
+	} else {
+		if known {
+			p.Since, p.AfterID = at.at, at.id
+		}
+		rows, err = l.q.SessionsClosed(ctx, l.DB, p)
+	}
+	if n := len(rows); n > 0 {
+		l.closedPlaces.Put(list, offset+n, closedPlace{rows[n-1].EndedAt, rows[n-1].ID}, now)
+	}
+	return rows, err
 }
 
 // The times between which everything happens.

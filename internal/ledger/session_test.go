@@ -102,6 +102,49 @@ func TestClosedListsEndedPublishersOnly(t *testing.T) {
 	}
 }
 
+// Who reads page after page sees each broadcast once, although others come and go.
+func TestPagesGoOnWhereTheOneBeforeEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	end := func(name string) {
+		c := onSRS(stream(name))
+		b.allow(t, c.publish(), c.unpublish())
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e"} { // in one instant
+		end(name)
+	}
+	closed := func(descending bool) (got []string) {
+		for offset := 0; offset < 6; offset += 2 {
+			page, _, err := b.Closed(t.Context(), ClosedFilter{Descending: descending, Offset: offset, Limit: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range page {
+				got = append(got, s.Stream.Name)
+			}
+			if descending {
+				end(fmt.Sprint("later", offset))
+			}
+		}
+		return got
+	}
+	if oldest, newest := closed(false), closed(true); fmt.Sprint(oldest) != "[a b c d e]" || fmt.Sprint(newest) != "[e d c b a]" {
+		t.Errorf("got %v and %v", oldest, newest)
+	}
+	for _, name := range []string{"m", "n", "o", "p"} {
+		b.allow(t, onSRS(stream(name)).publish())
+	}
+	first, _, err := b.Live(t.Context(), LiveFilter{Limit: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.allow(t, onSRS(stream("aaa")).publish())
+	next, _, err := b.Live(t.Context(), LiveFilter{Limit: 2, Offset: 2})
+	if got := append(paths(first), paths(next)...); err != nil || fmt.Sprint(got) != "[/live/m /live/n /live/o /live/p]" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestListsDoNotPageWithoutEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

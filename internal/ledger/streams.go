@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -67,12 +68,28 @@ func (l *Ledger) Live(ctx context.Context, f LiveFilter) ([]LiveStream, int64, e
 	if err != nil || total == 0 || p.RowLimit == 0 {
 		return nil, total, pg.Err(err, nil)
 	}
-	rows, err := l.q.SessionsLivePage(ctx, l.DB, p)
+	rows, err := l.livePage(ctx, p)
 	if err != nil {
 		return nil, 0, pg.Err(err, nil)
 	}
 	page, err := l.describe(ctx, rows)
 	return page, total, err
+}
+
+// livePage goes on where the page before it ended, if that was read lately.
+func (l *Ledger) livePage(ctx context.Context, p db.SessionsLivePageParams) ([]db.OpenSession, error) {
+	if p.After != "" { // the caller knows
+		return l.q.SessionsLivePage(ctx, l.DB, p)
+	}
+	now, offset, list := l.Now(), int(p.RowOffset), fmt.Sprintf("%q %q %q %t", p.Vhost, p.App, p.Stream, p.Fuzzy)
+	if path, known := l.livePlaces.Get(list, offset, now); known {
+		p.After, p.RowOffset = path, 0
+	}
+	rows, err := l.q.SessionsLivePage(ctx, l.DB, p)
+	if n := len(rows); n > 0 {
+		l.livePlaces.Put(list, offset+n, pathOf(streamOf(rows[n-1])), now)
+	}
+	return rows, err
 }
 
 // OnAir lists running streams of an application by the record alone, at most

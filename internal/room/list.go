@@ -38,11 +38,11 @@ func filterBy(status *Status) (f filter) {
 	return f
 }
 
-func (f filter) key() int {
+func (f filter) key() string {
 	if f.status == nil {
-		return -1
+		return ""
 	}
-	return int(*f.status)
+	return strconv.Itoa(int(*f.status))
 }
 
 // List returns page number num (from 1) of size rooms, optionally of one
@@ -56,7 +56,7 @@ func (s *Service) List(ctx context.Context, num, size int, status *Status) (Page
 	if err != nil {
 		return Page{}, pg.Err(err, nil)
 	}
-	total, err := s.totals.get(ctx, strconv.Itoa(f.key()), func(ctx context.Context) (int, time.Duration, error) {
+	total, err := s.totals.get(ctx, f.key(), func(ctx context.Context) (int, time.Duration, error) {
 		n, err := s.q.RoomCount(ctx, s.DB, db.RoomCountParams{Status: f.status, RowLimit: maxCounted + 1})
 		if n <= fewCounted {
 			return int(n), 0, err

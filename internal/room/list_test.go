@@ -195,7 +195,7 @@ func TestAPageGoesOnWhereTheOneBeforeEnded(t *testing.T) {
 	if p := b.list(t, 1, 2, nil); p.Rooms[0].ID != newest || p.Total != 9 {
 		t.Errorf("the first page %v of %d", ids(p.Rooms), p.Total)
 	}
-	b.clock.advance(placeFresh)
+	b.clock.advance(time.Minute)
 	if p := b.list(t, 3, 3, nil); !slices.Equal(ids(p.Rooms), want[3:]) {
 		t.Errorf("after a minute %v, want %v", ids(p.Rooms), want[3:])
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/paging"
 )
 
 // place is behind a room of a list that has the newest first.
@@ -32,42 +32,25 @@ var theTop = place{at: time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
 // them.
 type places struct {
 	milestone int
-	known     *lru.Cache[spot, remembered]
+	known     *paging.Places[place]
 	walking   chan struct{} // taken by who steps
 }
 
-type spot struct{ filter, offset int }
-
-type remembered struct {
-	place
-	since time.Time
-}
-
-const (
-	placesKept = 1 << 14 // some 2 MiB
-	placeFresh = time.Minute
-	milestone  = 10_000
-)
+const milestone = 10_000
 
 func newPlaces() *places {
-	known, err := lru.New[spot, remembered](placesKept)
-	if err != nil {
-		panic(err) // the size is not positive
-	}
-	return &places{milestone: milestone, known: known, walking: make(chan struct{}, 1)}
+	return &places{milestone: milestone, known: paging.New[place](), walking: make(chan struct{}, 1)}
 }
 
 func (p *places) put(f filter, offset int, at place, now time.Time) {
-	p.known.Add(spot{f.key(), offset}, remembered{at, now})
+	p.known.Put(f.key(), offset, at, now)
 }
 
 func (p *places) get(f filter, offset int, now time.Time) (place, bool) {
 	if offset == 0 {
 		return theTop, true
 	}
-	r, ok := p.known.Get(spot{f.key(), offset})
-	age := now.Sub(r.since)
-	return r.place, ok && age >= 0 && age < placeFresh
+	return p.known.Get(f.key(), offset, now)
 }
 
 // before returns the last known milestone up to offset.
