@@ -650,16 +650,17 @@ func (q *Queries) SessionsCarried(ctx context.Context, db DBTX, arg SessionsCarr
 
 const sessionsClosed = `-- name: SessionsClosed :many
 SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at, s.ended_at, s.end_reason FROM ended_sessions s
-WHERE s.scene = 'publish' AND s.refused IN ('', 'replaced')
-  AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
-  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app COLLATE "default"), lower($4)) > 0))
-  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream COLLATE "default"), lower($6)) > 0))
+WHERE (s.ended_at, s.id) > ($1::timestamptz, $2::bigint) AND s.scene = 'publish' AND s.refused IN ('', 'replaced')
+  AND s.ended_at >= $1::timestamptz AND s.ended_at <= $3::timestamptz AND ($4::text = '' OR s.vhost = $4)
+  AND ($5::text = '' OR s.app = $5 OR ($6::boolean AND strpos(lower(s.app COLLATE "default"), lower($5)) > 0))
+  AND ($7::text = '' OR s.stream = $7 OR ($6 AND strpos(lower(s.stream COLLATE "default"), lower($7)) > 0))
 ORDER BY s.ended_at, s.id
-LIMIT $8 OFFSET $7
+LIMIT $9 OFFSET $8
 `
 
 type SessionsClosedParams struct {
 	Since     time.Time
+	AfterID   int64
 	Until     time.Time
 	Vhost     string
 	App       string
@@ -669,10 +670,12 @@ type SessionsClosedParams struct {
 	RowLimit  int32
 }
 
-// Two bounds of time that are not given are those of everything.
+// Two bounds of time that are not given are those of everything. A page that goes on
+// begins behind the id that ended at the bound.
 func (q *Queries) SessionsClosed(ctx context.Context, db DBTX, arg SessionsClosedParams) ([]EndedSession, error) {
 	rows, err := db.Query(ctx, sessionsClosed,
 		arg.Since,
+		arg.AfterID,
 		arg.Until,
 		arg.Vhost,
 		arg.App,
@@ -761,17 +764,18 @@ func (q *Queries) SessionsClosedCount(ctx context.Context, db DBTX, arg Sessions
 
 const sessionsClosedNewest = `-- name: SessionsClosedNewest :many
 SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at, s.ended_at, s.end_reason FROM ended_sessions s
-WHERE s.scene = 'publish' AND s.refused IN ('', 'replaced')
-  AND s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND ($3::text = '' OR s.vhost = $3)
-  AND ($4::text = '' OR s.app = $4 OR ($5::boolean AND strpos(lower(s.app COLLATE "default"), lower($4)) > 0))
-  AND ($6::text = '' OR s.stream = $6 OR ($5 AND strpos(lower(s.stream COLLATE "default"), lower($6)) > 0))
+WHERE (s.ended_at, s.id) < ($1::timestamptz, $2::bigint) AND s.scene = 'publish' AND s.refused IN ('', 'replaced')
+  AND s.ended_at >= $3::timestamptz AND s.ended_at <= $1::timestamptz AND ($4::text = '' OR s.vhost = $4)
+  AND ($5::text = '' OR s.app = $5 OR ($6::boolean AND strpos(lower(s.app COLLATE "default"), lower($5)) > 0))
+  AND ($7::text = '' OR s.stream = $7 OR ($6 AND strpos(lower(s.stream COLLATE "default"), lower($7)) > 0))
 ORDER BY s.ended_at DESC, s.id DESC
-LIMIT $8 OFFSET $7
+LIMIT $9 OFFSET $8
 `
 
 type SessionsClosedNewestParams struct {
-	Since     time.Time
 	Until     time.Time
+	BeforeID  int64
+	Since     time.Time
 	Vhost     string
 	App       string
 	Fuzzy     bool
@@ -782,8 +786,9 @@ type SessionsClosedNewestParams struct {
 
 func (q *Queries) SessionsClosedNewest(ctx context.Context, db DBTX, arg SessionsClosedNewestParams) ([]EndedSession, error) {
 	rows, err := db.Query(ctx, sessionsClosedNewest,
-		arg.Since,
 		arg.Until,
+		arg.BeforeID,
+		arg.Since,
 		arg.Vhost,
 		arg.App,
 		arg.Fuzzy,
