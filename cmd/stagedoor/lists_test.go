@@ -31,7 +31,7 @@ var lists = map[string]list{
 	"listAccessKeys":                    {mark: `"access_key_id"`},
 	"listNodes":                         {query: "limit=50", mark: `"kind"`},
 	"listRelays":                        {query: "limit=50", mark: `"pattern"`},
-	"findRooms":                         {query: "limit=50", mark: `"anchor"`},
+	"findRooms":                         {query: "limit=50", mark: `"anchor_id"`},
 	"listEvents":                        {query: "limit=100", mark: `"sequence"`},
 	"listRefusals":                      {query: "limit=50", mark: `"reason"`},
 	"listLiveTokens":                    {mark: `"play_token"`},
