@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
@@ -85,6 +86,74 @@ func TestWhoIsTakenBackOrRefusedLaterWasNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wantCounted(t)
+}
+
+// A viewer who is taken back has been there all the same if he came another time,
+// whether that has ended or is taken back later.
+func TestWhoIsTakenBackWasThereByAnotherSession(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		second string // what becomes of the second session
+		want   string
+	}{
+		"that is open":             {"open", "s 1 1 1"},
+		"that has ended":           {"ended", "s 1 1 0"},
+		"that is taken back first": {"taken back first", "s 0 0 0"},
+		"that is taken back later": {"taken back", "s 0 0 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			first, second := onSRS(stream("s")), onSRS(stream("s"))
+			b.allow(t, first.play())
+			b.allow(t, second.play())
+			undo := map[string]*op{}
+			for _, s := range b.open(t) {
+				undo[s.ClientID] = undoOp(onSRS(stream("s")).called(s.ClientID).play(), s.StartedAt)
+			}
+			gone := []*op{undo[first.id]}
+			switch c.second {
+			case "ended":
+				b.allow(t, second.leave())
+			case "taken back first":
+				gone = []*op{undo[second.id], undo[first.id]}
+			case "taken back":
+				gone = append(gone, undo[second.id])
+			}
+			for _, o := range gone {
+				b.putAside(o)
+			}
+			b.allow(t, onSRS(stream("t")).play())
+			eventually(t, "they are taken back", func() bool { return b.aftermath.empty() })
+			b.wantCounted(t)
+			b.wantRows(t, "SELECT concat_ws(' ', stream, sum(pv), sum(uv), sum(online)) FROM stream_counts WHERE stream = 's' GROUP BY stream", c.want)
+		})
+	}
+}
+
+// Streams that nobody has come to for long are forgotten, but not how often a
+// room was played.
+func TestStreamsOfLongAgoAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Keep = 24 * time.Hour
+	room := b.room(t, 0)
+	old, shown, watched := onSRS(stream("old")), onSRS(stream(room.ID)), onSRS(stream("watched"))
+	b.allow(t, old.play(), old.leave(), shown.play(), shown.leave(), watched.play())
+	b.clock.advance(25 * time.Hour)
+	late := onSRS(stream("late"))
+	b.allow(t, late.play(), late.leave())
+	for range 2 {
+		if err := b.ForgetStreams(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.wantRows(t, "SELECT concat_ws(' ', CASE stream WHEN '"+room.ID+"' THEN 'room' ELSE stream END, pv, uv, online) FROM stream_counts ORDER BY 1",
+			"late 1 1 0", "room 1 1 0", "watched 1 1 1")
+		b.wantRows(t, "SELECT count(*)::text FROM stream_viewers", "2")
+	}
+	b.allow(t, old.play(), onSRS(stream(room.ID)).play())
+	b.wantRows(t, "SELECT concat_ws(' ', CASE stream WHEN '"+room.ID+"' THEN 'room' ELSE stream END, sum(pv), sum(uv), sum(online)) FROM stream_counts GROUP BY stream ORDER BY 1",
+		"late 1 1 0", "old 1 1 1", "room 2 2 1", "watched 1 1 1")
 }
 
 // What was counted outlives the days from which it was counted.

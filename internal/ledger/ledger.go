@@ -239,3 +239,40 @@ func (l *Ledger) Purge(ctx context.Context) error {
 	_, err := l.q.EarlyEndsPurge(ctx, l.DB, l.Now().Add(-2*remembered))
 	return pg.Err(err, nil)
 }
+
+const (
+	// forgetStreams and forgetViewers bound one statement each of ForgetStreams.
+	forgetStreams, forgetViewers = 500, 10_000
+)
+
+// ForgetStreams forgets who has played streams that nobody has come to for as long
+// as ended sessions are kept, and how often that was, unless they are rooms'. Who
+// comes again is counted as somebody new. Error: Unavailable.
+func (l *Ledger) ForgetStreams(ctx context.Context) error {
+	before := l.Now().Add(-l.Keep)
+	for {
+		old, err := l.q.StreamsForgettable(ctx, l.DB, db.StreamsForgettableParams{Before: before, RowLimit: forgetStreams})
+		if err != nil {
+			return pg.Err(err, nil)
+		}
+		for _, st := range old {
+			if err := l.forgetStream(ctx, st.App, st.Stream, before); err != nil {
+				return pg.Err(err, nil)
+			}
+		}
+		if len(old) < forgetStreams {
+			return nil
+		}
+	}
+}
+
+func (l *Ledger) forgetStream(ctx context.Context, app, stream string, before time.Time) error {
+	for n := int64(forgetViewers); n == forgetViewers; {
+		var err error
+		n, err = l.q.StreamViewersForget(ctx, l.DB, db.StreamViewersForgetParams{App: app, Stream: stream, RowLimit: forgetViewers})
+		if err != nil {
+			return err
+		}
+	}
+	return l.q.StreamForget(ctx, l.DB, db.StreamForgetParams{App: app, Stream: stream, Before: before})
+}
