@@ -63,13 +63,7 @@ SELECT (EXISTS (SELECT FROM been) OR EXISTS (
 SELECT * FROM open_sessions
 WHERE scene = 'publish' AND refused = '' AND vhost = @vhost AND app = @app AND stream = @stream;
 
--- name: SessionEnd :execrows
-WITH gone AS (
-    DELETE FROM open_sessions s WHERE s.identity = @identity AND s.started_at <= @before::timestamptz RETURNING s.*
-)
-INSERT INTO ended_sessions SELECT g.*, greatest(@ended_at::timestamptz, g.started_at), @end_reason::text FROM gone g;
-
--- The same of many, each of them once; returns those that were open.
+-- Many end, each of them once; returns those that were open.
 -- name: SessionsEnd :many
 WITH input AS (
     SELECT unnest(@identity::bytea[]) AS identity, unnest(@ended_at::timestamptz[]) AS ended_at, unnest(@before::timestamptz[]) AS before

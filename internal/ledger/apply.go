@@ -30,7 +30,7 @@ func (l *Ledger) applyOne(ctx context.Context, tx pgx.Tx, o *op) error {
 	case media.Publishing:
 		return l.openPublisher(ctx, tx, o)
 	case media.Unpublished:
-		return l.endPublisher(ctx, tx, o)
+		return l.endPublishers(ctx, tx, []*op{o})
 	case media.Stopped:
 		return l.endAudience(ctx, tx, o)
 	case media.Recorded:
@@ -61,20 +61,6 @@ func (o *op) endedAt() time.Time {
 		return o.e.Ended
 	}
 	return o.now
-}
-
-func (l *Ledger) endPublisher(ctx context.Context, tx pgx.Tx, o *op) error {
-	n, err := l.q.SessionEnd(ctx, tx, db.SessionEndParams{Identity: o.id[:], Before: o.before(), EndedAt: o.now, EndReason: string(o.e.Action)})
-	if err != nil {
-		return err
-	}
-	switch {
-	case n == 0 && o.e.Stream.Name == "": // of a client that never said what it wants
-		return nil
-	case n == 0:
-		return l.bury(ctx, tx, []*op{o})
-	}
-	return l.leaveAir(ctx, tx, string(media.Publish), o.e.Stream, o.now)
 }
 
 // forget removes the session that a refused start opened. The start may still

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -14,11 +15,11 @@ import (
 )
 
 // Players come and go in crowds: by far the most of what a batch holds is the
-// starts of players, the ends of their playing, and the ends of connections. Each
+// starts of players, the ends of playing and publishing, and the ends of connections. Each
 // of these goes in one statement, whatever the order in which they arrived, as
 // what is about different connections can be done in any order.
 type crowd struct {
-	starts, stops, closes []*op
+	starts, unpublishes, stops, closes []*op
 	// latest is the last step in which each connection takes part.
 	latest map[connection]step
 }
@@ -29,6 +30,7 @@ type step int
 const (
 	alone step = iota // not in a crowd
 	starting
+	unpublishing
 	stopping
 	closing
 )
@@ -40,6 +42,8 @@ func stepOf(o *op) step {
 		return alone
 	case o.e.Action == media.Playing:
 		return starting
+	case o.e.Action == media.Unpublished:
+		return unpublishing
 	case o.e.Action == media.Stopped:
 		return stopping
 	case o.e.Action == media.Disconnected:
@@ -65,6 +69,8 @@ func (c *crowd) add(o *op, s step) {
 	case starting:
 		o.verdict.Reason = o.d.Reason
 		c.starts = append(c.starts, o)
+	case unpublishing:
+		c.unpublishes = append(c.unpublishes, o)
 	case stopping:
 		c.stops = append(c.stops, o)
 	case closing:
@@ -101,6 +107,9 @@ func (l *Ledger) applyCrowd(ctx context.Context, tx pgx.Tx, c *crowd, again bool
 	if err := open(ctx, tx, c.starts); err != nil {
 		return err
 	}
+	if err := l.endPublishers(ctx, tx, c.unpublishes); err != nil {
+		return err
+	}
 	if err := l.endPlayers(ctx, tx, c.stops); err != nil {
 		return err
 	}
@@ -119,7 +128,9 @@ func (l *Ledger) openPlayers(ctx context.Context, tx pgx.Tx, ops []*op) error {
 	return err
 }
 
-// players are the rows of starts, each once.
+// players are the rows of starts, each once. They are in the order of identities:
+// processes that write the same at one moment wait for each other and not in a
+// circle, and an index is walked through once.
 func players(ops []*op) []db.SessionsAddParams {
 	rows, seen := make([]db.SessionsAddParams, 0, len(ops)), make(map[identity]struct{}, len(ops))
 	for _, o := range ops {
@@ -132,6 +143,7 @@ func players(ops []*op) []db.SessionsAddParams {
 			Vhost: e.Stream.Vhost, App: e.Stream.App, Stream: e.Stream.Name, Address: e.Address, Protocol: e.Protocol,
 			CredentialKind: string(by.Kind), CredentialID: by.ID, Subject: by.Subject, StartedAt: o.now})
 	}
+	slices.SortFunc(rows, func(a, b db.SessionsAddParams) int { return bytes.Compare(a.Identity, b.Identity) })
 	return rows
 }
 
@@ -177,31 +189,54 @@ func (l *Ledger) endRenumbered(ctx context.Context, tx pgx.Tx, ops []*op) error 
 	return l.q.SessionsEndRenumbered(ctx, tx, p)
 }
 
-// endPlayers ends the sessions of players who stopped, and remembers those ends
-// that came first.
+// endPlayers ends the sessions of players who stopped.
 func (l *Ledger) endPlayers(ctx context.Context, tx pgx.Tx, ops []*op) error {
-	if len(ops) == 0 {
-		return nil
+	_, err := l.end(ctx, tx, ops, media.Stopped)
+	return err
+}
+
+// endPublishers ends the sessions of publishers who stopped, and takes their rooms
+// off air.
+func (l *Ledger) endPublishers(ctx context.Context, tx pgx.Tx, ops []*op) error {
+	ended, err := l.end(ctx, tx, ops, media.Unpublished)
+	if err != nil {
+		return err
 	}
-	p := db.SessionsEndParams{EndReason: string(media.Stopped)}
+	for _, o := range ended {
+		if err := l.leaveAir(ctx, tx, string(media.Publish), o.e.Stream, o.now); err != nil {
+			return &opError{o, err}
+		}
+	}
+	return nil
+}
+
+// end ends sessions, remembers those ends that came first, and returns the others.
+func (l *Ledger) end(ctx context.Context, tx pgx.Tx, ops []*op, reason media.Action) (ended []*op, err error) {
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	p := db.SessionsEndParams{EndReason: string(reason)}
 	for _, o := range ops {
 		p.Identity, p.EndedAt, p.Before = append(p.Identity, o.id[:]), append(p.EndedAt, o.now), append(p.Before, o.before())
 	}
-	ended, err := l.q.SessionsEnd(ctx, tx, p)
-	if err != nil || len(ended) == len(ops) {
-		return err
+	ids, err := l.q.SessionsEnd(ctx, tx, p)
+	if err != nil || len(ids) == len(ops) {
+		return ops, err
 	}
-	found := make(map[identity]bool, len(ended))
-	for _, id := range ended {
+	found := make(map[identity]bool, len(ids))
+	for _, id := range ids {
 		found[identity(id)] = true
 	}
 	var missed []*op
 	for _, o := range ops {
-		if !found[o.id] && o.e.Stream.Name != "" { // else of a client that never said what it wants
+		switch {
+		case found[o.id]:
+			ended = append(ended, o)
+		case o.e.Stream.Name != "": // else of a client that never said what it wants
 			missed = append(missed, o)
 		}
 	}
-	return l.bury(ctx, tx, missed)
+	return ended, l.bury(ctx, tx, missed)
 }
 
 // endClients ends whatever connections carried. The end of a connection that
