@@ -160,6 +160,13 @@ func orders(n int) [][]int {
 	return all
 }
 
+// upToNames leaves those orders of the events of two publishers that differ by more
+// than which is called the old one, where their names say nothing of that.
+func upToNames(all [][]int) [][]int {
+	const oldComes, freshComes = 0, 3
+	return slices.DeleteFunc(all, func(order []int) bool { return slices.Index(order, oldComes) > slices.Index(order, freshComes) })
+}
+
 func arrange(events []media.Event, order []int) []media.Event {
 	out := make([]media.Event, len(order))
 	for i, k := range order {
@@ -234,12 +241,14 @@ func everyLossAndRepetition() [][]int {
 
 func TestTwoConnectionsEndTheSameInEveryOrderWithLossesAndRepetitions(t *testing.T) {
 	t.Parallel()
-	all := orders(6)
 	for server, connect := range servers {
 		for role, second := range map[string]func(client) []media.Event{"two publishers": publisherOf, "publisher and player": playerOf} {
 			t.Run(server+" "+role, func(t *testing.T) {
 				t.Parallel()
-				b := setup(t)
+				b, all := setup(t), orders(6)
+				if server == "SRS" && role == "two publishers" {
+					all = upToNames(all)
+				}
 				b.tellAll(t, len(all), func(i int, st media.Stream) story {
 					old, fresh := connect(st), connect(st)
 					return story{[]client{old, fresh}, arrange(append(publisherOf(old), second(fresh)...), all[i])}
@@ -248,7 +257,10 @@ func TestTwoConnectionsEndTheSameInEveryOrderWithLossesAndRepetitions(t *testing
 		}
 		t.Run(server+" mangled", func(t *testing.T) {
 			t.Parallel()
-			b := setup(t)
+			b, all := setup(t), orders(6)
+			if server == "SRS" {
+				all = upToNames(all)
+			}
 			b.tellAll(t, len(all), func(i int, st media.Stream) story {
 				old, fresh := connect(st), connect(st)
 				events := arrange(append(publisherOf(old), publisherOf(fresh)...), all[i])
