@@ -464,6 +464,7 @@ type StreamCount struct {
 	Pv     int64
 	Uv     int64
 	Online int64
+	LastAt *time.Time
 }
 
 type StreamViewer struct {

@@ -22,33 +22,6 @@ func (q *Queries) EarlyEndsPurge(ctx context.Context, db DBTX, before time.Time)
 	return result.RowsAffected(), nil
 }
 
-const sessionEnd = `-- name: SessionEnd :execrows
-WITH gone AS (
-    DELETE FROM open_sessions s WHERE s.identity = $3 AND s.started_at <= $4::timestamptz RETURNING s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at
-)
-INSERT INTO ended_sessions SELECT g.id, g.serial, g.started_at, g.bytes_in, g.bytes_out, g.identity, g.node, g.server_id, g.client_id, g.scene, g.vhost, g.app, g.stream, g.address, g.protocol, g.credential_kind, g.credential_id, g.subject, g.refused, g.seen_at, g.replaced_at, greatest($1::timestamptz, g.started_at), $2::text FROM gone g
-`
-
-type SessionEndParams struct {
-	EndedAt   time.Time
-	EndReason string
-	Identity  []byte
-	Before    time.Time
-}
-
-func (q *Queries) SessionEnd(ctx context.Context, db DBTX, arg SessionEndParams) (int64, error) {
-	result, err := db.Exec(ctx, sessionEnd,
-		arg.EndedAt,
-		arg.EndReason,
-		arg.Identity,
-		arg.Before,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const sessionEndedAfter = `-- name: SessionEndedAfter :one
 SELECT (EXISTS (SELECT FROM ended_sessions s WHERE s.ended_at > $1::timestamptz AND s.identity = $2)
     OR EXISTS (SELECT FROM early_ends e WHERE e.ended_at > $1 AND e.identity = $2))::boolean
@@ -919,7 +892,7 @@ type SessionsEndParams struct {
 	Before    []time.Time
 }
 
-// The same of many, each of them once; returns those that were open.
+// Many end, each of them once; returns those that were open.
 func (q *Queries) SessionsEnd(ctx context.Context, db DBTX, arg SessionsEndParams) ([][]byte, error) {
 	rows, err := db.Query(ctx, sessionsEnd,
 		arg.EndReason,
