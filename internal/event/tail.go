@@ -87,19 +87,19 @@ func (t *Tail) Follow(ctx context.Context, f Filter, after int64) (*Follower, er
 	}
 	if after < 0 {
 		after = settled
-	} else if err := t.stillThere(ctx, after); err != nil {
+	} else if err := t.stillThere(ctx, after, settled); err != nil {
 		return nil, err
 	}
 	return t.join(&Follower{tail: t, filter: c, after: after, live: make(chan Event, buffered)}, settled)
 }
 
 // stillThere says whether what follows a number can be told.
-func (t *Tail) stillThere(ctx context.Context, after int64) error {
+func (t *Tail) stillThere(ctx context.Context, after, settled int64) error {
 	bounds, err := t.q.EventsBounds(ctx, t.DB)
 	switch {
 	case err != nil:
 		return pg.Err(err, nil)
-	case after > bounds.Last, after < bounds.Oldest-1, bounds.Oldest == 0 && after < bounds.Last:
+	case after > bounds.Last, after < bounds.Oldest-1, bounds.Oldest == 0 && after < settled:
 		return ErrGone
 	}
 	return nil

@@ -68,7 +68,10 @@ func (o *op) endedAt() time.Time {
 // is repeated first: that waits until the other one is decided.
 func (l *Ledger) forget(ctx context.Context, tx pgx.Tx, o *op) error {
 	ours := true
-	var err error
+	mark, err := l.q.EventDraftsMark(ctx, tx)
+	if err != nil {
+		return err
+	}
 	if o.e.Action == media.Publishing {
 		_, err = l.q.SessionOpenPublish(ctx, tx, opening(o))
 		if ours = !errors.Is(err, pgx.ErrNoRows); !ours {
@@ -80,11 +83,24 @@ func (l *Ledger) forget(ctx context.Context, tx pgx.Tx, o *op) error {
 	if err != nil {
 		return err
 	}
+	if err := l.tellForgotten(ctx, tx, o, mark); err != nil {
+		return err
+	}
 	n, err := l.q.SessionForget(ctx, tx, db.SessionForgetParams{Identity: o.id[:], StartedAt: o.now})
 	if err != nil || n == 0 || ours {
 		return err
 	}
 	return l.leaveAir(ctx, tx, string(o.e.Scene()), o.e.Stream, o.now)
+}
+
+// tellForgotten takes the event back of a start that was only repeated, after the
+// mark; or else that start has been told, and its end is to be told, too.
+func (l *Ledger) tellForgotten(ctx context.Context, tx pgx.Tx, o *op, mark int64) error {
+	repeated, err := l.q.EventDraftsUndo(ctx, tx, mark)
+	if err != nil || repeated > 0 {
+		return err
+	}
+	return l.q.EventDraftTakenBack(ctx, tx, db.EventDraftTakenBackParams{Now: l.Now(), Identity: o.id[:], StartedAt: o.now})
 }
 
 // leaveAir takes the room of a stream off air once nobody publishes it, on any

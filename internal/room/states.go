@@ -83,18 +83,42 @@ func (s *Service) moveAll(ctx context.Context, id string, moves []move) (out []m
 		if err != nil {
 			return err
 		}
-		changed := false
+		var steps []Room
 		for i, m := range moves {
-			var didThis bool
-			didThis, out[i].err = r.move(m)
-			out[i].room, changed = r, changed || didThis
+			var changed bool
+			if changed, out[i].err = r.move(m); changed {
+				steps = append(steps, r)
+			}
+			out[i].room = r
 		}
-		if !changed {
+		if len(steps) == 0 {
 			return nil
+		}
+		if err := s.tellSteps(ctx, tx, Status(row.Status), steps); err != nil {
+			return err
 		}
 		return s.keepMoves(ctx, tx, r)
 	})
 	return out, err
+}
+
+// tellSteps has events written of the moves that a locked room passes on its way
+// from a status to the last of some steps. That one is seen by the database itself,
+// if it is not where the room came from. None of the others is Off, so each has
+// started when the last one has.
+func (s *Service) tellSteps(ctx context.Context, tx pgx.Tx, from Status, steps []Room) error {
+	last := steps[len(steps)-1]
+	if last.Status != from {
+		steps = steps[:len(steps)-1]
+	}
+	if len(steps) == 0 {
+		return nil
+	}
+	p := db.EventDraftMovesParams{ID: last.ID, StartedAt: last.StartedAt}
+	for _, step := range steps {
+		p.Statuses, p.MovedAt = append(p.Statuses, int16(step.Status)), append(p.MovedAt, step.UpdatedAt)
+	}
+	return s.q.EventDraftMoves(ctx, tx, p)
 }
 
 // move is the table of a room's life, for what its anchor or an administrator wants.
