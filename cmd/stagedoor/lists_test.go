@@ -15,8 +15,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
+	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
 )
 
@@ -168,8 +170,11 @@ func (l *library) grow(t *testing.T, n int) {
 		l.done(t, http.MethodPost, "/api/v1/access-keys", fmt.Sprintf(`{"username":"u%d"}`, l.has+1))
 		l.done(t, http.MethodPost, "/api/v1/routes", fmt.Sprintf(`{"pattern":"/cam/%d","url":"rtsp://192.0.2.1/x"}`, l.has))
 		l.done(t, http.MethodPost, fmt.Sprintf("/live/create_token?stream=t%d", l.has), "")
-		l.done(t, http.MethodPost, "/?Action=UpdateAuthKey&Version=2020-08-01", fmt.Sprintf(`{"Vhost":"%s","App":"a%d","SceneType":"push",`+
-			`"AuthDetailList":[{"SecretKey":"%s","EncryptionAlgorithm":"md5"}]}`, houseVhost, l.has, houseKey))
+		// As UpdateAuthKey does it, which may be asked for ten times in a second only.
+		rule := access.WholeRule{Vhost: houseVhost, App: fmt.Sprintf("a%d", l.has), Scene: media.Publish, Keys: []access.WholeKey{{Secret: houseKey, Scheme: "volcengine_b"}}}
+		if _, err := l.access.WriteRule(t.Context(), rule); err != nil {
+			t.Fatal(err)
+		}
 	}
 	l.learn(t)
 }
