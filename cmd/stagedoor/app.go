@@ -32,6 +32,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 	"github.com/stagedoor-live/stagedoor/internal/route"
+	"github.com/stagedoor-live/stagedoor/internal/webhook"
 )
 
 // app is every service, wired. Commands use those they need.
@@ -57,6 +58,7 @@ type app struct {
 	explain  *explain.Service
 	sessions *nginx.Sessions
 	relays   *relay.Service
+	webhooks *webhook.Service
 	feed     *pg.Feed
 	controls media.Controls
 	// leader is of what only one of several processes does at a time.
@@ -137,7 +139,14 @@ func (a *app) build(ctx context.Context) (err error) {
 	a.routes = route.New(route.Config{DB: pool, Box: box, Now: now, Log: a.log, Guard: outbound.Guard{Allow: a.cfg.RouteAllow, Timeout: a.cfg.LookupTimeout}})
 	a.relays = relay.New(relay.Config{DB: pool, Now: now, Log: a.log, Routes: a.routes, Nodes: a.nodes, Controls: a.controls,
 		Guard: outbound.Guard{Allow: a.cfg.RouteAllow, Timeout: a.cfg.LookupTimeout}, Leader: a.leader})
-	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays, a.evict)
+	a.webhooks, err = webhook.New(ctx, webhook.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Timeout: a.cfg.WebhookTimeout,
+		Grace: a.cfg.ShutdownTimeout, Keep: a.cfg.WebhookKeep, PollOnly: a.store.pooled, Observe: newWebhookMetrics(a.metrics.registry).observe,
+		Guard: outbound.Guard{Allow: a.cfg.WebhookAllowPrivate, Timeout: a.cfg.LookupTimeout}})
+	if err != nil {
+		return err
+	}
+	watchOutbox(a.metrics.registry, a.webhooks.OutboxAge)
+	a.feed = pg.NewFeed(pool, a.log, a.accounts, a.access, a.nodes, a.routes, a.relays, a.evict, a.webhooks)
 	a.feed.ListenAt(a.store.direct)
 	a.metrics.observeFeed(a.feed)
 	a.metrics.watchStage(a)

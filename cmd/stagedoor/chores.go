@@ -29,7 +29,7 @@ func (a *app) duties() []duty {
 	expire := func(ctx context.Context) error { return a.rooms.ExpireReports(ctx, a.cfg.SessionLease) }
 	var all []duty
 	for _, do := range []func(context.Context) error{a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.jumps.Purge,
-		expire, a.ledger.Maintain, a.ledger.ForgetStreams, a.events.Maintain, a.refusals.Maintain, a.refusals.Trim} {
+		expire, a.ledger.Maintain, a.ledger.ForgetStreams, a.events.Maintain, a.refusals.Maintain, a.refusals.Trim, a.webhooks.Maintain} {
 		all = append(all, duty{every: seldom, do: do})
 	}
 	return append(all, duty{every: flushPause, do: a.ledger.Purge}, duty{every: 10 * time.Minute, do: a.rooms.SweepGroups})

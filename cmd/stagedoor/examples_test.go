@@ -139,39 +139,49 @@ var examples = map[string]example{
 	"mediamtxEvent": {body: "event=unread&path=live/{stream}&type=hlsSession&id=88781d41-7615-4fed-8a97-8cb073773bb9"},
 
 	// our own
-	"logout":               {ends: true},
-	"listAccounts":         {},
-	"getAccount":           {},
-	"updateAccount":        {body: `{"full_name":"Another"}`},
-	"deleteAccount":        {},
-	"listAccessKeys":       {},
-	"createAccessKey":      {body: `{"username":"alice","comment":"studio"}`},
-	"revokeAccessKey":      {},
-	"listNodes":            {},
-	"createNode":           {body: `{"name":"{fresh}","kind":"srs","sources":["192.0.2.0/24"],"control_url":"http://10.0.0.5:1985"}`},
-	"getNode":              {},
-	"updateNode":           {body: `{"control_url":"http://10.0.0.5:1985"}`},
-	"deleteNode":           {},
-	"rotateNodeSecret":     {},
-	"getNodeConfiguration": {},
-	"listRelays":           {},
-	"findRooms":            {query: "state=prepared&text=show"},
-	"inspectRoom":          {},
-	"startAnyRoom":         {},
-	"pauseAnyRoom":         {},
-	"stopAnyRoom":          {},
-	"deleteAnyRoom":        {},
-	"explainURL":           {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
-	"listRefusals":         {},
-	"listEvents":           {},
-	"followEvents":         {header: map[string]string{"Last-Event-ID": "9223372036854775807"}}, // that nobody can tell of, so it ends
-	"healthz":              {},
-	"readyz":               {},
-	"metrics":              {},
-	"openapiYAML":          {},
-	"openapiJSON":          {},
-	"jwks":                 {},
-	"consoleFile":          {},
+	"logout":                {ends: true},
+	"listAccounts":          {},
+	"getAccount":            {},
+	"updateAccount":         {body: `{"full_name":"Another"}`},
+	"deleteAccount":         {},
+	"listAccessKeys":        {},
+	"createAccessKey":       {body: `{"username":"alice","comment":"studio"}`},
+	"revokeAccessKey":       {},
+	"listNodes":             {},
+	"createNode":            {body: `{"name":"{fresh}","kind":"srs","sources":["192.0.2.0/24"],"control_url":"http://10.0.0.5:1985"}`},
+	"getNode":               {},
+	"updateNode":            {body: `{"control_url":"http://10.0.0.5:1985"}`},
+	"deleteNode":            {},
+	"rotateNodeSecret":      {},
+	"getNodeConfiguration":  {},
+	"listRelays":            {},
+	"findRooms":             {query: "state=prepared&text=show"},
+	"inspectRoom":           {},
+	"startAnyRoom":          {},
+	"pauseAnyRoom":          {},
+	"stopAnyRoom":           {},
+	"deleteAnyRoom":         {},
+	"explainURL":            {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
+	"listRefusals":          {},
+	"listEvents":            {},
+	"followEvents":          {header: map[string]string{"Last-Event-ID": "9223372036854775807"}}, // that nobody can tell of, so it ends
+	"listWebhooks":          {},
+	"createWebhook":         {body: `{"url":"http://127.0.0.1:1/hook","types":["room.*"]}`},
+	"getWebhook":            {},
+	"updateWebhook":         {body: `{"description":"another"}`},
+	"deleteWebhook":         {},
+	"rotateWebhookSecret":   {body: `{}`},
+	"testWebhook":           {},
+	"listWebhookDeliveries": {},
+	"retryWebhookDelivery":  {status: http.StatusConflict}, // its webhook is disabled
+	"replayWebhook":         {body: `{"since":"2026-01-01T00:00:00Z"}`},
+	"healthz":               {},
+	"readyz":                {},
+	"metrics":               {},
+	"openapiYAML":           {},
+	"openapiJSON":           {},
+	"jwks":                  {},
+	"consoleFile":           {},
 }
 
 // props are the things of one request. Each is made when it is asked for, and
@@ -213,6 +223,10 @@ func (p *props) make(name string) {
 	case "node":
 		p.known[name] = p.newName()
 		p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/nodes", `{"name":"`+p.known[name]+`","kind":"srs"}`)
+	case "webhook_id":
+		p.known[name] = p.newWebhook()
+	case "delivery_id":
+		p.known[name] = p.newDelivery()
 	case "room", "room_id", "chat":
 		r := p.asOwner("/api/v2/live/create", `{"title":"show","im_server":["aliyun_new"]}`)
 		p.known["room"], p.known["room_id"], p.known["chat"] = r.text("id"), r.text("id"), r.text("chat_id")
@@ -275,4 +289,24 @@ func (p *props) jumpToken() string {
 		p.t.Fatal(err)
 	}
 	return link.Query().Get("token")
+}
+
+// newWebhook leads to where nobody listens, and is for what does not happen.
+func (p *props) newWebhook() (id string) {
+	p.t.Helper()
+	made := p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/webhooks", `{"url":"http://127.0.0.1:1/hook","types":["recording.ready"]}`)
+	return made["webhook"].(map[string]any)["id"].(string)
+}
+
+// newDelivery is one of which the next attempt is far off.
+func (p *props) newDelivery() (id string) {
+	p.t.Helper()
+	admin, path := p.visitors[administrator], "/api/v1/webhooks/"+p.get("webhook_id")
+	id = p.done(p.t, admin, http.MethodPost, path+"/test", "").text("id")
+	for attempts := []any{}; len(attempts) == 0; {
+		list := p.done(p.t, admin, http.MethodGet, path+"/deliveries", "")["deliveries"].([]any)
+		attempts = list[0].(map[string]any)["attempts"].([]any)
+	}
+	p.done(p.t, admin, http.MethodPatch, path, `{"enabled":false}`)
+	return id
 }

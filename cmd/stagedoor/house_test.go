@@ -60,7 +60,7 @@ func openHouse(t *testing.T) *house {
 	t.Cleanup(transport.CloseIdleConnections)
 	h.client = &http.Client{Transport: h.spec.Transport(transport), Timeout: patience}
 	h.serving = i.serve(t, "--admin-password", housePassword, "--push-callback-key", housePushKey, "--push-domain", housePushDomain,
-		"--route-allow", "192.0.2.0/24", "--rate-limit", "0", "--account-rate-limit", "0",
+		"--route-allow", "192.0.2.0/24", "--webhook-allow-private", "127.0.0.0/8", "--rate-limit", "0", "--account-rate-limit", "0",
 		"--database-pool", "1") // who held one and asked for another would wait for himself
 	h.openDatabase(t, i.databaseURL())
 	h.visitors = map[string]visitor{

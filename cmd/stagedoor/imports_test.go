@@ -55,6 +55,7 @@ var allowed = map[string][]string{
 	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
 	"internal/explain":  {"internal/access", "internal/ledger", "internal/media", "internal/mediaurl"},
 	"internal/event":    {"gen/db", "internal/pg", "internal/errs"},
+	"internal/webhook":  {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound", "internal/event"},
 	"internal/refusal":  {"gen/db", "internal/pg", "internal/errs", "internal/media"},
 
 	"internal/evict": {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},
@@ -64,7 +65,7 @@ var allowed = map[string][]string{
 	"internal/dialect/liveauth":             {"gen/liveauth", "internal/pydantic", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/appserver":            {"gen/appserver", "internal/dialect/bearer", "internal/account", "internal/room", "internal/jump", "internal/im", "internal/vod", "internal/errs", "internal/httpx"},
 	"internal/dialect/ipchub":               {"gen/ipchub", "internal/account", "internal/route", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
-	"internal/dialect/stagedoor":            {"internal/event", "internal/room", "internal/access", "internal/explain", "internal/refusal", "gen/stagedoor", "internal/relay", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/stagedoor":            {"internal/webhook", "internal/event", "internal/room", "internal/access", "internal/explain", "internal/refusal", "gen/stagedoor", "internal/relay", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/ops":                  {"gen/ops", "internal/account", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine":           {"gen/volcengine", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/urlsign", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine/signature": {},

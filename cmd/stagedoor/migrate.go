@@ -60,12 +60,19 @@ func printStatus(e *env, url string) error {
 	if err != nil {
 		return err
 	}
+	queue, latestQueue, err := pg.QueueStatus(e.ctx, url)
+	if err != nil {
+		return err
+	}
 	v := struct {
-		Version uint `json:"version"`
-		Latest  uint `json:"latest"`
-		Dirty   bool `json:"dirty"`
-	}{version, latest, dirty}
-	return e.print(v, "VERSION LATEST DIRTY", [][]string{{fmt.Sprint(version), fmt.Sprint(latest), fmt.Sprint(dirty)}})
+		Version     uint `json:"version"`
+		Latest      uint `json:"latest"`
+		Dirty       bool `json:"dirty"`
+		Queue       int  `json:"queue_version"`
+		LatestQueue int  `json:"queue_latest"`
+	}{version, latest, dirty, queue, latestQueue}
+	return e.print(v, "TABLES VERSION LATEST DIRTY", [][]string{{"schema", fmt.Sprint(version), fmt.Sprint(latest), fmt.Sprint(dirty)},
+		{"queue", fmt.Sprint(queue), fmt.Sprint(latestQueue), "false"}})
 }
 
 type versionCmd struct{}

@@ -74,7 +74,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stopWork()
-	a.chore(ctx, a.ledger.Maintain, a.events.Maintain, a.refusals.Maintain)
+	a.chore(ctx, a.ledger.Maintain, a.events.Maintain, a.refusals.Maintain, a.webhooks.Maintain)
 	if err := a.feed.Start(work); err != nil {
 		return fmt.Errorf("load the view: %w", err)
 	}
@@ -85,6 +85,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	background.Go(func() { a.relays.Run(work) })
 	background.Go(func() { a.evict.Run(work) })
 	background.Go(func() { a.refusals.Run(work) })
+	background.Go(func() { a.webhooks.Run(ctx) }) // attempts under way finish while requests do
 	background.Go(func() { a.live.Run(work) })
 	background.Go(func() { a.chores(work) })
 
@@ -206,7 +207,7 @@ func (a *app) routers(d *drain, split bool) []*httpx.Router {
 
 // mount registers the dialects and the callbacks.
 func (a *app) mount(rt *httpx.Router, page *console.Console) {
-	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls, Explain: a.explain, Refusals: a.refusals, Rooms: a.rooms,
+	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls, Explain: a.explain, Refusals: a.refusals, Webhooks: a.webhooks, Rooms: a.rooms,
 		Events: a.events, Live: a.live,
 		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, Kicks: a.evict, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)

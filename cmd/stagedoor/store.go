@@ -23,6 +23,7 @@ import (
 type store struct {
 	pool    *pgxpool.Pool
 	direct  *pgx.ConnConfig // past any pooler
+	pooled  bool            // there may be one
 	box     *seal.Box
 	private *pg.Private // nil for a database of the operator's
 	log     *slog.Logger
@@ -55,7 +56,7 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 		Statement: cfg.DatabaseTimeout}); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if direct != url {
+	if s.pooled = direct != url; s.pooled {
 		if err := pg.CheckDirect(ctx, s.pool, s.direct); err != nil {
 			return nil, fmt.Errorf("STAGEDOOR_DATABASE_DIRECT_URL: %w", err)
 		}

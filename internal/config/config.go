@@ -41,6 +41,7 @@ type Config struct {
 	SessionsKeep    time.Duration `name:"sessions-keep" env:"STAGEDOOR_SESSIONS_KEEP" default:"720h" group:"Decisions and sessions" help:"How long sessions that have ended stay on record. They go a day at a time."`
 	EventsKeep      time.Duration `name:"events-keep" env:"STAGEDOOR_EVENTS_KEEP" default:"720h" group:"Decisions and sessions" help:"How long events can be listed and followed again. They go a day at a time."`
 	RefusalsKeep    time.Duration `name:"refusals-keep" env:"STAGEDOOR_REFUSALS_KEEP" default:"72h" group:"Decisions and sessions" help:"How long refusals can be looked up by request id, stream or client."`
+	WebhookKeep     time.Duration `name:"webhook-keep" env:"STAGEDOOR_WEBHOOK_KEEP" default:"168h" group:"Decisions and sessions" help:"How long deliveries of webhooks stay on record. They go a day at a time."`
 
 	RTCAppID  string `name:"rtc-app-id" env:"STAGEDOOR_RTC_APP_ID" placeholder:"ID" group:"Message service and RTC" help:"Application id of the RTC provider. Empty: generated once and kept in the database, as are the next four."`
 	RTCAppKey Secret `name:"rtc-app-key" env:"STAGEDOOR_RTC_APP_KEY" placeholder:"KEY" group:"Message service and RTC" help:"Key that signs RTC tokens."`
@@ -59,13 +60,14 @@ type Config struct {
 	AliyunSignature       string   `name:"aliyun-signature" env:"STAGEDOOR_ALIYUN_SIGNATURE" default:"v1" group:"Alibaba Cloud" help:"How requests to Alibaba Cloud are signed, v1 or v3."`
 	IMOldAppID            string   `name:"im-old-app-id" env:"STAGEDOOR_IM_OLD_APP_ID" placeholder:"ID" group:"Alibaba Cloud" help:"Application id of the older message service, for im_old."`
 
-	CORSOrigins    []string `name:"cors-origins" env:"STAGEDOOR_CORS_ORIGINS" placeholder:"ORIGIN" group:"Network and log" help:"Web origins that browsers may call from."`
-	TLSCert        string   `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" group:"Network and log" help:"Certificate chain to serve HTTPS with, read again when it changes."`
-	TLSKey         string   `name:"tls-key" env:"STAGEDOOR_TLS_KEY" placeholder:"FILE" group:"Network and log" help:"Private key of the certificate."`
-	RouteAllow     []string `name:"route-allow" env:"STAGEDOOR_ROUTE_ALLOW" placeholder:"CIDR" group:"Network and log" help:"Networks, beside the public ones, that pull routes may lead to, such as that of the cameras."`
-	TrustedProxies []string `name:"trusted-proxies" env:"STAGEDOOR_TRUSTED_PROXIES" placeholder:"CIDR" group:"Network and log" help:"Networks whose X-Forwarded-For is believed."`
-	LogLevel       string   `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" group:"Network and log" help:"debug, info, warn or error."`
-	LogFormat      string   `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" group:"Network and log" help:"Empty: text on a terminal, else json."`
+	CORSOrigins         []string `name:"cors-origins" env:"STAGEDOOR_CORS_ORIGINS" placeholder:"ORIGIN" group:"Network and log" help:"Web origins that browsers may call from."`
+	TLSCert             string   `name:"tls-cert" env:"STAGEDOOR_TLS_CERT" placeholder:"FILE" group:"Network and log" help:"Certificate chain to serve HTTPS with, read again when it changes."`
+	TLSKey              string   `name:"tls-key" env:"STAGEDOOR_TLS_KEY" placeholder:"FILE" group:"Network and log" help:"Private key of the certificate."`
+	RouteAllow          []string `name:"route-allow" env:"STAGEDOOR_ROUTE_ALLOW" placeholder:"CIDR" group:"Network and log" help:"Networks, beside the public ones, that pull routes may lead to, such as that of the cameras."`
+	WebhookAllowPrivate []string `name:"webhook-allow-private" env:"STAGEDOOR_WEBHOOK_ALLOW_PRIVATE" placeholder:"CIDR" group:"Network and log" help:"Networks, beside the public ones, that webhooks may lead to; to them by plain http too."`
+	TrustedProxies      []string `name:"trusted-proxies" env:"STAGEDOOR_TRUSTED_PROXIES" placeholder:"CIDR" group:"Network and log" help:"Networks whose X-Forwarded-For is believed."`
+	LogLevel            string   `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" group:"Network and log" help:"debug, info, warn or error."`
+	LogFormat           string   `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" group:"Network and log" help:"Empty: text on a terminal, else json."`
 
 	MaxConnections           int `name:"max-connections" env:"STAGEDOOR_MAX_CONNECTIONS" default:"10000" group:"Limits" help:"Open connections. The next one takes the place of one that is idle, of the address that has the most. 0, and at most: as many as the process may open files, less what it needs itself."`
 	MaxConnectionsPerAddress int `name:"max-connections-per-address" env:"STAGEDOOR_MAX_CONNECTIONS_PER_ADDRESS" default:"1000" group:"Limits" help:"Open connections of one client address; on more, everything but callbacks is answered 429. 0: no limit."`
@@ -91,6 +93,7 @@ type Config struct {
 	NodeTimeout            time.Duration `name:"node-timeout" env:"STAGEDOOR_NODE_TIMEOUT" default:"2s" group:"Time-outs" help:"How long a call of a media server may take, look-up and connecting included."`
 	CloudTimeout           time.Duration `name:"cloud-timeout" env:"STAGEDOOR_CLOUD_TIMEOUT" default:"2s" group:"Time-outs" help:"How long a call of a cloud may take, look-up and connecting included."`
 	LookupTimeout          time.Duration `name:"lookup-timeout" env:"STAGEDOOR_LOOKUP_TIMEOUT" default:"2s" group:"Time-outs" help:"How long looking up the host of a pull route may take."`
+	WebhookTimeout         time.Duration `name:"webhook-timeout" env:"STAGEDOOR_WEBHOOK_TIMEOUT" default:"15s" group:"Time-outs" help:"How long an endpoint of a webhook may take to answer, look-up and connecting included."`
 	ShutdownTimeout        time.Duration `name:"shutdown-timeout" env:"STAGEDOOR_SHUTDOWN_TIMEOUT" default:"10s" group:"Time-outs" help:"How long a stop waits for requests in flight."`
 }
 

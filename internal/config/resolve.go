@@ -33,13 +33,14 @@ var (
 // form of what is more than text.
 type Settings struct {
 	Config
-	TrustedProxies   []netip.Prefix
-	RouteAllow       []netip.Prefix
-	LogLevel         slog.Level
-	Location         *time.Location // of TimeZone
-	OpenPolicy       bool           // DefaultPolicy is open
-	OpenRegistration bool           // Registration is open
-	Cloud            Cloud
+	TrustedProxies      []netip.Prefix
+	RouteAllow          []netip.Prefix
+	WebhookAllowPrivate []netip.Prefix
+	LogLevel            slog.Level
+	Location            *time.Location // of TimeZone
+	OpenPolicy          bool           // DefaultPolicy is open
+	OpenRegistration    bool           // Registration is open
+	Cloud               Cloud
 }
 
 // TextLog reports whether to log as text, given whether the log is a terminal.
@@ -259,6 +260,7 @@ func (r *resolver) network(s *Settings) {
 	r.numbers(s)
 	s.TrustedProxies = r.prefixes("TRUSTED_PROXIES", s.Config.TrustedProxies)
 	s.RouteAllow = r.prefixes("ROUTE_ALLOW", s.Config.RouteAllow)
+	s.WebhookAllowPrivate = r.prefixes("WEBHOOK_ALLOW_PRIVATE", s.Config.WebhookAllowPrivate)
 	s.CORSOrigins = items(s.CORSOrigins)
 	for _, origin := range s.CORSOrigins {
 		if !isOrigin(origin) {
@@ -352,6 +354,8 @@ func (r *resolver) times(s *Settings) {
 		{"SESSIONS_KEEP", s.SessionsKeep, time.Hour, 0},
 		{"EVENTS_KEEP", s.EventsKeep, time.Hour, 0},
 		{"REFUSALS_KEEP", s.RefusalsKeep, time.Minute, 0},
+		{"WEBHOOK_KEEP", s.WebhookKeep, 120 * time.Hour, 0}, // longer than there are attempts
+		{"WEBHOOK_TIMEOUT", s.WebhookTimeout, 100 * time.Millisecond, time.Minute},
 		{"SHUTDOWN_TIMEOUT", s.ShutdownTimeout, time.Millisecond, 0},
 		{"HEADER_TIMEOUT", s.HeaderTimeout, time.Millisecond, time.Hour},
 		{"READ_TIMEOUT", s.ReadTimeout, time.Millisecond, time.Hour},

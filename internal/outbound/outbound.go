@@ -58,12 +58,10 @@ var public6 = netip.MustParsePrefix("2000::/3")
 
 // Permits reports whether an address may be dialled.
 func (g Guard) Permits(a netip.Addr) bool {
-	a = inner(a).WithZone("")
-	for _, p := range g.Allow {
-		if p.Contains(a) {
-			return true
-		}
+	if g.Allows(a) {
+		return true
 	}
+	a = inner(a).WithZone("")
 	if !a.IsGlobalUnicast() || a.IsPrivate() || a.Is6() && !public6.Contains(a) {
 		return false
 	}
@@ -73,6 +71,17 @@ func (g Guard) Permits(a netip.Addr) bool {
 		}
 	}
 	return true
+}
+
+// Allows reports whether the operator allows an address by name, public or not.
+func (g Guard) Allows(a netip.Addr) bool {
+	a = inner(a).WithZone("")
+	for _, p := range g.Allow {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 var (
@@ -102,11 +111,21 @@ func inner(a netip.Addr) netip.Addr {
 // Control is for net.Dialer.Control: it sees the address after every look-up
 // and redirect, just before it is connected to.
 func (g Guard) Control(_, address string, _ syscall.RawConn) error {
+	return control(address, g.Permits)
+}
+
+// ControlAllowed is Control for what must not leave the networks that the operator
+// allows, such as words in the clear.
+func (g Guard) ControlAllowed(_, address string, _ syscall.RawConn) error {
+	return control(address, g.Allows)
+}
+
+func control(address string, permits func(netip.Addr) bool) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("dial %q: %w", address, err)
 	}
-	if !g.Permits(ap.Addr()) {
+	if !permits(ap.Addr()) {
 		return errForbidden
 	}
 	return nil

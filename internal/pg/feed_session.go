@@ -75,8 +75,15 @@ func (s *session) read(ctx context.Context) error {
 }
 
 // take queues what one announcement says. What is loaded already is not news,
-// and what carries no number is not ours.
+// and what carries no number is not ours, unless it only says that something is
+// new: who hears of that looks for himself, and looks anyway after a reload.
 func (s *session) take(payload string) error {
+	if table, news := strings.CutPrefix(payload, "new:"); news {
+		if slices.ContainsFunc(s.followers, func(f subscriber) bool { return f.wants(table) }) {
+			s.queue.add(Change{Table: table}, true)
+		}
+		return nil
+	}
 	first, lines, _ := strings.Cut(payload, "\n")
 	number, err := strconv.ParseInt(first, 10, 64)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/golang-migrate/migrate/v4"
@@ -33,14 +34,19 @@ func MigrateUp(ctx context.Context, url string) error {
 }
 
 func migrateUp(ctx context.Context, url string, files fs.FS) error {
-	return migrateLocked(ctx, url, files, func(config *pgx.ConnConfig, version, latest uint) error {
-		if version == latest {
-			return nil
-		}
+	return migrateLocked(ctx, url, files, func(conn *pgx.Conn, config *pgx.ConnConfig, version, latest uint) error {
 		if version > latest {
 			return fmt.Errorf("the database has schema version %d, this binary knows %d: run the newer binary, or its 'migrate down' first", version, latest)
 		}
-		return runMigrations(config, files, (*migrate.Migrate).Up)
+		if version < latest {
+			if err := runMigrations(config, files, (*migrate.Migrate).Up); err != nil {
+				return err
+			}
+		}
+		if latest < queueSince {
+			return nil
+		}
+		return queueUp(ctx, conn)
 	})
 }
 
@@ -50,9 +56,16 @@ func MigrateDown(ctx context.Context, url string, steps int) error {
 	if steps < 1 {
 		return fmt.Errorf("migrate down: %d steps, want one or more", steps)
 	}
-	return migrateLocked(ctx, url, schema.Files, func(config *pgx.ConnConfig, version, _ uint) error {
+	return migrateLocked(ctx, url, schema.Files, func(conn *pgx.Conn, config *pgx.ConnConfig, version, _ uint) error {
 		if version == 0 {
 			return nil
+		}
+		target, err := versionBelow(schema.Files, version, steps)
+		if err == nil && target < queueSince {
+			err = queueDown(ctx, conn)
+		}
+		if err != nil {
+			return err
 		}
 		return runMigrations(config, schema.Files, func(m *migrate.Migrate) error { return m.Steps(-steps) })
 	})
@@ -65,24 +78,42 @@ func MigrateStatus(ctx context.Context, url string) (version uint, dirty bool, l
 	if latest, err = latestMigration(schema.Files); err != nil {
 		return 0, false, 0, err
 	}
-	config, err := Direct(url)
-	if err != nil {
-		return 0, false, latest, err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return 0, false, latest, fmt.Errorf("migrate: %w", Err(err, nil))
-	}
-	defer closeConn(ctx, conn)
-	if err := demandSession(ctx, conn, config); err != nil {
-		return 0, false, latest, fmt.Errorf("migrate: %w", Err(err, nil))
-	}
-	version, dirty, err = currentMigration(ctx, conn)
+	err = inSession(ctx, url, func(conn *pgx.Conn) (err error) {
+		version, dirty, err = currentMigration(ctx, conn)
+		return err
+	})
 	return version, dirty, latest, err
 }
 
+// QueueStatus returns the same of the tables of the job queue, of which each
+// step is whole or not at all.
+func QueueStatus(ctx context.Context, url string) (version, latest int, err error) {
+	err = inSession(ctx, url, func(conn *pgx.Conn) (err error) {
+		version, latest, err = queueVersions(ctx, conn)
+		return err
+	})
+	return version, latest, err
+}
+
+// inSession calls fn with a connection to PostgreSQL itself.
+func inSession(ctx context.Context, url string, fn func(*pgx.Conn) error) error {
+	config, err := Direct(url)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", Err(err, nil))
+	}
+	defer closeConn(ctx, conn)
+	if err := demandSession(ctx, conn, config); err != nil {
+		return fmt.Errorf("migrate: %w", Err(err, nil))
+	}
+	return fn(conn)
+}
+
 // migrateLocked calls change while no other process can migrate.
-func migrateLocked(ctx context.Context, url string, files fs.FS, change func(config *pgx.ConnConfig, version, latest uint) error) error {
+func migrateLocked(ctx context.Context, url string, files fs.FS, change func(conn *pgx.Conn, config *pgx.ConnConfig, version, latest uint) error) error {
 	latest, err := latestMigration(files)
 	if err != nil {
 		return err
@@ -109,7 +140,7 @@ func migrateLocked(ctx context.Context, url string, files fs.FS, change func(con
 	if dirty {
 		return fmt.Errorf("migrate: migration %d failed halfway; repair the schema by hand and set dirty to false in schema_migrations", version)
 	}
-	if err := change(config, version, latest); err != nil {
+	if err := change(conn, config, version, latest); err != nil {
 		return fmt.Errorf("migrate: %w", Err(err, nil))
 	}
 	return nil
@@ -131,19 +162,41 @@ func currentMigration(ctx context.Context, conn *pgx.Conn) (version uint, dirty 
 }
 
 func latestMigration(files fs.FS) (latest uint, err error) {
+	versions, err := knownMigrations(files)
+	if err != nil || len(versions) == 0 {
+		return 0, err
+	}
+	return versions[len(versions)-1], nil
+}
+
+// versionBelow is the one that a number of steps down lead to.
+func versionBelow(files fs.FS, version uint, steps int) (uint, error) {
+	versions, err := knownMigrations(files)
+	if err != nil {
+		return 0, err
+	}
+	at, _ := slices.BinarySearch(versions, version)
+	if steps > at {
+		return 0, nil
+	}
+	return versions[at-steps], nil
+}
+
+// knownMigrations lists the versions in their order.
+func knownMigrations(files fs.FS) (versions []uint, err error) {
 	source, err := iofs.New(files, ".")
 	if err != nil {
-		return 0, fmt.Errorf("migrations: %w", err)
+		return nil, fmt.Errorf("migrations: %w", err)
 	}
 	defer source.Close()
 	for version, err := source.First(); ; version, err = source.Next(version) {
 		if errors.Is(err, fs.ErrNotExist) {
-			return latest, nil
+			return versions, nil
 		}
 		if err != nil {
-			return 0, fmt.Errorf("migrations: %w", err)
+			return nil, fmt.Errorf("migrations: %w", err)
 		}
-		latest = version
+		versions = append(versions, version)
 	}
 }
 

@@ -30,6 +30,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/room"
 	"github.com/stagedoor-live/stagedoor/internal/route"
 	"github.com/stagedoor-live/stagedoor/internal/spectest"
+	"github.com/stagedoor-live/stagedoor/internal/webhook"
 )
 
 var home = netip.MustParseAddr("192.0.2.7")
@@ -47,6 +48,7 @@ type bench struct {
 	relays   *relay.Service
 	access   *access.Service
 	refusals *refusal.Log
+	webhooks *webhook.Service
 	rooms    *room.Service
 	live     *event.Tail
 	spec     *spectest.Validator
@@ -77,11 +79,15 @@ func setup(t *testing.T) *bench {
 	b.live = &event.Tail{DB: b.pool, Log: log.Logger(), Most: 3, Every: 10 * time.Millisecond}
 	go b.live.Run(t.Context())
 	events := &event.Log{DB: b.pool, Now: b.clock.now, Keep: time.Hour}
+	b.webhooks, err = webhook.New(t.Context(), webhook.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Log: log.Logger(), Timeout: time.Second, Keep: 168 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
 	streams := ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Access: b.access, Nodes: b.nodes})
 	explainer := explain.New(explain.Config{Access: b.access, Streams: streams, Now: b.clock.now, PublishHost: "push.example.com", PlayHost: "pull.example.com", App: "live"})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Rooms: b.rooms, Configure: configure,
+	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Webhooks: b.webhooks, Rooms: b.rooms, Configure: configure,
 		Events: events, Live: b.live, Beat: 20 * time.Millisecond}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)

@@ -20,6 +20,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/room"
+	"github.com/stagedoor-live/stagedoor/internal/webhook"
 )
 
 // Server serves the dialect.
@@ -30,6 +31,7 @@ type Server struct {
 	Relays   *relay.Service
 	Explain  *explain.Service
 	Refusals *refusal.Log
+	Webhooks *webhook.Service
 	Rooms    *room.Service
 	Events   *event.Log
 	Live     *event.Tail
