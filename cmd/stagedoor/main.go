@@ -54,6 +54,7 @@ type cli struct {
 	Explain   explainCmd   `cmd:"" help:"Tell why a URL is admitted or refused; ends with status 1 if it is refused."`
 	Refusals  refusalsCmd  `cmd:"" help:"List who was refused and why."`
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
+	Webhook   webhookCmd   `cmd:"" help:"Manage where events are sent to."`
 	Token     tokenCmd     `cmd:"" help:"Manage stream tokens, which rules of mediamtx_jwt hand out."`
 	Health    healthCmd    `cmd:"" help:"Ask the server on this machine whether it is ready; ends with status 1 if it is not."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,12 +23,13 @@ type walk struct {
 // added to the spec and not here.
 func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, map[string]string{"PUSH_CALLBACK_KEY": pushCallbackKey})
+	s := newServer(t, map[string]string{"PUSH_CALLBACK_KEY": pushCallbackKey, "WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"})
 	w := walk{s, s.logIn(t)}
 	w.operations(t)
 	w.users(t)
 	w.accounts(t)
 	w.nodes(t)
+	w.webhooks(t)
 	w.ipchub(t)
 	room := w.room(t)
 	w.links(t, room)
@@ -121,6 +123,32 @@ func (w walk) nodes(t *testing.T) {
 	}
 	good[*api.DeleteNodeResponse](t)(w.admin.DeleteNodeWithResponse(ctx, "walked"))
 	good[*api.ListRelaysResponse](t)(w.admin.ListRelaysWithResponse(ctx, &api.ListRelaysParams{}))
+}
+
+// webhooks are our own as well.
+func (w walk) webhooks(t *testing.T) {
+	ctx, off := t.Context(), false
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(receiver.Close)
+	made := good[*api.CreateWebhookResponse](t)(w.admin.CreateWebhookWithResponse(ctx, api.NewWebhook{URL: receiver.URL, Types: []string{"recording.*"}})).JSON201
+	id := made.Webhook.ID
+	d := good[*api.TestWebhookResponse](t)(w.admin.TestWebhookWithResponse(ctx, id)).JSON202
+	eventually(t, "the test event arrives", func() bool {
+		listed := good[*api.ListWebhookDeliveriesResponse](t)(w.admin.ListWebhookDeliveriesWithResponse(ctx, id, &api.ListWebhookDeliveriesParams{})).JSON200
+		return len(listed.Deliveries) == 1 && listed.Deliveries[0].ID == d.ID && listed.Deliveries[0].State == "delivered"
+	})
+	good[*api.RetryWebhookDeliveryResponse](t)(w.admin.RetryWebhookDeliveryWithResponse(ctx, id, d.ID))
+	good[*api.ReplayWebhookResponse](t)(w.admin.ReplayWebhookWithResponse(ctx, id, api.WebhookReplay{Since: time.Now().Add(-time.Hour)}))
+	turned := good[*api.RotateWebhookSecretResponse](t)(w.admin.RotateWebhookSecretWithResponse(ctx, id, api.WebhookRotation{})).JSON200
+	if turned.Secret == made.Secret {
+		t.Error("the secret is the same")
+	}
+	good[*api.UpdateWebhookResponse](t)(w.admin.UpdateWebhookWithResponse(ctx, id, api.WebhookUpdate{Enabled: &off}))
+	if got := good[*api.GetWebhookResponse](t)(w.admin.GetWebhookWithResponse(ctx, id)).JSON200; got.Enabled {
+		t.Errorf("the webhook is %+v", got)
+	}
+	good[*api.ListWebhooksResponse](t)(w.admin.ListWebhooksWithResponse(ctx, &api.ListWebhooksParams{}))
+	good[*api.DeleteWebhookResponse](t)(w.admin.DeleteWebhookWithResponse(ctx, id))
 }
 
 // machines is the volcengine dialect.

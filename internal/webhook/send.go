@@ -131,7 +131,7 @@ func classOf(err error) string {
 		return ErrDNS
 	case os.IsTimeout(err) || errors.Is(err, context.DeadlineExceeded):
 		return ErrTimeout
-	case errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verification), errors.As(err, &unknown):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verification), errors.As(err, &unknown):
 		return ErrTLS
 	}
 	return ErrConnection
