@@ -1194,6 +1194,9 @@ type VODItem struct {
 // Example: on_publish
 type ZlmediakitEventName string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // IpchubName defines model for IpchubName.
 type IpchubName = string
 
@@ -1208,6 +1211,9 @@ type NodeName = string
 
 // RoomID defines model for RoomID.
 type RoomID = string
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // AppBadGateway The error envelope of the AppServer dialect.
 type AppBadGateway = AppError

@@ -1464,6 +1464,9 @@ type ZlmediakitEventName string
 // AliyunTimestamp defines model for AliyunTimestamp.
 type AliyunTimestamp = string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // IpchubName defines model for IpchubName.
 type IpchubName = string
 
@@ -1478,6 +1481,9 @@ type NodeName = string
 
 // RoomID defines model for RoomID.
 type RoomID = string
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // CallbackRefused Why the callback is refused.
 type CallbackRefused = CallbackRefusal

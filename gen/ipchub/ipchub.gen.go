@@ -695,6 +695,9 @@ type PushAction string
 // Example: on_publish
 type ZlmediakitEventName string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // IpchubConsumers defines model for IpchubConsumers.
 type IpchubConsumers string
 
@@ -718,6 +721,9 @@ type NodeName = string
 
 // RoomID defines model for RoomID.
 type RoomID = string
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // IpchubRefreshParams defines parameters for IpchubRefresh.
 type IpchubRefreshParams struct {

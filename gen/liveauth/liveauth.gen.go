@@ -373,6 +373,9 @@ type ValidationError struct {
 // Example: on_publish
 type ZlmediakitEventName string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // IpchubName defines model for IpchubName.
 type IpchubName = string
 
@@ -387,6 +390,9 @@ type NodeName = string
 
 // RoomID defines model for RoomID.
 type RoomID = string
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // DetailInternalError The error envelope of the live_auth dialect.
 type DetailInternalError = DetailError

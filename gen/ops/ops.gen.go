@@ -240,6 +240,9 @@ type PushAction string
 // Example: on_publish
 type ZlmediakitEventName string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // IpchubName defines model for IpchubName.
 type IpchubName = string
 
@@ -254,6 +257,9 @@ type NodeName = string
 
 // RoomID defines model for RoomID.
 type RoomID = string
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {

@@ -1492,6 +1492,9 @@ type VolcengineQueryAnswer_Result struct {
 // Example: on_publish
 type ZlmediakitEventName string
 
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = string
+
 // IpchubName defines model for IpchubName.
 type IpchubName = string
 
@@ -1509,6 +1512,9 @@ type RoomID = string
 
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
+
+// WebhookID defines model for WebhookID.
+type WebhookID = string
 
 // VolcengineBadGateway A refusal.
 type VolcengineBadGateway = VolcengineFailure

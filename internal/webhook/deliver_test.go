@@ -182,7 +182,6 @@ func TestWhatGoesWrongIsToldApart(t *testing.T) {
 		case <-req.Context().Done():
 		}
 	})
-	b.clients = newClients(loopback, 300*time.Millisecond)
 	defer close(release)
 	closed := httptest.NewServer(nil)
 	closed.Close()
@@ -198,6 +197,11 @@ func TestWhatGoesWrongIsToldApart(t *testing.T) {
 		if _, err := b.Test(t.Context(), e.ID); err != nil {
 			t.Fatal(err)
 		}
+		timeout := patience
+		if want == ErrTimeout {
+			timeout = 100 * time.Millisecond
+		}
+		b.clients = newClients(loopback, timeout)
 		b.attempt(t, b.list(t, e.ID)[0])
 		if a := b.list(t, e.ID)[0].Attempts; len(a) != 1 || a[0].Error != want && !(want == ErrDNS && a[0].Error == ErrTimeout) || a[0].Status != 0 {
 			t.Errorf("%s: %+v, want %s", target, a, want)
