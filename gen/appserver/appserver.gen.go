@@ -1212,8 +1212,8 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
-// WebhookID defines model for WebhookID.
-type WebhookID = string
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
 
 // AppBadGateway The error envelope of the AppServer dialect.
 type AppBadGateway = AppError

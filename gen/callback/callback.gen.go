@@ -1482,8 +1482,8 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
-// WebhookID defines model for WebhookID.
-type WebhookID = string
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
 
 // CallbackRefused Why the callback is refused.
 type CallbackRefused = CallbackRefusal

@@ -7262,8 +7262,17 @@ type RoomID = string
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
+
 // WebhookID defines model for WebhookID.
 type WebhookID = string
+
+// WebhookSignature defines model for WebhookSignature.
+type WebhookSignature = string
+
+// WebhookTimestamp defines model for WebhookTimestamp.
+type WebhookTimestamp = int64
 
 // AccessKeyConflict The error envelope of our own operations.
 type AccessKeyConflict = Error
@@ -7931,15 +7940,15 @@ type DestroyLiveTokenParams struct {
 
 // ReceiveWebhookParams defines parameters for ReceiveWebhook.
 type ReceiveWebhookParams struct {
-	// WebhookID The id of the event, the same at each attempt and each replay.
-	WebhookID string `json:"webhook-id"`
+	// WebhookID The `id` of the event, the same each time that it is sent.
+	WebhookID WebhookID `json:"webhook-id"`
 
-	// WebhookTimestamp When the attempt was made, in seconds since 1970. Refuse what is older than some minutes.
-	WebhookTimestamp int64 `json:"webhook-timestamp"`
+	// WebhookTimestamp When it is sent, in unix seconds.
+	WebhookTimestamp WebhookTimestamp `json:"webhook-timestamp"`
 
-	// WebhookSignature `v1,` and the base64 of HMAC-SHA-256 over `webhook-id`, `webhook-timestamp` and the body,
-	// with dots between them, for each secret that counts.
-	WebhookSignature string `json:"webhook-signature"`
+	// WebhookSignature Signatures by the endpoint's secrets, divided by spaces: `v1,` and the base64 of HMAC-SHA-256 over
+	// `webhook-id.webhook-timestamp.body`, as Standard Webhooks asks for.
+	WebhookSignature WebhookSignature `json:"webhook-signature"`
 }
 
 // CallVolcengineJSONRequestBody defines body for CallVolcengine for application/json ContentType.
@@ -9807,14 +9816,14 @@ type ClientInterface interface {
 	// Removes an endpoint. What waits for it is dropped. For administrators.
 	//
 	// Corresponds with DELETE /api/v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
-	DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteWebhook(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetWebhook Show a webhook
 	//
 	// Shows one endpoint, and how it does, without its secret. For administrators.
 	//
 	// Corresponds with GET /api/v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
-	GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetWebhook(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateWebhookWithBody Change a webhook
 	//
@@ -9825,7 +9834,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-	UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateWebhookWithBody(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateWebhook Change a webhook
 	//
@@ -9836,7 +9845,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-	UpdateWebhook(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateWebhook(ctx context.Context, webhookID WebhookEndpointID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListWebhookDeliveries List the deliveries of a webhook
 	//
@@ -9846,7 +9855,7 @@ type ClientInterface interface {
 	// administrators.
 	//
 	// Corresponds with GET /api/v1/webhooks/{webhook_id}/deliveries (the `ListWebhookDeliveries` operationId).
-	ListWebhookDeliveries(ctx context.Context, webhookID WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListWebhookDeliveries(ctx context.Context, webhookID WebhookEndpointID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryWebhookDelivery Send a delivery again
 	//
@@ -9854,7 +9863,7 @@ type ClientInterface interface {
 	// same `webhook-id`, with all attempts before it. The request has no body. For administrators.
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryWebhookDelivery` operationId).
-	RetryWebhookDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RetryWebhookDelivery(ctx context.Context, webhookID WebhookEndpointID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReplayWebhookWithBody Send events of a time again
 	//
@@ -9867,7 +9876,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-	ReplayWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReplayWebhookWithBody(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReplayWebhook Send events of a time again
 	//
@@ -9880,7 +9889,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-	ReplayWebhook(ctx context.Context, webhookID WebhookID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReplayWebhook(ctx context.Context, webhookID WebhookEndpointID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateWebhookSecretWithBody Give a webhook a new secret
 	//
@@ -9891,7 +9900,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-	RotateWebhookSecretWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateWebhookSecretWithBody(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RotateWebhookSecret Give a webhook a new secret
 	//
@@ -9902,7 +9911,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-	RotateWebhookSecret(ctx context.Context, webhookID WebhookID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	RotateWebhookSecret(ctx context.Context, webhookID WebhookEndpointID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// TestWebhook Send a test event
 	//
@@ -9910,7 +9919,7 @@ type ClientInterface interface {
 	// once; look at its deliveries for what came of it. The request has no body. For administrators.
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
-	TestWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	TestWebhook(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateRoomV2WithBody Create a room
 	//
@@ -12732,7 +12741,7 @@ func (c *Client) CreateWebhook(ctx context.Context, body CreateWebhookJSONReques
 // Removes an endpoint. What waits for it is dropped. For administrators.
 //
 // Corresponds with DELETE /api/v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
-func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteWebhookRequest(c.Server, webhookID)
 	if err != nil {
 		return nil, err
@@ -12749,7 +12758,7 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, reqEdit
 // Shows one endpoint, and how it does, without its secret. For administrators.
 //
 // Corresponds with GET /api/v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
-func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetWebhookRequest(c.Server, webhookID)
 	if err != nil {
 		return nil, err
@@ -12770,7 +12779,7 @@ func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, reqEditors
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateWebhookRequestWithBody(c.Server, webhookID, contentType, body)
 	if err != nil {
 		return nil, err
@@ -12791,7 +12800,7 @@ func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookEndpointID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateWebhookRequest(c.Server, webhookID, body)
 	if err != nil {
 		return nil, err
@@ -12811,7 +12820,7 @@ func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, body Up
 // administrators.
 //
 // Corresponds with GET /api/v1/webhooks/{webhook_id}/deliveries (the `ListWebhookDeliveries` operationId).
-func (c *Client) ListWebhookDeliveries(ctx context.Context, webhookID WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ListWebhookDeliveries(ctx context.Context, webhookID WebhookEndpointID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListWebhookDeliveriesRequest(c.Server, webhookID, params)
 	if err != nil {
 		return nil, err
@@ -12829,7 +12838,7 @@ func (c *Client) ListWebhookDeliveries(ctx context.Context, webhookID WebhookID,
 // same `webhook-id`, with all attempts before it. The request has no body. For administrators.
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryWebhookDelivery` operationId).
-func (c *Client) RetryWebhookDelivery(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) RetryWebhookDelivery(ctx context.Context, webhookID WebhookEndpointID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryWebhookDeliveryRequest(c.Server, webhookID, deliveryID)
 	if err != nil {
 		return nil, err
@@ -12852,7 +12861,7 @@ func (c *Client) RetryWebhookDelivery(ctx context.Context, webhookID WebhookID, 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-func (c *Client) ReplayWebhookWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ReplayWebhookWithBody(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReplayWebhookRequestWithBody(c.Server, webhookID, contentType, body)
 	if err != nil {
 		return nil, err
@@ -12875,7 +12884,7 @@ func (c *Client) ReplayWebhookWithBody(ctx context.Context, webhookID WebhookID,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-func (c *Client) ReplayWebhook(ctx context.Context, webhookID WebhookID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) ReplayWebhook(ctx context.Context, webhookID WebhookEndpointID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReplayWebhookRequest(c.Server, webhookID, body)
 	if err != nil {
 		return nil, err
@@ -12896,7 +12905,7 @@ func (c *Client) ReplayWebhook(ctx context.Context, webhookID WebhookID, body Re
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-func (c *Client) RotateWebhookSecretWithBody(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) RotateWebhookSecretWithBody(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateWebhookSecretRequestWithBody(c.Server, webhookID, contentType, body)
 	if err != nil {
 		return nil, err
@@ -12917,7 +12926,7 @@ func (c *Client) RotateWebhookSecretWithBody(ctx context.Context, webhookID Webh
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-func (c *Client) RotateWebhookSecret(ctx context.Context, webhookID WebhookID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) RotateWebhookSecret(ctx context.Context, webhookID WebhookEndpointID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateWebhookSecretRequest(c.Server, webhookID, body)
 	if err != nil {
 		return nil, err
@@ -12935,7 +12944,7 @@ func (c *Client) RotateWebhookSecret(ctx context.Context, webhookID WebhookID, b
 // once; look at its deliveries for what came of it. The request has no body. For administrators.
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
-func (c *Client) TestWebhook(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) TestWebhook(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTestWebhookRequest(c.Server, webhookID)
 	if err != nil {
 		return nil, err
@@ -17829,7 +17838,7 @@ func NewCreateWebhookRequestWithBody(server string, contentType string, body io.
 }
 
 // NewDeleteWebhookRequest constructs an http.Request for the DeleteWebhook method
-func NewDeleteWebhookRequest(server string, webhookID WebhookID) (*http.Request, error) {
+func NewDeleteWebhookRequest(server string, webhookID WebhookEndpointID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -17863,7 +17872,7 @@ func NewDeleteWebhookRequest(server string, webhookID WebhookID) (*http.Request,
 }
 
 // NewGetWebhookRequest constructs an http.Request for the GetWebhook method
-func NewGetWebhookRequest(server string, webhookID WebhookID) (*http.Request, error) {
+func NewGetWebhookRequest(server string, webhookID WebhookEndpointID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -17897,7 +17906,7 @@ func NewGetWebhookRequest(server string, webhookID WebhookID) (*http.Request, er
 }
 
 // NewUpdateWebhookRequest calls the generic UpdateWebhook builder with application/json body
-func NewUpdateWebhookRequest(server string, webhookID WebhookID, body UpdateWebhookJSONRequestBody) (*http.Request, error) {
+func NewUpdateWebhookRequest(server string, webhookID WebhookEndpointID, body UpdateWebhookJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -17908,7 +17917,7 @@ func NewUpdateWebhookRequest(server string, webhookID WebhookID, body UpdateWebh
 }
 
 // NewUpdateWebhookRequestWithBody constructs an http.Request for the UpdateWebhook method, with any body, and a specified content type
-func NewUpdateWebhookRequestWithBody(server string, webhookID WebhookID, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateWebhookRequestWithBody(server string, webhookID WebhookEndpointID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -17944,7 +17953,7 @@ func NewUpdateWebhookRequestWithBody(server string, webhookID WebhookID, content
 }
 
 // NewListWebhookDeliveriesRequest constructs an http.Request for the ListWebhookDeliveries method
-func NewListWebhookDeliveriesRequest(server string, webhookID WebhookID, params *ListWebhookDeliveriesParams) (*http.Request, error) {
+func NewListWebhookDeliveriesRequest(server string, webhookID WebhookEndpointID, params *ListWebhookDeliveriesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -18061,7 +18070,7 @@ func NewListWebhookDeliveriesRequest(server string, webhookID WebhookID, params 
 }
 
 // NewRetryWebhookDeliveryRequest constructs an http.Request for the RetryWebhookDelivery method
-func NewRetryWebhookDeliveryRequest(server string, webhookID WebhookID, deliveryID DeliveryID) (*http.Request, error) {
+func NewRetryWebhookDeliveryRequest(server string, webhookID WebhookEndpointID, deliveryID DeliveryID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -18102,7 +18111,7 @@ func NewRetryWebhookDeliveryRequest(server string, webhookID WebhookID, delivery
 }
 
 // NewReplayWebhookRequest calls the generic ReplayWebhook builder with application/json body
-func NewReplayWebhookRequest(server string, webhookID WebhookID, body ReplayWebhookJSONRequestBody) (*http.Request, error) {
+func NewReplayWebhookRequest(server string, webhookID WebhookEndpointID, body ReplayWebhookJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -18113,7 +18122,7 @@ func NewReplayWebhookRequest(server string, webhookID WebhookID, body ReplayWebh
 }
 
 // NewReplayWebhookRequestWithBody constructs an http.Request for the ReplayWebhook method, with any body, and a specified content type
-func NewReplayWebhookRequestWithBody(server string, webhookID WebhookID, contentType string, body io.Reader) (*http.Request, error) {
+func NewReplayWebhookRequestWithBody(server string, webhookID WebhookEndpointID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -18149,7 +18158,7 @@ func NewReplayWebhookRequestWithBody(server string, webhookID WebhookID, content
 }
 
 // NewRotateWebhookSecretRequest calls the generic RotateWebhookSecret builder with application/json body
-func NewRotateWebhookSecretRequest(server string, webhookID WebhookID, body RotateWebhookSecretJSONRequestBody) (*http.Request, error) {
+func NewRotateWebhookSecretRequest(server string, webhookID WebhookEndpointID, body RotateWebhookSecretJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -18160,7 +18169,7 @@ func NewRotateWebhookSecretRequest(server string, webhookID WebhookID, body Rota
 }
 
 // NewRotateWebhookSecretRequestWithBody constructs an http.Request for the RotateWebhookSecret method, with any body, and a specified content type
-func NewRotateWebhookSecretRequestWithBody(server string, webhookID WebhookID, contentType string, body io.Reader) (*http.Request, error) {
+func NewRotateWebhookSecretRequestWithBody(server string, webhookID WebhookEndpointID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -18196,7 +18205,7 @@ func NewRotateWebhookSecretRequestWithBody(server string, webhookID WebhookID, c
 }
 
 // NewTestWebhookRequest constructs an http.Request for the TestWebhook method
-func NewTestWebhookRequest(server string, webhookID WebhookID) (*http.Request, error) {
+func NewTestWebhookRequest(server string, webhookID WebhookEndpointID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -20960,7 +20969,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
-	DeleteWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error)
+	DeleteWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error)
 
 	// GetWebhookWithResponse Show a webhook
 	//
@@ -20969,7 +20978,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
-	GetWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error)
+	GetWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error)
 
 	// UpdateWebhookWithBodyWithResponse Change a webhook
 	//
@@ -20980,7 +20989,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-	UpdateWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error)
+	UpdateWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error)
 
 	// UpdateWebhookWithResponse Change a webhook
 	//
@@ -20991,7 +21000,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-	UpdateWebhookWithResponse(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error)
+	UpdateWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error)
 
 	// ListWebhookDeliveriesWithResponse List the deliveries of a webhook
 	//
@@ -21003,7 +21012,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/webhooks/{webhook_id}/deliveries (the `ListWebhookDeliveries` operationId).
-	ListWebhookDeliveriesWithResponse(ctx context.Context, webhookID WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*ListWebhookDeliveriesResponse, error)
+	ListWebhookDeliveriesWithResponse(ctx context.Context, webhookID WebhookEndpointID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*ListWebhookDeliveriesResponse, error)
 
 	// RetryWebhookDeliveryWithResponse Send a delivery again
 	//
@@ -21013,7 +21022,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryWebhookDelivery` operationId).
-	RetryWebhookDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryWebhookDeliveryResponse, error)
+	RetryWebhookDeliveryWithResponse(ctx context.Context, webhookID WebhookEndpointID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryWebhookDeliveryResponse, error)
 
 	// ReplayWebhookWithBodyWithResponse Send events of a time again
 	//
@@ -21026,7 +21035,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-	ReplayWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error)
+	ReplayWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error)
 
 	// ReplayWebhookWithResponse Send events of a time again
 	//
@@ -21039,7 +21048,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-	ReplayWebhookWithResponse(ctx context.Context, webhookID WebhookID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error)
+	ReplayWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error)
 
 	// RotateWebhookSecretWithBodyWithResponse Give a webhook a new secret
 	//
@@ -21050,7 +21059,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-	RotateWebhookSecretWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error)
+	RotateWebhookSecretWithBodyWithResponse(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error)
 
 	// RotateWebhookSecretWithResponse Give a webhook a new secret
 	//
@@ -21061,7 +21070,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-	RotateWebhookSecretWithResponse(ctx context.Context, webhookID WebhookID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error)
+	RotateWebhookSecretWithResponse(ctx context.Context, webhookID WebhookEndpointID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error)
 
 	// TestWebhookWithResponse Send a test event
 	//
@@ -21071,7 +21080,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
-	TestWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error)
+	TestWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error)
 
 	// CreateRoomV2WithBodyWithResponse Create a room
 	//
@@ -34090,7 +34099,7 @@ func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, bod
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
-func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error) {
+func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*DeleteWebhookResponse, error) {
 	rsp, err := c.DeleteWebhook(ctx, webhookID, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34105,7 +34114,7 @@ func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, web
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
-func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error) {
+func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*GetWebhookResponse, error) {
 	rsp, err := c.GetWebhook(ctx, webhookID, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34122,7 +34131,7 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhoo
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error) {
+func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error) {
 	rsp, err := c.UpdateWebhookWithBody(ctx, webhookID, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34139,7 +34148,7 @@ func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
-func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, webhookID WebhookID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error) {
+func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, body UpdateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWebhookResponse, error) {
 	rsp, err := c.UpdateWebhook(ctx, webhookID, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34157,7 +34166,7 @@ func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, web
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/webhooks/{webhook_id}/deliveries (the `ListWebhookDeliveries` operationId).
-func (c *ClientWithResponses) ListWebhookDeliveriesWithResponse(ctx context.Context, webhookID WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*ListWebhookDeliveriesResponse, error) {
+func (c *ClientWithResponses) ListWebhookDeliveriesWithResponse(ctx context.Context, webhookID WebhookEndpointID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*ListWebhookDeliveriesResponse, error) {
 	rsp, err := c.ListWebhookDeliveries(ctx, webhookID, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34173,7 +34182,7 @@ func (c *ClientWithResponses) ListWebhookDeliveriesWithResponse(ctx context.Cont
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry (the `RetryWebhookDelivery` operationId).
-func (c *ClientWithResponses) RetryWebhookDeliveryWithResponse(ctx context.Context, webhookID WebhookID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryWebhookDeliveryResponse, error) {
+func (c *ClientWithResponses) RetryWebhookDeliveryWithResponse(ctx context.Context, webhookID WebhookEndpointID, deliveryID DeliveryID, reqEditors ...RequestEditorFn) (*RetryWebhookDeliveryResponse, error) {
 	rsp, err := c.RetryWebhookDelivery(ctx, webhookID, deliveryID, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34192,7 +34201,7 @@ func (c *ClientWithResponses) RetryWebhookDeliveryWithResponse(ctx context.Conte
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-func (c *ClientWithResponses) ReplayWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error) {
+func (c *ClientWithResponses) ReplayWebhookWithBodyWithResponse(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error) {
 	rsp, err := c.ReplayWebhookWithBody(ctx, webhookID, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34211,7 +34220,7 @@ func (c *ClientWithResponses) ReplayWebhookWithBodyWithResponse(ctx context.Cont
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/replay (the `ReplayWebhook` operationId).
-func (c *ClientWithResponses) ReplayWebhookWithResponse(ctx context.Context, webhookID WebhookID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error) {
+func (c *ClientWithResponses) ReplayWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, body ReplayWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*ReplayWebhookResponse, error) {
 	rsp, err := c.ReplayWebhook(ctx, webhookID, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34228,7 +34237,7 @@ func (c *ClientWithResponses) ReplayWebhookWithResponse(ctx context.Context, web
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-func (c *ClientWithResponses) RotateWebhookSecretWithBodyWithResponse(ctx context.Context, webhookID WebhookID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error) {
+func (c *ClientWithResponses) RotateWebhookSecretWithBodyWithResponse(ctx context.Context, webhookID WebhookEndpointID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error) {
 	rsp, err := c.RotateWebhookSecretWithBody(ctx, webhookID, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34245,7 +34254,7 @@ func (c *ClientWithResponses) RotateWebhookSecretWithBodyWithResponse(ctx contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/secret (the `RotateWebhookSecret` operationId).
-func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Context, webhookID WebhookID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error) {
+func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Context, webhookID WebhookEndpointID, body RotateWebhookSecretJSONRequestBody, reqEditors ...RequestEditorFn) (*RotateWebhookSecretResponse, error) {
 	rsp, err := c.RotateWebhookSecret(ctx, webhookID, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -34261,7 +34270,7 @@ func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Contex
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
-func (c *ClientWithResponses) TestWebhookWithResponse(ctx context.Context, webhookID WebhookID, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error) {
+func (c *ClientWithResponses) TestWebhookWithResponse(ctx context.Context, webhookID WebhookEndpointID, reqEditors ...RequestEditorFn) (*TestWebhookResponse, error) {
 	rsp, err := c.TestWebhook(ctx, webhookID, reqEditors...)
 	if err != nil {
 		return nil, err

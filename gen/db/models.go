@@ -484,3 +484,51 @@ type UsedJumpToken struct {
 	UsedAt    time.Time
 	ExpiresAt time.Time
 }
+
+type WebhookDeliveriesDefault struct {
+	ID         int64
+	At         time.Time
+	EndpointID string
+	EventID    string
+	Type       string
+	Subject    string
+	Sequence   int64
+	Body       string
+	State      string
+	Tries      int32
+	Attempts   []byte
+	NextAt     *time.Time
+	FinishedAt *time.Time
+}
+
+type WebhookDelivery struct {
+	ID         int64
+	At         time.Time
+	EndpointID string
+	EventID    string
+	Type       string
+	Subject    string
+	Sequence   int64
+	Body       string
+	State      string
+	Tries      int32
+	Attempts   []byte
+	NextAt     *time.Time
+	FinishedAt *time.Time
+}
+
+type WebhookEndpoint struct {
+	ID              string
+	URL             string
+	Description     string
+	Types           []string
+	SecretSealed    []byte
+	OldSecretSealed []byte
+	OldSecretUntil  *time.Time
+	DisabledAt      *time.Time
+	DisabledReason  string
+	HeldUntil       *time.Time
+	FailingSince    *time.Time
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}

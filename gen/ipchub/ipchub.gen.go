@@ -722,8 +722,8 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
-// WebhookID defines model for WebhookID.
-type WebhookID = string
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
 
 // IpchubRefreshParams defines parameters for IpchubRefresh.
 type IpchubRefreshParams struct {

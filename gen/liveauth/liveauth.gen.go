@@ -391,8 +391,8 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
-// WebhookID defines model for WebhookID.
-type WebhookID = string
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
 
 // DetailInternalError The error envelope of the live_auth dialect.
 type DetailInternalError = DetailError

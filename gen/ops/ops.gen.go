@@ -258,8 +258,8 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
-// WebhookID defines model for WebhookID.
-type WebhookID = string
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {

@@ -2527,8 +2527,17 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
+
 // WebhookID defines model for WebhookID.
 type WebhookID = string
+
+// WebhookSignature defines model for WebhookSignature.
+type WebhookSignature = string
+
+// WebhookTimestamp defines model for WebhookTimestamp.
+type WebhookTimestamp = int64
 
 // AccessKeyConflict The error envelope of our own operations.
 type AccessKeyConflict = Error
@@ -2763,15 +2772,15 @@ type ListWebhookDeliveriesParamsState string
 
 // ReceiveWebhookParams defines parameters for ReceiveWebhook.
 type ReceiveWebhookParams struct {
-	// WebhookID The id of the event, the same at each attempt and each replay.
-	WebhookID string `json:"webhook-id"`
+	// WebhookID The `id` of the event, the same each time that it is sent.
+	WebhookID WebhookID `json:"webhook-id"`
 
-	// WebhookTimestamp When the attempt was made, in seconds since 1970. Refuse what is older than some minutes.
-	WebhookTimestamp int64 `json:"webhook-timestamp"`
+	// WebhookTimestamp When it is sent, in unix seconds.
+	WebhookTimestamp WebhookTimestamp `json:"webhook-timestamp"`
 
-	// WebhookSignature `v1,` and the base64 of HMAC-SHA-256 over `webhook-id`, `webhook-timestamp` and the body,
-	// with dots between them, for each secret that counts.
-	WebhookSignature string `json:"webhook-signature"`
+	// WebhookSignature Signatures by the endpoint's secrets, divided by spaces: `v1,` and the base64 of HMAC-SHA-256 over
+	// `webhook-id.webhook-timestamp.body`, as Standard Webhooks asks for.
+	WebhookSignature WebhookSignature `json:"webhook-signature"`
 }
 
 // CreateAccessKeyJSONRequestBody defines body for CreateAccessKey for application/json ContentType.
@@ -2892,28 +2901,28 @@ type ServerInterface interface {
 	CreateWebhook(w http.ResponseWriter, r *http.Request)
 	// DeleteWebhook Remove a webhook
 	// (DELETE /api/v1/webhooks/{webhook_id})
-	DeleteWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID)
+	DeleteWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID)
 	// GetWebhook Show a webhook
 	// (GET /api/v1/webhooks/{webhook_id})
-	GetWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID)
+	GetWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID)
 	// UpdateWebhook Change a webhook
 	// (PATCH /api/v1/webhooks/{webhook_id})
-	UpdateWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID)
+	UpdateWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID)
 	// ListWebhookDeliveries List the deliveries of a webhook
 	// (GET /api/v1/webhooks/{webhook_id}/deliveries)
-	ListWebhookDeliveries(w http.ResponseWriter, r *http.Request, webhookID WebhookID, params ListWebhookDeliveriesParams)
+	ListWebhookDeliveries(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID, params ListWebhookDeliveriesParams)
 	// RetryWebhookDelivery Send a delivery again
 	// (POST /api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/retry)
-	RetryWebhookDelivery(w http.ResponseWriter, r *http.Request, webhookID WebhookID, deliveryID DeliveryID)
+	RetryWebhookDelivery(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID, deliveryID DeliveryID)
 	// ReplayWebhook Send events of a time again
 	// (POST /api/v1/webhooks/{webhook_id}/replay)
-	ReplayWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID)
+	ReplayWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID)
 	// RotateWebhookSecret Give a webhook a new secret
 	// (POST /api/v1/webhooks/{webhook_id}/secret)
-	RotateWebhookSecret(w http.ResponseWriter, r *http.Request, webhookID WebhookID)
+	RotateWebhookSecret(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID)
 	// TestWebhook Send a test event
 	// (POST /api/v1/webhooks/{webhook_id}/test)
-	TestWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID)
+	TestWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -4125,7 +4134,7 @@ func (siw *ServerInterfaceWrapper) DeleteWebhook(w http.ResponseWriter, r *http.
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4157,7 +4166,7 @@ func (siw *ServerInterfaceWrapper) GetWebhook(w http.ResponseWriter, r *http.Req
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4189,7 +4198,7 @@ func (siw *ServerInterfaceWrapper) UpdateWebhook(w http.ResponseWriter, r *http.
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4221,7 +4230,7 @@ func (siw *ServerInterfaceWrapper) ListWebhookDeliveries(w http.ResponseWriter, 
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4347,7 +4356,7 @@ func (siw *ServerInterfaceWrapper) RetryWebhookDelivery(w http.ResponseWriter, r
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4388,7 +4397,7 @@ func (siw *ServerInterfaceWrapper) ReplayWebhook(w http.ResponseWriter, r *http.
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4420,7 +4429,7 @@ func (siw *ServerInterfaceWrapper) RotateWebhookSecret(w http.ResponseWriter, r 
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4452,7 +4461,7 @@ func (siw *ServerInterfaceWrapper) TestWebhook(w http.ResponseWriter, r *http.Re
 	_ = err
 
 	// ------------- Path parameter "webhook_id" -------------
-	var webhookID WebhookID
+	var webhookID WebhookEndpointID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "webhook_id", r.PathValue("webhook_id"), &webhookID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
 	if err != nil {
@@ -4672,7 +4681,7 @@ func ReceiveWebhookCallbackHandler(si CallbackReceiverInterface, errHandler func
 
 		// ------------- Required header parameter "webhook-id" -------------
 		if valueList, found := r.Header[http.CanonicalHeaderKey("webhook-id")]; found {
-			var WebhookID string
+			var WebhookID WebhookID
 			n := len(valueList)
 			if n != 1 {
 				errHandler(w, r, &TooManyValuesForParamError{ParamName: "webhook-id", Count: n})
@@ -4694,7 +4703,7 @@ func ReceiveWebhookCallbackHandler(si CallbackReceiverInterface, errHandler func
 
 		// ------------- Required header parameter "webhook-timestamp" -------------
 		if valueList, found := r.Header[http.CanonicalHeaderKey("webhook-timestamp")]; found {
-			var WebhookTimestamp int64
+			var WebhookTimestamp WebhookTimestamp
 			n := len(valueList)
 			if n != 1 {
 				errHandler(w, r, &TooManyValuesForParamError{ParamName: "webhook-timestamp", Count: n})
@@ -4716,7 +4725,7 @@ func ReceiveWebhookCallbackHandler(si CallbackReceiverInterface, errHandler func
 
 		// ------------- Required header parameter "webhook-signature" -------------
 		if valueList, found := r.Header[http.CanonicalHeaderKey("webhook-signature")]; found {
-			var WebhookSignature string
+			var WebhookSignature WebhookSignature
 			n := len(valueList)
 			if n != 1 {
 				errHandler(w, r, &TooManyValuesForParamError{ParamName: "webhook-signature", Count: n})
@@ -8202,7 +8211,7 @@ func (response CreateWebhook503JSONResponse) VisitCreateWebhookResponse(w http.R
 }
 
 type DeleteWebhookRequestObject struct {
-	WebhookID WebhookID `json:"webhook_id"`
+	WebhookID WebhookEndpointID `json:"webhook_id"`
 }
 
 type DeleteWebhookResponseObject interface {
@@ -8319,7 +8328,7 @@ func (response DeleteWebhook503JSONResponse) VisitDeleteWebhookResponse(w http.R
 }
 
 type GetWebhookRequestObject struct {
-	WebhookID WebhookID `json:"webhook_id"`
+	WebhookID WebhookEndpointID `json:"webhook_id"`
 }
 
 type GetWebhookResponseObject interface {
@@ -8442,7 +8451,7 @@ func (response GetWebhook503JSONResponse) VisitGetWebhookResponse(w http.Respons
 }
 
 type UpdateWebhookRequestObject struct {
-	WebhookID WebhookID `json:"webhook_id"`
+	WebhookID WebhookEndpointID `json:"webhook_id"`
 	Body      *UpdateWebhookJSONRequestBody
 }
 
@@ -8580,7 +8589,7 @@ func (response UpdateWebhook503JSONResponse) VisitUpdateWebhookResponse(w http.R
 }
 
 type ListWebhookDeliveriesRequestObject struct {
-	WebhookID WebhookID `json:"webhook_id"`
+	WebhookID WebhookEndpointID `json:"webhook_id"`
 	Params    ListWebhookDeliveriesParams
 }
 
@@ -8704,8 +8713,8 @@ func (response ListWebhookDeliveries503JSONResponse) VisitListWebhookDeliveriesR
 }
 
 type RetryWebhookDeliveryRequestObject struct {
-	WebhookID  WebhookID  `json:"webhook_id"`
-	DeliveryID DeliveryID `json:"delivery_id"`
+	WebhookID  WebhookEndpointID `json:"webhook_id"`
+	DeliveryID DeliveryID        `json:"delivery_id"`
 }
 
 type RetryWebhookDeliveryResponseObject interface {
@@ -8842,7 +8851,7 @@ func (response RetryWebhookDelivery503JSONResponse) VisitRetryWebhookDeliveryRes
 }
 
 type ReplayWebhookRequestObject struct {
-	WebhookID WebhookID `json:"webhook_id"`
+	WebhookID WebhookEndpointID `json:"webhook_id"`
 	Body      *ReplayWebhookJSONRequestBody
 }
 
@@ -8994,7 +9003,7 @@ func (response ReplayWebhook503JSONResponse) VisitReplayWebhookResponse(w http.R
 }
 
 type RotateWebhookSecretRequestObject struct {
-	WebhookID WebhookID `json:"webhook_id"`
+	WebhookID WebhookEndpointID `json:"webhook_id"`
 	Body      *RotateWebhookSecretJSONRequestBody
 }
 
@@ -9132,7 +9141,7 @@ func (response RotateWebhookSecret503JSONResponse) VisitRotateWebhookSecretRespo
 }
 
 type TestWebhookRequestObject struct {
-	WebhookID WebhookID `json:"webhook_id"`
+	WebhookID WebhookEndpointID `json:"webhook_id"`
 }
 
 type TestWebhookResponseObject interface {
@@ -10180,7 +10189,7 @@ func (sh *strictHandler) CreateWebhook(w http.ResponseWriter, r *http.Request) {
 }
 
 // DeleteWebhook operation middleware
-func (sh *strictHandler) DeleteWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID) {
+func (sh *strictHandler) DeleteWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID) {
 	var request DeleteWebhookRequestObject
 
 	request.WebhookID = webhookID
@@ -10206,7 +10215,7 @@ func (sh *strictHandler) DeleteWebhook(w http.ResponseWriter, r *http.Request, w
 }
 
 // GetWebhook operation middleware
-func (sh *strictHandler) GetWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID) {
+func (sh *strictHandler) GetWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID) {
 	var request GetWebhookRequestObject
 
 	request.WebhookID = webhookID
@@ -10232,7 +10241,7 @@ func (sh *strictHandler) GetWebhook(w http.ResponseWriter, r *http.Request, webh
 }
 
 // UpdateWebhook operation middleware
-func (sh *strictHandler) UpdateWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID) {
+func (sh *strictHandler) UpdateWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID) {
 	var request UpdateWebhookRequestObject
 
 	request.WebhookID = webhookID
@@ -10265,7 +10274,7 @@ func (sh *strictHandler) UpdateWebhook(w http.ResponseWriter, r *http.Request, w
 }
 
 // ListWebhookDeliveries operation middleware
-func (sh *strictHandler) ListWebhookDeliveries(w http.ResponseWriter, r *http.Request, webhookID WebhookID, params ListWebhookDeliveriesParams) {
+func (sh *strictHandler) ListWebhookDeliveries(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID, params ListWebhookDeliveriesParams) {
 	var request ListWebhookDeliveriesRequestObject
 
 	request.WebhookID = webhookID
@@ -10292,7 +10301,7 @@ func (sh *strictHandler) ListWebhookDeliveries(w http.ResponseWriter, r *http.Re
 }
 
 // RetryWebhookDelivery operation middleware
-func (sh *strictHandler) RetryWebhookDelivery(w http.ResponseWriter, r *http.Request, webhookID WebhookID, deliveryID DeliveryID) {
+func (sh *strictHandler) RetryWebhookDelivery(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID, deliveryID DeliveryID) {
 	var request RetryWebhookDeliveryRequestObject
 
 	request.WebhookID = webhookID
@@ -10319,7 +10328,7 @@ func (sh *strictHandler) RetryWebhookDelivery(w http.ResponseWriter, r *http.Req
 }
 
 // ReplayWebhook operation middleware
-func (sh *strictHandler) ReplayWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID) {
+func (sh *strictHandler) ReplayWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID) {
 	var request ReplayWebhookRequestObject
 
 	request.WebhookID = webhookID
@@ -10352,7 +10361,7 @@ func (sh *strictHandler) ReplayWebhook(w http.ResponseWriter, r *http.Request, w
 }
 
 // RotateWebhookSecret operation middleware
-func (sh *strictHandler) RotateWebhookSecret(w http.ResponseWriter, r *http.Request, webhookID WebhookID) {
+func (sh *strictHandler) RotateWebhookSecret(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID) {
 	var request RotateWebhookSecretRequestObject
 
 	request.WebhookID = webhookID
@@ -10385,7 +10394,7 @@ func (sh *strictHandler) RotateWebhookSecret(w http.ResponseWriter, r *http.Requ
 }
 
 // TestWebhook operation middleware
-func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookID) {
+func (sh *strictHandler) TestWebhook(w http.ResponseWriter, r *http.Request, webhookID WebhookEndpointID) {
 	var request TestWebhookRequestObject
 
 	request.WebhookID = webhookID

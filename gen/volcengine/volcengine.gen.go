@@ -1513,8 +1513,8 @@ type RoomID = string
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 
-// WebhookID defines model for WebhookID.
-type WebhookID = string
+// WebhookEndpointID defines model for WebhookEndpointID.
+type WebhookEndpointID = string
 
 // VolcengineBadGateway A refusal.
 type VolcengineBadGateway = VolcengineFailure
