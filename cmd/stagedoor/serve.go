@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -193,7 +194,7 @@ func (a *app) handlers(d *drain, split bool) []http.Handler {
 // on their own, that of operations.
 func (a *app) routers(d *drain, split bool) []*httpx.Router {
 	rt, private := httpx.NewRouter(), httpx.NewRouter()
-	page := console.New(console.Files(), a.mediaOrigins)
+	page := a.console()
 	a.mount(rt, page)
 	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Console: page, Log: a.log}
 	o.Register(rt)
@@ -270,6 +271,15 @@ func (a *app) playURL(n media.Node, st media.Stream) string {
 		template = a.cfg.PullScheme + "://" + a.cfg.HTTPPullDomain + "/{app}/{stream}.flv"
 	}
 	return media.FillURL(template, st)
+}
+
+// console is the page of people, from the program or from where it is being
+// worked on.
+func (a *app) console() *console.Console {
+	if a.cfg.ConsoleDir != "" {
+		return console.Live(os.DirFS(a.cfg.ConsoleDir), a.mediaOrigins)
+	}
+	return console.New(console.Files(), a.mediaOrigins)
 }
 
 // mediaOrigins are where players in the console fetch from: where rooms are

@@ -16,6 +16,7 @@ type Config struct {
 	DatabaseURL Secret `name:"database-url" env:"STAGEDOOR_DATABASE_URL" placeholder:"URL" group:"Addresses and storage" help:"PostgreSQL 14 or later. Empty: a private server in the data directory."`
 	DirectURL   Secret `name:"database-direct-url" env:"STAGEDOOR_DATABASE_DIRECT_URL" placeholder:"URL" group:"Addresses and storage" help:"Way to the same database past a pooler in transaction mode (PgBouncer), for migrations, news of changes and leadership. Empty: the database URL."`
 	DataDir     string `name:"data-dir" env:"STAGEDOOR_DATA_DIR" default:"./data" group:"Addresses and storage" help:"Directory of the private database and of generated secrets."`
+	ConsoleDir  string `name:"console-dir" env:"STAGEDOOR_CONSOLE_DIR" placeholder:"DIR" group:"Addresses and storage" help:"Directory to serve the console from, read anew for every request, for those who work on it. Empty: the one that the program carries."`
 	MasterKey   Secret `name:"master-key" env:"STAGEDOOR_MASTER_KEY" placeholder:"KEY" group:"Addresses and storage" help:"32 bytes in hex or base64 that encrypt stored keys and passwords. Empty: generated into the data directory."`
 
 	AdminUsername string        `name:"admin-username" env:"STAGEDOOR_ADMIN_USERNAME" default:"admin" group:"Accounts" help:"First administrator, created when there is none."`

@@ -43,6 +43,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer endChromium()
 	return m.Run()
 }
 

@@ -20,7 +20,8 @@ const nodeModulesEnv = "STAGEDOOR_E2E_NODE_MODULES"
 // modules beside them.
 type workbench struct{ dir, modules, spec string }
 
-func newWorkbench(t *testing.T) workbench {
+// nodeModules is where they are.
+func nodeModules(t *testing.T) string {
 	t.Helper()
 	modules := os.Getenv(nodeModulesEnv)
 	if modules == "" {
@@ -33,6 +34,12 @@ func newWorkbench(t *testing.T) workbench {
 	if _, err := os.Stat(modules); err != nil {
 		t.Fatalf("%v: run make deps-test first", err)
 	}
+	return modules
+}
+
+func newWorkbench(t *testing.T) workbench {
+	t.Helper()
+	modules := nodeModules(t)
 	spec, err := filepath.Abs("../../openapi.yaml")
 	if err != nil {
 		t.Fatal(err)

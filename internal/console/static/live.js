@@ -1,38 +1,51 @@
 // News of the server as it happens.
 //
 //   follow({ types: ['room.*'], signal, onEvent: (event) => …, onGap: reload })
+//   followSoon({ types, signal, act: () => list.reload() })    once for many at a time
 //
-// An event is { number, type, subject, sequence, at, data }. After a connection was
-// lost, what was missed follows; onGap is called where that cannot be known, and
-// then everything is asked for anew. Without this operation pages are as old as
-// their last reload, and nothing else is missing.
+// An event is { number, type, subject, sequence, timestamp, id, data }. After a
+// connection was lost, what was missed follows; where that cannot be, onGap is
+// called, and then everything is to be asked for anew.
 
 import { authorized } from './api.js';
 
 const first = 1000; // ms until the first attempt to come back
 const longest = 30000;
 
-export async function follow({ types, subject, signal, onEvent, onGap, onState }) {
+// followSoon acts a moment after something happened: what comes in a rush is
+// acted upon once.
+export function followSoon({ types, signal, act }) {
+  let timer = null;
+  const soon = () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      if (!signal.aborted) act();
+    }, 300);
+  };
+  return follow({ types, signal, onEvent: soon, onGap: soon });
+}
+
+export async function follow({ types, subject, signal, onEvent, onGap }) {
   let last = '';
   let wait = first;
   while (!signal.aborted) {
     try {
-      const query = new URLSearchParams(Object.entries({ type: types?.join(','), subject }).filter(([, v]) => v));
+      const query = new URLSearchParams([...(types ?? []).map((type) => ['type', type]), ...(subject ? [['subject', subject]] : [])]);
       const answer = await authorized((access) => fetch(`/api/v1/events/live?${query}`, {
         signal, credentials: 'omit', cache: 'no-store',
         headers: { Accept: 'text/event-stream', Authorization: `Bearer ${access}`, ...(last && { 'Last-Event-ID': last }) },
       }));
-      if (wait > first && !last) onGap?.();
-      onState?.(true);
       wait = first;
-      for await (const { id, text } of records(answer.body)) {
+      for await (const { id, event, text } of records(answer.body)) {
         last = id || last;
-        if (text) onEvent(JSON.parse(text));
+        if (event === 'reload') {
+          last = '';
+          onGap?.();
+        } else if (text && event.includes('.')) onEvent(JSON.parse(text));
       }
     } catch (err) {
       if (signal.aborted || [401, 403, 404].includes(err.status)) return;
     }
-    onState?.(false);
     await pause(wait * (0.5 + Math.random() / 2), signal);
     wait = Math.min(longest, wait * 2);
   }
@@ -50,10 +63,10 @@ async function* records(stream) {
 }
 
 function record(part) {
-  const fields = { id: '', text: '' };
+  const fields = { id: '', event: '', text: '' };
   for (const line of part.split(/\r?\n/)) {
     const [, name, value] = line.match(/^(\w+):? ?(.*)$/) ?? [];
-    if (name === 'id') fields.id = value;
+    if (name === 'id' || name === 'event') fields[name] = value;
     if (name === 'data') fields.text += (fields.text && '\n') + value;
   }
   return fields;

@@ -25,15 +25,18 @@
 //  3. It gets one line here. `path` may have :params. A page with `parent` is not
 //     in the navigation itself. The label there is "core.nav.NAME"; labels of the
 //     planned pages are there already. `icon` is a name of ui/icons.js.
-//  4. internal/console/browser_test.go walks all pages of this list: add what it
-//     should do on yours.
+//  4. While you work on it, STAGEDOOR_CONSOLE_DIR=internal/console/static serves the
+//     files as they are on disk; a reload of the page shows what you changed.
+//  5. internal/e2e/console_test.go walks all pages of this list, in both languages and
+//     themes; a test of what can be done on one stands in console_NAME_test.go there.
 //
 // Pieces: ui/page.js (heading, section, facts, tabs), ui/table.js, ui/form.js,
 // ui/dialog.js (openDialog, formDialog, confirmDialog), ui/toast.js, ui/copy.js,
-// ui/badge.js, ui/time.js, ui/chart.js, ui/qr.js, ui/icons.js, format.js, live.js. Each says
+// ui/badge.js, ui/time.js, ui/chart.js, ui/qr.js, ui/player.js, ui/filters.js, ui/icons.js, format.js, live.js. Each says
 // at its head how it is used. Colours and distances are the variables at the head
 // of style.css; no page has styles of its own.
 
 export const pages = [
   { name: 'rooms', path: '/rooms', group: 'live', icon: 'rooms', load: () => import('./pages/rooms.js') },
+  { name: 'room', path: '/rooms/:id', parent: 'rooms', load: () => import('./pages/room.js') },
 ];

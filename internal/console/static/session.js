@@ -14,11 +14,16 @@
 // over a BroadcastChannel, and ask again when it expires; so does a duplicated
 // tab, whose sessionStorage is a copy.
 
-import { tab } from './keep.js';
+import { keep, tab } from './keep.js';
 
 const key = 'stagedoor.session';
 const channel = new BroadcastChannel('stagedoor.session');
-const patience = 150; // ms that another tab has to answer
+const patience = 1500; // ms that another tab has to answer
+
+// The tab that logged in says so where all tabs see it, so that one without a
+// login waits for an answer only where there may be one.
+const owner = 'stagedoor.owner';
+const self = String(Math.random());
 
 // pair is { access, refresh }, without refresh in a tab that borrows.
 let pair = null;
@@ -45,7 +50,16 @@ export async function restore() {
 function take(next) {
   pair = next;
   tab.set(key, next?.refresh ? JSON.stringify(next) : null);
+  own(Boolean(next?.refresh));
 }
+
+function own(is) {
+  if (is) keep.set(owner, self);
+  else if (keep.get(owner) === self) keep.set(owner, null);
+}
+
+addEventListener('pagehide', () => own(false));
+addEventListener('pageshow', () => own(Boolean(pair?.refresh)));
 
 // logIn returns the answer of the server where it refuses.
 export async function logIn(username, password) {
@@ -88,7 +102,7 @@ export function renew(refused) {
 async function exchange(refused) {
   if (!pair) return false;
   if (!pair.refresh) {
-    const borrowed = await ask(refused, 10 * patience);
+    const borrowed = await ask(refused);
     if (borrowed) take({ access: borrowed });
     else end('expired');
     return loggedIn();
@@ -103,7 +117,8 @@ async function exchange(refused) {
 }
 
 // ask returns the access token of another tab, one that was not refused.
-function ask(refused, wait = patience) {
+function ask(refused) {
+  if (keep.get(owner) === null) return Promise.resolve(null);
   return new Promise((resolve) => {
     const done = (value) => {
       channel.removeEventListener('message', hear);
@@ -112,7 +127,7 @@ function ask(refused, wait = patience) {
     const hear = ({ data }) => data.access && data.access !== refused && done(data.access);
     channel.addEventListener('message', hear);
     channel.postMessage({ ask: true, refused });
-    setTimeout(done, wait, null);
+    setTimeout(done, patience, null);
   });
 }
 

@@ -19,7 +19,7 @@ export async function showShell(root) {
   const nav = navigation();
   const redraw = () => showShell(root);
   const menu = h('button', { type: 'button', class: 'quiet menu', 'aria-expanded': 'false', 'aria-controls': 'nav', onclick: () => toggle() }, icon('menu'), h('span', { class: 'hidden' }, t('core.menu')));
-  const side = h('div', { class: 'side', id: 'nav' }, h('a', { class: 'side-brand', href: link(pages[0].path) }, mark(), data('Stagedoor')), nav, footer(me, redraw));
+  const side = h('aside', { class: 'side', id: 'nav' }, h('a', { class: 'side-brand', href: link(pages[0].path) }, mark(), data('Stagedoor')), nav, footer(me, redraw));
   const shell = h('div', { class: 'shell' },
     h('a', { class: 'skip', href: '#main', onclick: (e) => { e.preventDefault(); main.focus(); } }, t('core.skip')),
     h('header', { class: 'top' }, menu, h('a', { class: 'brand', href: link(pages[0].path) }, mark(), data('Stagedoor'))),
@@ -79,7 +79,7 @@ function drawer({ main, nav, me, toggle }) {
 async function build(page, context) {
   if (!page) return [h('h1', {}, t('core.missing.title')), h('p', {}, t('core.missing.text'))];
   try {
-    const [module] = await Promise.all([page.load(), loadTexts(page.texts ?? page.name)]);
+    const [module] = await Promise.all([page.load(), loadTexts(page.name), page.parent && loadTexts(page.parent)]);
     return await module.default(context);
   } catch (err) {
     if (err.name === 'AbortError') return [];

@@ -12,11 +12,13 @@
 //       return { rows: page.nodes, next: page.next_cursor };
 //     },
 //     href: (row) => link('/nodes/:name', row),     // optional: the first cell is a link
-//     empty: t('nodes.empty'),                      // text, or nodes
+//     empty: t('nodes.empty'),                      // text, nodes, or a function that makes them
 //     signal,                                       // of the page
 //   });
 //   list.element, list.reload()    asks again, from the first page with reload(true)
 //   list.rows()                    what is shown
+//
+//   rows({ label, columns, rows: array, href })     the same for what is there already
 //
 // The roles are written out because phones show rows as cards, and not every browser
 // takes a table for one then. While it loads, the rows of before stay; what fails is shown with its reason and
@@ -31,19 +33,16 @@ export function table({ label, columns, load, href, empty, signal }) {
   const body = h('tbody', { role: 'rowgroup' });
   const state = h('div', { class: 'table-state' });
   const pager = h('div', { class: 'pager' });
-  const element = h('div', { class: 'table' },
-    h('div', { class: 'table-scroll' }, h('table', { role: 'table' }, h('caption', { class: 'hidden' }, label),
-      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((c) => h('th', { role: 'columnheader', scope: 'col', class: kind(c) }, c.label)))), body)),
-    state, pager);
+  const element = h('div', { class: 'table' }, grid(label, columns, body), state, pager);
 
   let cursors = [undefined]; // of the pages up to the one shown
-  let rows = [];
+  let shown = [];
   let asked = 0;
 
   async function show(wanted) {
     const mine = ++asked;
     element.setAttribute('aria-busy', 'true');
-    if (!rows.length) put(state, skeleton());
+    if (!shown.length) put(state, skeleton());
     try {
       const page = await load(wanted.at(-1), signal);
       if (mine !== asked) return;
@@ -58,10 +57,10 @@ export function table({ label, columns, load, href, empty, signal }) {
   }
 
   function draw(page) {
-    rows = page.rows;
-    put(body, rows.map((row) => h('tr', { role: 'row' }, columns.map((c, i) => cell(c, row, i === 0 && href?.(row))))));
-    element.classList.toggle('none', rows.length === 0);
-    put(state, rows.length === 0 && h('div', { class: 'empty' }, cursors.length > 1 ? t('core.table.end') : empty));
+    shown = page.rows;
+    put(body, lines(shown, columns, href));
+    element.classList.toggle('none', shown.length === 0);
+    put(state, shown.length === 0 && h('div', { class: 'empty' }, cursors.length > 1 ? t('core.table.end') : typeof empty === 'function' ? empty() : empty));
     const turn = (text, to, sign) => h('button', { type: 'button', disabled: !to, onclick: () => show(to) }, sign === 'back' && icon('chevron'), text, sign === 'on' && icon('chevron'));
     const more = cursors.length > 1 || page.next;
     put(pager, more && [turn(t('core.table.back'), cursors.length > 1 && cursors.slice(0, -1), 'back'),
@@ -70,8 +69,17 @@ export function table({ label, columns, load, href, empty, signal }) {
   }
 
   show(cursors);
-  return { element, rows: () => rows, reload: (fromStart) => show(fromStart ? [undefined] : cursors) };
+  return { element, rows: () => shown, reload: (fromStart) => show(fromStart ? [undefined] : cursors) };
 }
+
+export function rows({ label, columns, rows: list, href }) {
+  return h('div', { class: 'table' }, grid(label, columns, h('tbody', { role: 'rowgroup' }, lines(list, columns, href))));
+}
+
+const grid = (label, columns, body) => h('div', { class: 'table-scroll' }, h('table', { role: 'table' }, h('caption', { class: 'hidden' }, label),
+  h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((c) => h('th', { role: 'columnheader', scope: 'col', class: kind(c) }, c.label)))), body));
+
+const lines = (list, columns, href) => list.map((row) => h('tr', { role: 'row' }, columns.map((c, i) => cell(c, row, i === 0 && href?.(row)))));
 
 const kind = ({ number, minor }) => [number && 'number', minor && 'minor'].filter(Boolean).join(' ') || null;
 

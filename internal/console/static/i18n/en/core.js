@@ -68,5 +68,10 @@ export default {
   "core.status.500": "The server failed. The request is in its log.",
   "core.status.502": "A media server did not do what it was told.",
   "core.status.503": "The server cannot do this at the moment. Try again soon.",
-  "core.status.other": "This did not work. {status}"
+  "core.status.other": "This did not work. {status}",
+  "core.player.loading": "Loading the player.",
+  "core.player.play": "Play {kind}",
+  "core.player.playing": "Playing by {kind}.",
+  "core.player.failed": "The stream cannot be played here. It may not be on air, or its media server does not let this page fetch it.",
+  "core.player.unsupported": "This browser cannot play it."
 };

@@ -68,5 +68,10 @@ export default {
   "core.status.500": "服务器出错，该请求已记入日志。",
   "core.status.502": "媒体服务器未能执行指令。",
   "core.status.503": "服务器暂时无法处理，请稍后重试。",
-  "core.status.other": "操作未成功。{status}"
+  "core.status.other": "操作未成功。{status}",
+  "core.player.loading": "正在加载播放器。",
+  "core.player.play": "播放 {kind}",
+  "core.player.playing": "正在通过 {kind} 播放。",
+  "core.player.failed": "无法在此播放。可能没有推流，或媒体服务器不允许本页面跨域获取。",
+  "core.player.unsupported": "此浏览器无法播放。"
 };

@@ -1,0 +1,380 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// screenshotsEnv names a directory in which the screenshots are kept; without it
+// they go with the test.
+const screenshotsEnv = "STAGEDOOR_E2E_SCREENSHOTS"
+
+// chromium is the one browser of this process; each test has a profile of its
+// own in it.
+var chromium = sync.OnceValues(func() (*chrome, error) {
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		return nil, fmt.Errorf("%w: run make deps-test first", err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
+		chromedp.Flag("headless", "new"), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+		chromedp.WSURLReadTimeout(patience))
+	allocated, release := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, end := chromedp.NewContext(allocated)
+	b := &chrome{ctx: ctx, end: func() { end(); release() }}
+	return b, chromedp.Run(ctx)
+})
+
+type chrome struct {
+	ctx context.Context
+	end func()
+}
+
+// executor is for orders to the browser itself.
+func (b *chrome) executor() context.Context {
+	return cdp.WithExecutor(b.ctx, chromedp.FromContext(b.ctx).Browser)
+}
+
+var startedChromium atomic.Bool
+
+// endChromium ends the browser if a test has started it.
+func endChromium() {
+	if !startedChromium.Load() {
+		return
+	}
+	if b, err := chromium(); err == nil {
+		b.end()
+	}
+}
+
+// tab is a page in a profile of its own. It collects what must not happen: errors
+// on the console, violations of the content policy among them, and requests that
+// go elsewhere.
+type tab struct {
+	*testing.T
+	ctx  context.Context
+	base string // of the server
+
+	browser *chrome
+	profile cdp.BrowserContextID
+
+	mu       sync.Mutex
+	troubles []string
+	expected []string // parts of troubles that the test provokes
+	origins  []string // that may be asked beside the server
+	received float64  // bytes that came over the wire
+	asked    int      // requests
+}
+
+// look is how a page is looked at.
+type look struct {
+	language, theme string
+	width, height   int64
+}
+
+var (
+	desk  = look{"en", "light", 1280, 860}
+	phone = look{"zh", "dark", 390, 844}
+)
+
+// newTab opens an empty page.
+func newTab(t *testing.T, base string, l look) *tab {
+	t.Helper()
+	startedChromium.Store(true)
+	b, err := chromium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := target.CreateBrowserContext().Do(b.executor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = target.DisposeBrowserContext(profile).Do(b.executor()) }) // its tabs are closed
+	return b.newTab(t, profile, base, l)
+}
+
+// another opens a tab in the same profile.
+func (p *tab) another() *tab {
+	p.Helper()
+	return p.browser.newTab(p.T, p.profile, p.base, desk)
+}
+
+func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string, l look) *tab {
+	t.Helper()
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(profile).WithNewWindow(true).Do(b.executor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
+	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile}
+	p.expect("/api/v1/events/live")
+	chromedp.ListenTarget(ctx, p.hear)
+	t.Cleanup(func() {
+		end()
+		if t.Failed() {
+			return
+		}
+		for _, trouble := range p.troubles {
+			t.Error(trouble)
+		}
+	})
+	if err := chromedp.Run(ctx); err != nil { // the first one sets how long the tab lives
+		t.Fatal(err)
+	}
+	p.do(log.Enable(), network.Enable())
+	p.as(l)
+	return p
+}
+
+// hear runs on another goroutine than the test.
+func (p *tab) hear(event any) {
+	switch e := event.(type) {
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
+			p.trouble(fmt.Sprintf("the page says %s: %s", e.Type, e.Args[0].Value))
+		}
+	case *runtime.EventExceptionThrown:
+		p.trouble("exception: " + e.ExceptionDetails.Error())
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
+			p.trouble(fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
+		}
+	case *network.EventRequestWillBeSent:
+		p.mu.Lock()
+		p.asked++
+		p.mu.Unlock()
+		u, err := url.Parse(e.Request.URL)
+		if err != nil || u.Scheme == "blob" || u.Scheme == "data" || u.Scheme == "about" {
+			return
+		}
+		if origin := u.Scheme + "://" + u.Host; origin != p.base && !slices.Contains(p.origins, origin) {
+			p.trouble("a request to " + e.Request.URL)
+		}
+	case *network.EventLoadingFinished:
+		p.mu.Lock()
+		p.received += e.EncodedDataLength
+		p.mu.Unlock()
+	}
+}
+
+func (p *tab) trouble(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.ContainsFunc(p.expected, func(part string) bool { return strings.Contains(text, part) }) {
+		p.troubles = append(p.troubles, text)
+	}
+}
+
+// expect says which troubles the test provokes.
+func (p *tab) expect(parts ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = append(p.expected, parts...)
+}
+
+// do runs actions within the patience of a test.
+func (p *tab) do(actions ...chromedp.Action) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		p.shot("failed")
+		var text string
+		_ = chromedp.Run(p.ctx, chromedp.Evaluate(`document.body.innerText`, &text))
+		p.Fatalf("%v\nthe page:\n%s\n%s", err, text, strings.Join(p.troubles, "\n"))
+	}
+}
+
+// as sets the language and theme that the browser prefers, and the size.
+func (p *tab) as(l look) {
+	p.Helper()
+	locale := map[string]string{"en": "en-US", "zh": "zh-CN"}[l.language]
+	p.do(emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.width < 800),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
+		emulation.SetUserAgentOverride("StagedoorTest").WithAcceptLanguage(locale))
+}
+
+// open goes to an address of the console.
+func (p *tab) open(address string) {
+	p.Helper()
+	p.do(chromedp.Navigate(p.base + "/" + address))
+}
+
+// move goes to another page of the console that is open.
+func (p *tab) move(address string) {
+	p.Helper()
+	p.run(fmt.Sprintf("location.hash = %q", address))
+	p.settled()
+}
+
+// run evaluates an expression and drops its value.
+func (p *tab) run(expression string) {
+	p.Helper()
+	p.do(chromedp.Evaluate(expression, nil))
+}
+
+// value evaluates an expression, or what it promises.
+func value[T any](p *tab, expression string) (v T) {
+	p.Helper()
+	p.do(chromedp.Evaluate(expression, &v, func(e *runtime.EvaluateParams) *runtime.EvaluateParams { return e.WithAwaitPromise(true) }))
+	return v
+}
+
+// until waits for an expression to become true.
+func (p *tab) until(expression string) {
+	p.Helper()
+	p.do(chromedp.Poll(expression, nil, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience)))
+}
+
+// settled waits until the page has all that it asked for.
+func (p *tab) settled() {
+	p.Helper()
+	p.until(`document.querySelector('.shell main h1') && !document.querySelector('[aria-busy], .skeleton')`)
+}
+
+// sees waits for a text that people can see.
+func (p *tab) sees(text string) {
+	p.Helper()
+	p.until(fmt.Sprintf(`document.body.innerText.includes(%q)`, text))
+}
+
+// within is where things are looked for: the dialog that is open, or the page.
+func (p *tab) within() string {
+	p.Helper()
+	if value[bool](p, `Boolean(document.querySelector('dialog[open]'))`) {
+		return "//dialog[@open]"
+	}
+	return "//body"
+}
+
+// click presses the button, link or tab of that name.
+func (p *tab) click(name string) {
+	p.Helper()
+	p.do(chromedp.Click(fmt.Sprintf(`(%s//*[self::button or self::a][normalize-space()=%q or @aria-label=%q])[1]`, p.within(), name, name), chromedp.BySearch, chromedp.NodeVisible))
+}
+
+// opens waits for a dialog.
+func (p *tab) opens() {
+	p.Helper()
+	p.until(`document.querySelector('dialog[open]')`)
+}
+
+// fill types into the field of that label, in the place of what is there.
+func (p *tab) fill(label, text string) {
+	p.Helper()
+	field := fmt.Sprintf(`%s//*[@id=//label[normalize-space()=%q]/@for]`, p.within(), label)
+	p.do(chromedp.Focus(field, chromedp.BySearch), chromedp.Evaluate(`document.activeElement.select()`, nil), chromedp.SendKeys(field, text, chromedp.BySearch))
+}
+
+// choose picks an option of the field of that label.
+func (p *tab) choose(label, option string) {
+	p.Helper()
+	p.do(chromedp.SendKeys(fmt.Sprintf(`%s//select[@id=//label[normalize-space()=%q]/@for]`, p.within(), label), option, chromedp.BySearch))
+}
+
+func (p *tab) press(keys ...string) {
+	p.Helper()
+	for _, key := range keys {
+		p.do(chromedp.KeyEvent(key))
+	}
+}
+
+// focused is the name of what has the focus.
+func (p *tab) focused() string {
+	p.Helper()
+	return value[string](p, `(() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.textContent).trim(); })()`)
+}
+
+// logIn goes through the form.
+func (p *tab) logIn(username, password string) {
+	p.Helper()
+	p.open("")
+	p.until(`document.querySelector('input[type=password]')`)
+	p.do(chromedp.SendKeys(`input[name=username]`, username), chromedp.SendKeys(`input[name=password]`, password+kb.Enter))
+	p.settled()
+}
+
+// shot keeps a picture of the whole page.
+func (p *tab) shot(name string) {
+	var png []byte
+	if err := chromedp.Run(p.ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
+		p.Logf("screenshot %s: %v", name, err)
+		return
+	}
+	dir := os.Getenv(screenshotsEnv)
+	if dir == "" {
+		dir = p.ArtifactDir()
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		p.Error(err)
+	}
+}
+
+// audit fails the test where axe finds that somebody cannot use the page.
+func (p *tab) audit(name string) {
+	p.Helper()
+	var raw string
+	if !value[bool](p, `'axe' in window`) {
+		p.run(axe(p.T))
+	}
+	raw = value[string](p, `axe.run(document, { resultTypes: ['violations'] }).then((r) => JSON.stringify(r.violations))`)
+	var violations []struct {
+		ID, Impact, Help string
+		Nodes            []struct{ HTML, FailureSummary string }
+	}
+	if err := json.Unmarshal([]byte(raw), &violations); err != nil {
+		p.Fatal(err)
+	}
+	for _, v := range violations {
+		for _, n := range v.Nodes {
+			p.Errorf("%s: %s %s: %s\n%s\n%s", name, v.Impact, v.ID, v.Help, n.HTML, n.FailureSummary)
+		}
+	}
+}
+
+func axe(t *testing.T) string {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join(nodeModules(t), "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatalf("%v: run make deps-test first", err)
+	}
+	return string(script)
+}
+
+// untranslated returns the texts of a Chinese page that are not, beside names
+// and what came from the server.
+func (p *tab) untranslated() []string {
+	p.Helper()
+	return value[[]string](p, `(() => {
+		const found = [];
+		const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+		while (walk.nextNode()) {
+			const text = walk.currentNode.data.trim();
+			const parent = walk.currentNode.parentElement;
+			if (parent.closest('[translate=no], script, style, noscript, time') || !parent.checkVisibility()) continue;
+			if (/[A-Za-z]{4,}/.test(text.replace(/Stagedoor|Webhooks?|HTTP|RTMP|JSON|HTTPS|HLS|FLV/g, ''))) found.push(text);
+		}
+		return found;
+	})()`)
+}

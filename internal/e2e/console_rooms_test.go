@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// rooms lives through the life of one.
+func (c console) rooms(t *testing.T) {
+	p := c.tab(t, desk)
+	p.click("Create room")
+	p.opens()
+	p.audit("create a room")
+	p.shot("rooms-create")
+	p.press(kb.Enter)
+	p.sees("Fill in this field.")
+	p.fill("Title", "Morning show")
+	p.press(kb.Enter)
+	p.sees("Morning show is there.")
+	p.until(`document.querySelector('h1')?.textContent.includes('Morning show')`)
+	p.sees("Prepared")
+	p.settled()
+	p.look("room")
+	p.dress("en", "light")
+
+	p.click("QR code of the RTMP URL")
+	p.until(`document.querySelector('dialog svg.qr')`)
+	p.audit("a code")
+	p.shot("room-qr")
+	p.press(kb.Escape)
+	p.click("Push URL, RTMP")
+	p.sees("Copied")
+
+	p.click("Start")
+	p.sees("Morning show is live.")
+	p.click("Pause")
+	p.sees("Morning show is paused.")
+	p.click("Edit")
+	p.fill("Announcement", "Starts at eight")
+	p.click("Save")
+	p.sees("Starts at eight")
+	p.click("End")
+	p.sees("It cannot be started again.")
+	p.click("End")
+	p.sees("Morning show has ended.")
+	p.sees("so nothing can be pushed to it")
+
+	p.click("Delete")
+	p.fill("Type to confirm: Morning show", "Evening show")
+	p.click("Delete")
+	p.sees("That is another text.")
+	p.audit("deleting")
+	p.fill("Type to confirm: Morning show", "Morning show")
+	p.click("Delete")
+	p.until(`location.hash === '#/rooms'`)
+	p.settled()
+	p.fill("Search", "晚间")
+	p.until(`document.querySelectorAll('tbody tr').length === 1`)
+	if hash := value[string](p, `decodeURIComponent(location.hash)`); !strings.Contains(hash, "text=晚间") {
+		t.Errorf("the address does not tell what is searched: %s", hash)
+	}
+	p.choose("State", "Ended")
+	p.sees("No room is like that.")
+}

@@ -1,0 +1,250 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	api "github.com/stagedoor-live/stagedoor/gen/client"
+)
+
+// TestConsole shares one server among all that people do in a browser. What they
+// do on one page stands in console_NAME_test.go.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	admin := s.logIn(t)
+	pair := good[*api.IpchubLoginResponse](t)(s.anonymous(t).IpchubLoginWithResponse(t.Context(), api.IpchubCredentials{Username: "admin", Password: s.password})).JSON200
+	c := console{s, admin, fmt.Sprintf(`{"access":%q,"refresh":%q}`, pair.AccessToken, pair.RefreshToken)}
+	c.furnish(t)
+	for name, test := range map[string]func(*testing.T){
+		"every page looks well and can be used": c.everyPage,
+		"logging in and out":                    c.loggingIn,
+		"a session that has expired":            c.expiry,
+		"two tabs of one login":                 c.twoTabs,
+		"keys":                                  c.keys,
+		"rooms":                                 c.rooms,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
+		})
+	}
+}
+
+// console is a server with things on it, and its administrator.
+type console struct {
+	*server
+	admin   account
+	session string // what the page keeps of a login
+}
+
+// furnish puts something on every page.
+func (c console) furnish(t *testing.T) {
+	t.Helper()
+	for _, title := range []string{"Evening show", "晚间直播", "Rehearsal <b>&amp;"} {
+		good[*api.CreateRoomV2Response](t)(c.admin.CreateRoomV2WithResponse(t.Context(), api.RoomCreateV2{Title: title, IMServer: []api.IMServer{api.IMServerAliyunNew}}))
+	}
+}
+
+// tab opens the console in a tab that has logged in before, all of them with one
+// login: hashing passwords takes longer than most tests.
+func (c console) tab(t *testing.T, l look) *tab {
+	t.Helper()
+	p := newTab(t, c.url, l)
+	p.open("")
+	p.until(`document.querySelector('main')`)
+	p.run(fmt.Sprintf(`sessionStorage.setItem('stagedoor.session', %q)`, c.session))
+	p.do(chromedp.Reload())
+	p.settled()
+	return p
+}
+
+// ownTab opens one with a login of its own, which may end.
+func (c console) ownTab(t *testing.T, l look) *tab {
+	t.Helper()
+	p := newTab(t, c.url, l)
+	p.logIn("admin", c.password)
+	return p
+}
+
+// pages are those of the navigation, by name and address.
+func (p *tab) pages() (pages []struct{ Name, Path string }) {
+	p.Helper()
+	return value[[]struct{ Name, Path string }](p, `import(document.querySelector('script[type=module]').src.replace('app.js', 'pages.js'))
+		.then((m) => m.pages.filter((page) => !page.path.includes(':')).map((page) => ({ Name: page.name, Path: page.path })))`)
+}
+
+// everyPage looks at all pages as people who differ in every way do.
+func (c console) everyPage(t *testing.T) {
+	desktop, pocket := c.tab(t, desk), c.tab(t, phone)
+	if pages := desktop.pages(); len(pages) == 0 {
+		t.Error("no pages")
+	}
+	for _, page := range desktop.pages() {
+		desktop.move(page.Path)
+		desktop.look(page.Name)
+		pocket.move(page.Path)
+		pocket.look(page.Name)
+	}
+	if received := desktop.received; received > 300<<10 {
+		t.Errorf("the console took %.0f KB", received/1024)
+	} else {
+		t.Logf("%.0f KB in %d requests", received/1024, desktop.asked)
+	}
+}
+
+// look shows a page that is open in both languages and themes, and has axe read
+// it in two of them.
+func (p *tab) look(name string) {
+	p.Helper()
+	narrow := value[bool](p, `innerWidth < 800`)
+	for _, v := range []struct {
+		language, theme string
+		wide, audited   bool
+	}{{"en", "light", true, true}, {"zh", "light", true, false}, {"zh", "dark", true, true}, {"en", "dark", true, false}} {
+		if narrow && v.audited == (v.language == "en") {
+			continue // on a phone, two of the four do
+		}
+		p.dress(v.language, v.theme)
+		size := "desktop"
+		if narrow {
+			size = "phone"
+		}
+		full := fmt.Sprintf("%s-%s-%s-%s", name, size, v.language, v.theme)
+		p.shot(full)
+		if v.language == "zh" {
+			for _, text := range p.untranslated() {
+				p.Errorf("%s: not translated: %q", full, text)
+			}
+		}
+		if wide := value[int](p, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
+			p.Errorf("%s: wider than the screen by %d", full, wide)
+		}
+		if v.audited || narrow {
+			p.audit(full)
+		}
+	}
+}
+
+// dress sets language and theme as the switches do.
+func (p *tab) dress(language, theme string) {
+	p.Helper()
+	if value[string](p, `document.documentElement.lang.slice(0, 2)`) != language {
+		p.run(fmt.Sprintf(`document.querySelector('[data-language=%s]').click()`, language))
+		p.until(fmt.Sprintf(`document.documentElement.lang.startsWith(%q)`, language))
+		p.settled()
+	}
+	p.run(fmt.Sprintf(`document.documentElement.dataset.theme = %q`, theme))
+}
+
+func (c console) loggingIn(t *testing.T) {
+	p := newTab(t, c.url, desk)
+	p.expect("403 (Forbidden)", "401 (Unauthorized)")
+	p.open("#/rooms?state=live")
+	p.sees("Log in to Stagedoor")
+	p.look1("login")
+	p.fill("User name", "admin")
+	p.press(kb.Enter)
+	p.sees("Fill in this field.")
+	p.fill("Password", "a wrong one")
+	p.press(kb.Enter)
+	p.sees("The user name or the password is wrong.")
+	p.audit("login, refused")
+	p.fill("Password", c.password)
+	p.press(kb.Enter)
+	p.settled()
+	if hash := value[string](p, `location.hash`); hash != "#/rooms?state=live" {
+		t.Errorf("after the login the page is %s", hash)
+	}
+	p.do(chromedp.Reload())
+	p.settled()
+	p.click("Log out")
+	p.sees("You are logged out.")
+	if kept := value[int](p, `sessionStorage.length`); kept != 0 {
+		t.Errorf("%d things are kept after the log out", kept)
+	}
+	p.do(chromedp.Reload())
+	p.sees("Log in to Stagedoor")
+	p.click("中文")
+	p.sees("登录 Stagedoor")
+}
+
+// look1 is look for what has no switches around it.
+func (p *tab) look1(name string) {
+	p.Helper()
+	for _, theme := range []string{"light", "dark"} {
+		p.run(fmt.Sprintf(`document.documentElement.dataset.theme = %q`, theme))
+		p.shot(name + "-" + theme)
+		p.audit(name + "-" + theme)
+	}
+}
+
+// expiry gives the page a token that is none: it gets another one by itself as
+// long as it can, and asks for the password when it cannot.
+func (c console) expiry(t *testing.T) {
+	p := c.ownTab(t, desk)
+	p.expect("401 (Unauthorized)")
+	p.run(`sessionStorage.setItem('stagedoor.session', JSON.stringify({ ...JSON.parse(sessionStorage.getItem('stagedoor.session')), access: 'void' }))`)
+	p.do(chromedp.Reload())
+	p.settled()
+	p.sees("Evening show")
+	p.run(`sessionStorage.setItem('stagedoor.session', JSON.stringify({ access: 'void', refresh: 'void' }))`)
+	p.do(chromedp.Reload())
+	p.sees("The login has expired.")
+}
+
+// twoTabs of one browser share a login, whoever of them renews it.
+func (c console) twoTabs(t *testing.T) {
+	p := c.ownTab(t, desk)
+	p.expect("401 (Unauthorized)")
+	second := p.another()
+	second.open("")
+	second.settled()
+	second.sees("Evening show")
+	second.click("Log out")
+	p.sees("You are logged out.")
+}
+
+// keys walks the page with the keyboard alone.
+func (c console) keys(t *testing.T) {
+	p := c.tab(t, desk)
+	p.run(`document.activeElement.blur()`)
+	p.press(kb.Tab)
+	if got := p.focused(); got != "Skip to the page" {
+		t.Errorf("the first stop is %q", got)
+	}
+	p.press(kb.Enter)
+	if id := value[string](p, `document.activeElement.id`); id != "main" {
+		t.Errorf("the skip leads to %q", id)
+	}
+	var stops []string
+	for range 4 {
+		p.press(kb.Tab)
+		stops = append(stops, p.focused())
+	}
+	if want := []string{"Create room", "State", "Search", "Rehearsal <b>&amp;"}; !slices.Equal(stops, want) {
+		t.Errorf("Tab goes to %q, want %q", stops, want)
+	}
+	p.run(`[...document.querySelectorAll('button')].find((b) => b.textContent.includes('Create room')).focus()`)
+	p.press(kb.Enter)
+	p.until(`document.querySelector('dialog[open]')`)
+	if got := p.focused(); got != "Title" {
+		t.Errorf("the dialog begins at %q", got)
+	}
+	for range 12 { // and never leaves it
+		p.press(kb.Tab)
+		if !value[bool](p, `document.activeElement === document.body || Boolean(document.activeElement.closest('dialog'))`) {
+			t.Fatalf("Tab leaves the dialog for %q", p.focused())
+		}
+	}
+	p.press(kb.Escape)
+	p.until(`!document.querySelector('dialog')`)
+	if got := p.focused(); !strings.Contains(got, "Create room") {
+		t.Errorf("after the dialog the focus is on %q", got)
+	}
+}
