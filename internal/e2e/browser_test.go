@@ -128,7 +128,6 @@ func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string,
 	}
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
 	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile}
-	p.expect("/api/v1/events/live")
 	chromedp.ListenTarget(ctx, p.hear)
 	t.Cleanup(func() {
 		end()

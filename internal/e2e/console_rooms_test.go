@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
+
+	api "github.com/stagedoor-live/stagedoor/gen/client"
 )
 
 // rooms lives through the life of one.
@@ -22,6 +24,7 @@ func (c console) rooms(t *testing.T) {
 	p.until(`document.querySelector('h1')?.textContent.includes('Morning show')`)
 	p.sees("Prepared")
 	p.settled()
+	p.until(`!document.querySelector('.toast')`) // which stays in its language
 	p.look("room")
 	p.dress("en", "light")
 
@@ -63,4 +66,15 @@ func (c console) rooms(t *testing.T) {
 	}
 	p.choose("State", "Ended")
 	p.sees("No room is like that.")
+}
+
+// news watches the list of rooms while others act.
+func (c console) news(t *testing.T) {
+	p := c.tab(t, desk)
+	room := good[*api.CreateRoomV2Response](t)(c.admin.CreateRoomV2WithResponse(t.Context(), api.RoomCreateV2{Title: "Surprise", IMServer: []api.IMServer{api.IMServerAliyunNew}})).JSON200
+	p.sees("Surprise")
+	good[*api.StartAnyRoomResponse](t)(c.admin.StartAnyRoomWithResponse(t.Context(), room.ID))
+	p.until(`[...document.querySelectorAll('tbody tr')].some((row) => row.innerText.includes('Surprise') && row.querySelector('.badge.good'))`)
+	good[*api.DeleteAnyRoomResponse](t)(c.admin.DeleteAnyRoomWithResponse(t.Context(), room.ID))
+	p.until(`!document.body.innerText.includes('Surprise')`)
 }

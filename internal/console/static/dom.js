@@ -38,11 +38,23 @@ export function add(element, ...children) {
   }
 }
 
-// put replaces all children.
+// put replaces all children. Who was on one of them with the keyboard is put on
+// the one that took its place.
 export function put(element, ...children) {
+  const restore = place(element);
   element.replaceChildren();
   add(element, ...children);
+  restore?.();
   return element;
+}
+
+function place(element) {
+  const at = document.activeElement;
+  if (!at || at === element || !element.contains(at)) return null;
+  const stops = () => [...element.querySelectorAll('a[href], button, input, select, textarea, [tabindex]')];
+  const same = (e) => e.tagName === at.tagName && e.getAttribute('href') === at.getAttribute('href') && e.textContent === at.textContent;
+  const index = stops().indexOf(at);
+  return () => (stops().find(same) ?? stops()[index] ?? stops().at(-1))?.focus({ preventScroll: true });
 }
 
 // data is text that is not ours to translate: a name, an id, an address. It is
