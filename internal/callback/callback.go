@@ -73,7 +73,7 @@ type Config struct {
 func (c Config) Register(rt *httpx.Router) {
 	gen.HandlerWithOptions(&Server{c.SRS, c.NginxRTMP, c.Nginx, c.NMS, c.MediaMTX, c.ZLM, c.OME, c.Aliyun}, gen.StdHTTPServerOptions{
 		BaseRouter:       router{rt, c.edge},
-		Middlewares:      []gen.MiddlewareFunc{c.authenticate},
+		Middlewares:      []gen.MiddlewareFunc{c.authenticate()},
 		ErrorHandlerFunc: rt.Fail,
 	})
 }

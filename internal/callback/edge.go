@@ -26,7 +26,7 @@ func (rt router) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 
 // edge answers questions without a query. All others, and those with a header
 // that is not as it must be, go the way of the generated code.
-func (c Config) edge(rest http.HandlerFunc) http.HandlerFunc {
+func (c *Config) edge(rest http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var p gen.NginxAuthRequestParams
 		if !readEdge(r, &p) {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	gen "github.com/stagedoor-live/stagedoor/gen/callback"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -40,7 +41,7 @@ func (g *gate) covers(path string) bool {
 }
 
 // gates lists the paths that are not guarded as all others are.
-func (c Config) gates() []gate {
+func (c *Config) gates() []gate {
 	return []gate{
 		{path: "/callback/zlmediakit/", refuse: zlm.Refuse},
 		{path: "/callback/ovenmediaengine", kind: "ovenmediaengine", must: true, named: true, refuse: refuse,
@@ -67,18 +68,22 @@ func gateOf(gates []gate, path string) *gate {
 var usualGate = &gate{refuse: refuse}
 
 // authenticate finds the node that calls. A media server cannot do anything
-// about a refusal but refuse its client, so most get the same answer: 403.
-func (c Config) authenticate(next http.Handler) http.Handler {
+// about a refusal but refuse its client, so most get the same answer: 403. The
+// generated code puts what it returns around a handler for every request, so the
+// gates are made before.
+func (c *Config) authenticate() gen.MiddlewareFunc {
 	gates := c.gates()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ctx, ok := c.admit(w, r, gateOf(gates, r.URL.Path)); ok {
-			next.ServeHTTP(w, r.WithContext(ctx))
-		}
-	})
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if ctx, ok := c.admit(w, r, gateOf(gates, r.URL.Path)); ok {
+				next.ServeHTTP(w, r.WithContext(ctx))
+			}
+		})
+	}
 }
 
 // admit returns a context with the node that calls, or answers that there is none.
-func (c Config) admit(w http.ResponseWriter, r *http.Request, g *gate) (ctx context.Context, ok bool) {
+func (c *Config) admit(w http.ResponseWriter, r *http.Request, g *gate) (ctx context.Context, ok bool) {
 	ctx = r.Context()
 	n, err := c.caller(w, r, g)
 	if err != nil {
@@ -96,7 +101,7 @@ func (c Config) admit(w http.ResponseWriter, r *http.Request, g *gate) (ctx cont
 
 var errUnauthenticated = errs.New(errs.Forbidden, string(media.Unauthenticated), "the callback is not signed as it must be")
 
-func (c Config) caller(w http.ResponseWriter, r *http.Request, g *gate) (media.Node, error) {
+func (c *Config) caller(w http.ResponseWriter, r *http.Request, g *gate) (media.Node, error) {
 	ctx, query := r.Context(), queryOf(r)
 	source := httpx.ClientAddr(ctx)
 	if g.kind == "" || !g.signed(r) {
