@@ -19,11 +19,10 @@ VALUES (@scene, @scheme, @now, @now)
 ON CONFLICT DO NOTHING
 RETURNING *;
 
--- name: RuleSetEnabled :one
-UPDATE auth_rules SET enabled = @enabled, updated_at = @now WHERE id = @id RETURNING *;
-
--- name: RuleSetTakeover :exec
-UPDATE auth_rules SET takeover = @takeover, takeover_seconds = @takeover_seconds, updated_at = @now WHERE id = @id;
+-- Of a rule that is locked.
+-- name: RuleChange :exec
+UPDATE auth_rules SET enabled = @enabled, valid_seconds = @valid_seconds, takeover = @takeover, takeover_seconds = @takeover_seconds, updated_at = @now
+WHERE id = @id;
 
 -- name: RuleEnable :one
 UPDATE auth_rules SET enabled = @enabled, updated_at = @now
@@ -43,6 +42,14 @@ WHERE (sqlc.narg(domain)::text IS NULL OR domain = sqlc.narg(domain))
   AND (sqlc.narg(app)::text IS NULL OR app = sqlc.narg(app))
   AND (@scene::text = '' OR scene = @scene)
 ORDER BY domain, vhost, app, scene
+LIMIT @row_limit;
+
+-- One page, in the order of their making. An empty filter means any.
+-- name: RulePage :many
+SELECT * FROM auth_rules
+WHERE id > @after AND (@scene::text = '' OR scene = @scene)
+  AND (@text::text = '' OR strpos(lower(domain), lower(@text)) > 0 OR strpos(lower(vhost), lower(@text)) > 0 OR strpos(lower(app), lower(@text)) > 0)
+ORDER BY id
 LIMIT @row_limit;
 
 -- name: RuleByID :one

@@ -34,6 +34,13 @@ WHERE (created_at, id) < (@after_at::timestamptz, @after_id::bigint) AND (@vhost
 ORDER BY created_at DESC, id DESC
 LIMIT @row_limit OFFSET @row_offset;
 
+-- One page by cursor, the newest first.
+-- name: BanPage :many
+SELECT * FROM bans
+WHERE (@stream::text = '' OR strpos(lower(stream), lower(@stream)) > 0) AND (created_at, id) < (@before_at::timestamptz, @before_id::bigint)
+ORDER BY created_at DESC, id DESC
+LIMIT @row_limit;
+
 -- name: BanCount :one
 SELECT count(*) FROM bans
 WHERE (@vhost::text = '' OR vhost = @vhost)

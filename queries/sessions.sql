@@ -317,6 +317,44 @@ SELECT count(*) FROM (
       AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream COLLATE "default"), lower(@stream)) > 0))
     LIMIT @row_limit) counted;
 
+-- One page of open sessions, the newest first. An empty filter means any.
+-- name: SessionsOpenPage :many
+SELECT * FROM open_sessions s
+WHERE s.id < @before AND (@scene::text = '' OR s.scene = @scene) AND (@vhost::text = '' OR s.vhost = @vhost) AND (@app::text = '' OR s.app = @app)
+  AND (@stream::text = '' OR s.stream = @stream) AND (@node::text = '' OR s.node = @node)
+  AND (@credential_kind::text = '' OR s.credential_kind = @credential_kind)
+  AND (@subject::text = '' OR (s.subject <> '' AND lower(s.subject) = lower(@subject)))
+ORDER BY s.id DESC
+LIMIT @row_limit;
+
+-- One page of ended sessions, the last that ended first.
+-- name: SessionsEndedNewest :many
+SELECT * FROM ended_sessions s
+WHERE s.ended_at >= @since::timestamptz AND s.ended_at <= @until::timestamptz AND (s.ended_at, s.id) < (@before_at::timestamptz, @before_id::bigint)
+ORDER BY s.ended_at DESC, s.id DESC
+LIMIT @row_limit;
+
+-- Those of them that a filter means, among the next so many. The last of those
+-- comes along whether it is one or not, so that the list can go on behind it.
+-- name: SessionsEndedPage :many
+WITH next AS (
+    SELECT n.* FROM ended_sessions n
+    WHERE n.ended_at >= @since::timestamptz AND n.ended_at <= @until::timestamptz AND (n.ended_at, n.id) < (@before_at::timestamptz, @before_id::bigint)
+    ORDER BY n.ended_at DESC, n.id DESC
+    LIMIT @look_at::bigint
+), look AS (
+    SELECT n.ended_at, n.id, (row_number() OVER (ORDER BY n.ended_at DESC, n.id DESC) = @look_at)::boolean AS last,
+        ((@scene::text = '' OR n.scene = @scene) AND (@vhost::text = '' OR n.vhost = @vhost) AND (@app::text = '' OR n.app = @app)
+            AND (@stream::text = '' OR n.stream = @stream) AND (@node::text = '' OR n.node = @node)
+            AND (@credential_kind::text = '' OR n.credential_kind = @credential_kind)
+            AND (@subject::text = '' OR (n.subject <> '' AND lower(n.subject) = lower(@subject))))::boolean AS found
+    FROM next n
+), picked AS (
+    SELECT l.* FROM look l WHERE l.found OR l.last ORDER BY l.ended_at DESC, l.id DESC LIMIT @row_limit
+)
+SELECT sqlc.embed(s), picked.found, picked.last FROM picked JOIN ended_sessions s ON s.ended_at = picked.ended_at AND s.id = picked.id
+ORDER BY picked.ended_at DESC, picked.id DESC;
+
 -- What is open now, and of that what began before a process did.
 -- name: SessionsOpenFigures :many
 SELECT s.scene, s.protocol, count(*) AS active, count(*) FILTER (WHERE s.started_at < @began::timestamptz) AS before

@@ -110,7 +110,8 @@ func (a *app) build(ctx context.Context) (err error) {
 	}
 	owners := &streamOwners{}
 	a.access = access.New(access.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Owners: owners, Accounts: a.accounts, StreamTokens: a.accounts, App: a.cfg.App,
-		PublishHost: media.HostOf(a.cfg.PushDomain), PlayHost: media.HostOf(a.cfg.PullDomain), Policy: access.Policy(a.cfg.DefaultPolicy)})
+		PublishHost: media.HostOf(a.cfg.PushDomain), PlayHost: media.HostOf(a.cfg.PullDomain), Policy: access.Policy(a.cfg.DefaultPolicy),
+		URLTTL: a.cfg.URLTTL})
 	rooms := room.Config{DB: pool, Now: now, Rand: rand.Reader, Log: a.log, Groups: a.groups, Signer: a.access, Nodes: a.nodes, Links: links,
 		PushKey: a.cfg.PushKey.Reveal()}
 	if a.cfg.Cloud.Recordings {

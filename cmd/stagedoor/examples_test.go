@@ -161,6 +161,11 @@ var examples = map[string]example{
 	"pauseAnyRoom":          {},
 	"stopAnyRoom":           {},
 	"deleteAnyRoom":         {},
+	"listRunningStreams":    {},
+	"listStreamSamples":     {query: "app=live&stream=show"},
+	"cutStream":             {query: "app=live&stream=show"},
+	"listSessions":          {query: "state=ended&scene=play"},
+	"kickSession":           {},
 	"explainURL":            {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
 	"listRefusals":          {},
 	"listEvents":            {},
@@ -240,6 +245,9 @@ func (p *props) make(name string) {
 		p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/routes", `{"pattern":"/`+p.known[name]+`","url":"`+houseCamera+`"}`)
 	case "path":
 		p.known[name] = "live%2F" + p.publish()
+	case "session_id":
+		name := p.publish()
+		p.known["session_id"] = p.value(p.t, "SELECT id::text FROM open_sessions WHERE stream = '"+name+"'")
 	case "jump":
 		p.known[name] = p.jumpToken()
 	case "stream", "token":

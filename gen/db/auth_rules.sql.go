@@ -35,6 +35,33 @@ func (q *Queries) RuleByID(ctx context.Context, db DBTX, id int64) (AuthRule, er
 	return i, err
 }
 
+const ruleChange = `-- name: RuleChange :exec
+UPDATE auth_rules SET enabled = $1, valid_seconds = $2, takeover = $3, takeover_seconds = $4, updated_at = $5
+WHERE id = $6
+`
+
+type RuleChangeParams struct {
+	Enabled         bool
+	ValidSeconds    int32
+	Takeover        string
+	TakeoverSeconds int32
+	Now             time.Time
+	ID              int64
+}
+
+// Of a rule that is locked.
+func (q *Queries) RuleChange(ctx context.Context, db DBTX, arg RuleChangeParams) error {
+	_, err := db.Exec(ctx, ruleChange,
+		arg.Enabled,
+		arg.ValidSeconds,
+		arg.Takeover,
+		arg.TakeoverSeconds,
+		arg.Now,
+		arg.ID,
+	)
+	return err
+}
+
 const ruleCount = `-- name: RuleCount :one
 SELECT count(*) FROM auth_rules
 `
@@ -281,56 +308,59 @@ func (q *Queries) RuleLock(ctx context.Context, db DBTX, id int64) (int64, error
 	return id_2, err
 }
 
-const ruleSetEnabled = `-- name: RuleSetEnabled :one
-UPDATE auth_rules SET enabled = $1, updated_at = $2 WHERE id = $3 RETURNING id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds
+const rulePage = `-- name: RulePage :many
+SELECT id, domain, vhost, app, scene, scheme, enabled, valid_seconds, created_at, updated_at, options, takeover, takeover_seconds FROM auth_rules
+WHERE id > $1 AND ($2::text = '' OR scene = $2)
+  AND ($3::text = '' OR strpos(lower(domain), lower($3)) > 0 OR strpos(lower(vhost), lower($3)) > 0 OR strpos(lower(app), lower($3)) > 0)
+ORDER BY id
+LIMIT $4
 `
 
-type RuleSetEnabledParams struct {
-	Enabled bool
-	Now     time.Time
-	ID      int64
+type RulePageParams struct {
+	After    int64
+	Scene    string
+	Text     string
+	RowLimit int32
 }
 
-func (q *Queries) RuleSetEnabled(ctx context.Context, db DBTX, arg RuleSetEnabledParams) (AuthRule, error) {
-	row := db.QueryRow(ctx, ruleSetEnabled, arg.Enabled, arg.Now, arg.ID)
-	var i AuthRule
-	err := row.Scan(
-		&i.ID,
-		&i.Domain,
-		&i.Vhost,
-		&i.App,
-		&i.Scene,
-		&i.Scheme,
-		&i.Enabled,
-		&i.ValidSeconds,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.Options,
-		&i.Takeover,
-		&i.TakeoverSeconds,
+// One page, in the order of their making. An empty filter means any.
+func (q *Queries) RulePage(ctx context.Context, db DBTX, arg RulePageParams) ([]AuthRule, error) {
+	rows, err := db.Query(ctx, rulePage,
+		arg.After,
+		arg.Scene,
+		arg.Text,
+		arg.RowLimit,
 	)
-	return i, err
-}
-
-const ruleSetTakeover = `-- name: RuleSetTakeover :exec
-UPDATE auth_rules SET takeover = $1, takeover_seconds = $2, updated_at = $3 WHERE id = $4
-`
-
-type RuleSetTakeoverParams struct {
-	Takeover        string
-	TakeoverSeconds int32
-	Now             time.Time
-	ID              int64
-}
-
-func (q *Queries) RuleSetTakeover(ctx context.Context, db DBTX, arg RuleSetTakeoverParams) error {
-	_, err := db.Exec(ctx, ruleSetTakeover,
-		arg.Takeover,
-		arg.TakeoverSeconds,
-		arg.Now,
-		arg.ID,
-	)
-	return err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []AuthRule{}
+	for rows.Next() {
+		var i AuthRule
+		if err := rows.Scan(
+			&i.ID,
+			&i.Domain,
+			&i.Vhost,
+			&i.App,
+			&i.Scene,
+			&i.Scheme,
+			&i.Enabled,
+			&i.ValidSeconds,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Options,
+			&i.Takeover,
+			&i.TakeoverSeconds,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const ruleWrite = `-- name: RuleWrite :one

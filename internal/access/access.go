@@ -60,6 +60,9 @@ type Config struct {
 	// media server does not report one. Without port.
 	PublishHost, PlayHost string
 	Policy                Policy
+	// URLTTL is how long the URLs are good that we hand out; see Rotation. Zero: a
+	// day.
+	URLTTL time.Duration
 }
 
 // Service manages rules, keys and live tokens, and decides.

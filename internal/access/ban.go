@@ -146,9 +146,13 @@ func (s *Service) Bans(ctx context.Context, f BanFilter) (bans []Ban, total int6
 	now := s.Now()
 	bans = make([]Ban, len(rows))
 	for i, r := range rows {
-		bans[i] = Ban{Vhost: r.Vhost, Domain: r.Domain, App: r.App, Stream: r.Stream, CreatedAt: r.CreatedAt, Until: r.Until, Active: r.Until.After(now)}
+		bans[i] = banFromRow(r, now)
 	}
 	return bans, total, nil
+}
+
+func banFromRow(r db.Ban, now time.Time) Ban {
+	return Ban{Vhost: r.Vhost, Domain: r.Domain, App: r.App, Stream: r.Stream, CreatedAt: r.CreatedAt, Until: r.Until, Active: r.Until.After(now)}
 }
 
 // banPlace is that of a ban in the list of them.

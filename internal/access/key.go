@@ -38,6 +38,9 @@ type Key struct {
 	CreatedAt time.Time
 	ChangedAt time.Time
 	LastUsed  *time.Time
+	// Secret is set on a key that was made a moment ago with a random secret, by
+	// CreateRule and AddKey, and never again.
+	Secret string
 }
 
 // The bounds of a secret that an operator brings along, in bytes. The lower ones
@@ -77,9 +80,13 @@ var errTooManyKeys = errs.New(errs.Conflict, "too_many_keys", "a rule has at mos
 // is set; the key that was active retires then. Errors: Invalid, NotFound,
 // Conflict.
 func (s *Service) AddKey(ctx context.Context, ruleID int64, secret string, activate bool) (Key, error) {
-	now, k := s.Now(), newKey{secret: secret, state: KeyNext, position: maxKeys}
+	now, k := s.Now(), newKey{state: KeyNext, position: maxKeys}
+	var err error
+	if k.secret, err = s.secretOr(secret); err != nil {
+		return Key{}, err
+	}
 	var row db.SigningKey
-	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		if err := s.roomForKey(ctx, tx, ruleID, secret); err != nil {
 			return err
 		}
@@ -96,8 +103,12 @@ func (s *Service) AddKey(ctx context.Context, ruleID int64, secret string, activ
 	if err != nil {
 		return Key{}, pg.Err(err, ruleConstraints)
 	}
+	made := keyFromRow(row)
+	if secret == "" {
+		made.Secret = k.secret
+	}
 	_, err = s.refreshRule(ctx, ruleID)
-	return keyFromRow(row), err
+	return made, err
 }
 
 // roomForKey says whether a rule can take one more key of this secret.
@@ -184,17 +195,26 @@ func (s *Service) insertKey(ctx context.Context, d db.DBTX, ruleID int64, k newK
 	for i, b := range id {
 		id[i] = kidAlphabet[int(b)%len(kidAlphabet)]
 	}
-	if k.secret == "" {
-		var b [24]byte
-		if _, err := io.ReadFull(s.Rand, b[:]); err != nil {
-			return db.SigningKey{}, err
-		}
-		k.secret = fmt.Sprintf("%x", b)
+	var err error
+	if k.secret, err = s.secretOr(k.secret); err != nil {
+		return db.SigningKey{}, err
 	}
 	kid := string(id[:])
 	return s.q.KeyInsert(ctx, d, db.KeyInsertParams{RuleID: ruleID, Kid: kid, State: string(k.state), Now: now,
 		SecretSealed: s.Box.Seal([]byte(k.secret), keyPurpose(ruleID, kid)),
 		Scheme:       k.scheme, Options: optionsToRow(k.options), Position: int32(k.position)})
+}
+
+// secretOr is a random secret where none was brought along.
+func (s *Service) secretOr(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	var b [24]byte
+	if _, err := io.ReadFull(s.Rand, b[:]); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", b), nil
 }
 
 func keyPurpose(ruleID int64, kid string) string {

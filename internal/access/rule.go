@@ -168,9 +168,13 @@ func (s *Service) CreateRule(ctx context.Context, n NewRule) (Rule, error) {
 	if err := n.validate(); err != nil {
 		return Rule{}, err
 	}
+	secret, err := s.secretOr(n.Secret)
+	if err != nil {
+		return Rule{}, err
+	}
 	now := s.Now()
 	var id int64
-	err := pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		row, err := s.q.RuleInsert(ctx, tx, db.RuleInsertParams{Domain: n.Domain, Vhost: n.Vhost, App: n.App, Scene: string(n.Scene),
 			Scheme: n.Scheme, Options: optionsToRow(n.Options), Enabled: !n.Disabled, ValidSeconds: int32(n.Validity / time.Second),
 			Takeover: string(n.Takeover.Policy), TakeoverSeconds: int32(n.Takeover.Window / time.Second), Now: now})
@@ -181,13 +185,17 @@ func (s *Service) CreateRule(ctx context.Context, n NewRule) (Rule, error) {
 		if urlsign.KeysOf(n.Scheme) == urlsign.ServiceKeys {
 			return nil
 		}
-		_, err = s.insertKey(ctx, tx, id, newKey{secret: n.Secret, state: KeyActive}, now)
+		_, err = s.insertKey(ctx, tx, id, newKey{secret: secret, state: KeyActive}, now)
 		return err
 	})
 	if err != nil {
 		return Rule{}, pg.Err(err, ruleConstraints)
 	}
-	return s.refreshRule(ctx, id)
+	r, err := s.refreshRule(ctx, id)
+	if n.Secret == "" && len(r.Keys) == 1 {
+		r.Keys[0].Secret = secret
+	}
+	return r, err
 }
 
 // EnsureDefaults creates the rules of an empty database: every URL is signed
@@ -225,14 +233,7 @@ func (s *Service) EnsureDefaults(ctx context.Context) error {
 // credential is admitted; a bad credential is refused all the same. Error:
 // NotFound.
 func (s *Service) SetRuleEnabled(ctx context.Context, id int64, enabled bool) (Rule, error) {
-	_, err := s.q.RuleSetEnabled(ctx, s.DB, db.RuleSetEnabledParams{ID: id, Enabled: enabled, Now: s.Now()})
-	if noRows(err) {
-		return Rule{}, errRuleNotFound
-	}
-	if err != nil {
-		return Rule{}, pg.Err(err, ruleConstraints)
-	}
-	return s.refreshRule(ctx, id)
+	return s.ChangeRule(ctx, id, RuleChanges{Enabled: &enabled})
 }
 
 // DeleteRule removes a rule and its keys. Whom they admitted is cut off. Error:
@@ -272,16 +273,20 @@ func (s *Service) Rules(ctx context.Context) ([]Rule, error) {
 	if err != nil {
 		return nil, pg.Err(err, nil)
 	}
-	rules := make([]Rule, len(rows))
+	return withKeys(rows, keys), nil
+}
+
+func withKeys(rows []db.AuthRule, keys []db.SigningKey) []Rule {
+	rules, at := make([]Rule, len(rows)), make(map[int64]int, len(rows))
 	for i, row := range rows {
-		rules[i] = ruleFromRow(row)
-		for _, k := range keys {
-			if k.RuleID == row.ID {
-				rules[i].Keys = append(rules[i].Keys, keyFromRow(k))
-			}
+		rules[i], at[row.ID] = ruleFromRow(row), i
+	}
+	for _, k := range keys {
+		if i, ok := at[k.RuleID]; ok {
+			rules[i].Keys = append(rules[i].Keys, keyFromRow(k))
 		}
 	}
-	return rules, nil
+	return rules
 }
 
 func (s *Service) refreshRule(ctx context.Context, id int64) (Rule, error) {

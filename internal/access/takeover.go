@@ -7,7 +7,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
-	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
 // TakeoverPolicy is what happens to a publisher whose stream has one already.
@@ -72,22 +71,5 @@ func (d Decision) under(r *rule) Decision {
 // SetTakeover changes what the rule says to second publishers, from the next one
 // on. Errors: Invalid, NotFound.
 func (s *Service) SetTakeover(ctx context.Context, id int64, t Takeover) (Rule, error) {
-	if err := t.validate(media.Publish); err != nil {
-		return Rule{}, err
-	}
-	row, err := s.q.RuleByID(ctx, s.DB, id)
-	if noRows(err) {
-		return Rule{}, errRuleNotFound
-	}
-	if err == nil {
-		if err := t.validate(media.Scene(row.Scene)); err != nil { // a rule never changes its scene
-			return Rule{}, err
-		}
-		err = s.q.RuleSetTakeover(ctx, s.DB, db.RuleSetTakeoverParams{ID: id, Takeover: string(t.Policy),
-			TakeoverSeconds: int32(t.Window / time.Second), Now: s.Now()})
-	}
-	if err != nil {
-		return Rule{}, pg.Err(err, ruleConstraints)
-	}
-	return s.refreshRule(ctx, id)
+	return s.ChangeRule(ctx, id, RuleChanges{Takeover: &t})
 }

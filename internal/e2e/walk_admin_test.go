@@ -24,3 +24,22 @@ func (w walk) anyRoom(t *testing.T) {
 	}
 	good[*api.DeleteAnyRoomResponse](t)(w.admin.DeleteAnyRoomWithResponse(ctx, id))
 }
+
+// onAir is what an administrator sees of what runs, and ends.
+func (w walk) onAir(t *testing.T) {
+	ctx, app := t.Context(), "live"
+	good[*api.ListRunningStreamsResponse](t)(w.admin.ListRunningStreamsWithResponse(ctx, &api.ListRunningStreamsParams{}))
+	good[*api.ListStreamSamplesResponse](t)(w.admin.ListStreamSamplesWithResponse(ctx, &api.ListStreamSamplesParams{App: app, Stream: "nobody"}))
+	if cut := good[*api.CutStreamResponse](t)(w.admin.CutStreamWithResponse(ctx, &api.CutStreamParams{App: app, Stream: "nobody"})).JSON200; cut.State != api.KickResultStateGone {
+		t.Errorf("cutting off nobody: %+v", cut)
+	}
+	ended := api.ListSessionsParamsStateEnded
+	good[*api.ListSessionsResponse](t)(w.admin.ListSessionsWithResponse(ctx, &api.ListSessionsParams{State: &ended}))
+	open := good[*api.ListSessionsResponse](t)(w.admin.ListSessionsWithResponse(ctx, &api.ListSessionsParams{})).JSON200
+	if len(open.Sessions) == 0 {
+		t.Fatal("nothing is open")
+	}
+	if kicked := good[*api.KickSessionResponse](t)(w.admin.KickSessionWithResponse(ctx, open.Sessions[0].ID)).JSON200; kicked.State != api.KickResultStateImpossible || kicked.Message == "" {
+		t.Errorf("kicked on a node that cannot be told: %+v", kicked)
+	}
+}

@@ -36,6 +36,7 @@ func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	w.machines(t)
 	w.callbacks(t, room)
 	w.otherServers(t, room)
+	w.onAir(t)
 	w.anyRoom(t)
 	w.ends(t, room)
 	if missed := s.spec.Uncovered(); len(missed) > 0 {

@@ -110,6 +110,59 @@ func (s *Service) KickSession(ctx context.Context, st media.Stream, id int64) (b
 	return t.kicked > 0, t.cannot
 }
 
+// Outcome is what came of cutting somebody off.
+type Outcome struct {
+	State   string // Kicked, Gone, Pending or Impossible
+	Kicked  int    // connections that were cut
+	Message string // why it is not done; empty if it is
+}
+
+// What may come of it, beside Impossible.
+const (
+	Kicked  = "kicked"
+	Gone    = "gone"    // the node had it no more
+	Pending = "pending" // it goes on being tried
+)
+
+var errNoSession = errs.New(errs.NotFound, "session_not_found", "no such session is open")
+
+// Kick cuts off one connection and tells what came of it. Errors: NotFound,
+// Unavailable.
+func (s *Service) Kick(ctx context.Context, id int64) (Outcome, error) {
+	row, err := s.q.SessionOpen(ctx, s.DB, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Outcome{}, errNoSession
+	}
+	if err != nil {
+		return Outcome{}, pg.Err(err, nil)
+	}
+	found, err := s.KickSession(ctx, streamOf(row), id)
+	n := 0
+	if found {
+		n = 1
+	}
+	return outcome(n, err)
+}
+
+// Cut is KickStream, and tells what came of it. Error: Unavailable.
+func (s *Service) Cut(ctx context.Context, st media.Stream) (Outcome, error) {
+	return outcome(s.KickStream(ctx, st))
+}
+
+func outcome(kicked int, err error) (Outcome, error) {
+	switch kind := errs.KindOf(err); {
+	case err == nil && kicked == 0:
+		return Outcome{State: Gone}, nil
+	case err == nil:
+		return Outcome{State: Kicked, Kicked: kicked}, nil
+	case kind == errs.Conflict:
+		return Outcome{State: Impossible, Kicked: kicked, Message: message(err)}, nil
+	case kind == errs.BadGateway:
+		return Outcome{State: Pending, Kicked: kicked, Message: message(err)}, nil
+	}
+	return Outcome{}, err
+}
+
 // kickPages cuts off all sessions that next returns, one page after the other.
 func (s *Service) kickPages(ctx context.Context, reason string, t *tally, next func(after int64) ([]db.OpenSession, error)) error {
 	for after := int64(0); ; {

@@ -11,6 +11,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -230,7 +231,9 @@ func (l *Ledger) report(ctx context.Context, e *media.Event, v media.Verdict, br
 // are older than they are kept. It is called before Run, and every few hours.
 // Error: Unavailable.
 func (l *Ledger) Maintain(ctx context.Context) error {
-	return pg.Daily{Table: "ended_sessions", Keep: l.Keep}.Maintain(ctx, l.DB, l.Now())
+	now := l.Now()
+	return errors.Join(pg.Daily{Table: "ended_sessions", Keep: l.Keep}.Maintain(ctx, l.DB, now),
+		pg.Daily{Table: "stream_samples", Keep: samplesKept}.Maintain(ctx, l.DB, now))
 }
 
 // Purge forgets ends that waited in vain for their start: those of refused

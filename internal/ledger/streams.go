@@ -19,7 +19,8 @@ type LiveStream struct {
 	Publisher Session
 	Node      media.Node
 	StartedAt time.Time
-	Consumers int // players on record now; Clients is what the node counts
+	Consumers int  // players on record now; Clients is what the node counts
+	Told      bool // whether the node told anything
 }
 
 // Path returns the path under which lists show the stream.
@@ -144,7 +145,7 @@ func (l *Ledger) describe(ctx context.Context, rows []db.OpenSession) ([]LiveStr
 	for i, r := range rows {
 		live := LiveStream{LiveStream: media.LiveStream{Clients: watching[i] + 1}, Publisher: openSession(r), Consumers: watching[i]}
 		if stat, ok := told[r.Node][sts[i]]; ok {
-			live.LiveStream = stat
+			live.LiveStream, live.Told = stat, true
 		}
 		live.Stream, live.StartedAt = sts[i], live.Publisher.StartedAt
 		live.Node, _ = l.Nodes.Get(r.Node)

@@ -30,6 +30,7 @@ type findings struct {
 	missed  []ledger.Found
 	carried []ledger.Carried
 	untold  []ledger.Session // the node does not list such ones
+	samples []ledger.Sample
 
 	identity, warning   string
 	publishers, clients int
@@ -50,6 +51,7 @@ type memory struct {
 	former       map[string]time.Time // identities before that one
 	partialUntil time.Time
 	leasedAt     time.Time
+	samples      sampler
 }
 
 type clientKey struct {
@@ -94,9 +96,11 @@ func (m *memory) compare(asked time.Time, before []ledger.Session, c media.Censu
 		f.warning = "several server processes answer at the control URL, each for itself: sessions cannot be checked"
 	}
 	list := index(c, m.clockSet)
+	m.samples.begin(asked)
 	for _, s := range before {
 		m.noteDoor(s)
 		live, there := list.take(s, asked)
+		m.samples.add(s, live, there)
 		switch {
 		case there && s.Scene == media.Publish && (live.BytesIn > s.BytesIn || live.BytesOut > s.BytesOut):
 			f.carried = append(f.carried, ledger.Carried{ID: s.ID, In: live.BytesIn, Out: live.BytesOut})
@@ -110,6 +114,7 @@ func (m *memory) compare(asked time.Time, before []ledger.Session, c media.Censu
 			}
 		}
 	}
+	f.samples = m.samples.end()
 	m.look(asked, c, list, &f)
 	return f
 }

@@ -57,6 +57,7 @@ type book interface {
 	EndGone(ctx context.Context, ids []int64, reason string) error
 	Learn(ctx context.Context, f ledger.Found) (media.Verdict, error)
 	NoteCarried(ctx context.Context, all []ledger.Carried) error
+	NoteSamples(ctx context.Context, node string, at time.Time, all []ledger.Sample) error
 }
 
 type leader interface {
@@ -257,6 +258,9 @@ func (r *Reconciler) repair(ctx context.Context, n media.Node, before []ledger.S
 		}
 	}
 	if err := r.Ledger.NoteCarried(ctx, f.carried); err != nil {
+		return err
+	}
+	if err := r.Ledger.NoteSamples(ctx, n.Name, r.Now(), f.samples); err != nil {
 		return err
 	}
 	return r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Up, ServerID: f.identity, Error: f.warning,

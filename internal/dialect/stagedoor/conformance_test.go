@@ -54,6 +54,9 @@ func TestADatabaseThatIsAwayIsToldAsSuch(t *testing.T) {
 		ask("GET", "/api/v1/rooms", b.admin), ask("GET", "/api/v1/rooms?text=x", b.admin), ask("GET", "/api/v1/rooms/r1", b.admin),
 		ask("DELETE", "/api/v1/rooms/r1", b.admin), ask("POST", "/api/v1/rooms/r1/start", b.admin), ask("POST", "/api/v1/rooms/r1/pause", b.admin),
 		ask("POST", "/api/v1/rooms/r1/stop", b.admin),
+		ask("GET", "/api/v1/live-streams", b.admin), ask("GET", "/api/v1/live-streams/samples?app=live&stream=a", b.admin),
+		ask("DELETE", "/api/v1/live-streams?app=live&stream=a", b.admin), ask("GET", "/api/v1/sessions", b.admin),
+		ask("GET", "/api/v1/sessions?state=ended", b.admin), ask("GET", "/api/v1/sessions?state=ended&scene=play", b.admin), ask("DELETE", "/api/v1/sessions/1", b.admin),
 	} {
 		got := b.send(t, r).want(t, http.StatusServiceUnavailable, "temporarily_unavailable")
 		if got.Header.Get("Retry-After") != "1" {
@@ -75,7 +78,9 @@ func TestConformance(t *testing.T) {
 		"GET /api/v1/nodes", "POST /api/v1/nodes", "GET /api/v1/nodes/edge1", "PATCH /api/v1/nodes/edge1", "DELETE /api/v1/nodes/edge1",
 		"POST /api/v1/nodes/edge1/secret", "GET /api/v1/nodes/edge1/configuration", "GET /api/v1/relays", "POST /api/v1/explain", "GET /api/v1/refusals",
 		"GET /api/v1/rooms", "GET /api/v1/rooms/r1", "DELETE /api/v1/rooms/r1", "POST /api/v1/rooms/r1/start", "POST /api/v1/rooms/r1/pause",
-		"POST /api/v1/rooms/r1/stop", "GET /api/v1/events", "GET /api/v1/events/live"} {
+		"POST /api/v1/rooms/r1/stop", "GET /api/v1/events", "GET /api/v1/events/live",
+		"GET /api/v1/live-streams", "GET /api/v1/live-streams/samples?app=live&stream=a",
+		"DELETE /api/v1/live-streams?app=live&stream=a", "GET /api/v1/sessions", "DELETE /api/v1/sessions/1"} {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,

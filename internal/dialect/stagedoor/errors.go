@@ -24,8 +24,11 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 // code or the JSON decoder knows. What was sent is not repeated.
 func inputError(err error) error {
 	var format *gen.InvalidParamFormatError
+	var missing *gen.RequiredParamError
 	var field *json.UnmarshalTypeError
 	switch {
+	case errors.As(err, &missing):
+		return errs.InvalidField(missing.ParamName, missing.ParamName+" is required")
 	case errors.As(err, &format):
 		return errs.InvalidField(format.ParamName, format.ParamName+" is not valid")
 	case errors.As(err, &field) && field.Field != "":

@@ -19,6 +19,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/dialecttest"
 	"github.com/stagedoor-live/stagedoor/internal/event"
+	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/im"
@@ -51,6 +52,7 @@ type bench struct {
 	webhooks *webhook.Service
 	rooms    *room.Service
 	live     *event.Tail
+	streams  *ledger.Ledger
 	spec     *spectest.Validator
 
 	admin, alice string // access tokens
@@ -83,11 +85,14 @@ func setup(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	streams := ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Access: b.access, Nodes: b.nodes})
-	explainer := explain.New(explain.Config{Access: b.access, Streams: streams, Now: b.clock.now, PublishHost: "push.example.com", PlayHost: "pull.example.com", App: "live"})
+	b.streams = ledger.New(ledger.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Access: b.access, Nodes: b.nodes})
+	kicks := evict.New(evict.Config{DB: b.pool, Now: b.clock.now, Jitter: func() float64 { return 1 }, Log: log.Logger(), Nodes: b.nodes, Controls: someControls,
+		Ledger: b.streams, Accounts: b.accounts, Bans: b.access})
+	explainer := explain.New(explain.Config{Access: b.access, Streams: b.streams, Now: b.clock.now, PublishHost: "push.example.com", PlayHost: "pull.example.com", App: "live"})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Webhooks: b.webhooks, Rooms: b.rooms, Configure: configure,
+	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Webhooks: b.webhooks, Rooms: b.rooms,
+		Streams: b.streams, Kicks: kicks, Configure: configure,
 		Events: events, Live: b.live, Beat: 20 * time.Millisecond}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)

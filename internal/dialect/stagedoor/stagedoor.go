@@ -13,8 +13,10 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/event"
+	"github.com/stagedoor-live/stagedoor/internal/evict"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
+	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
@@ -38,6 +40,8 @@ type Server struct {
 	// Beat is how often a live stream without events says that it is there; zero:
 	// every 15 seconds.
 	Beat time.Duration
+	Streams  *ledger.Ledger
+	Kicks    *evict.Service
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }

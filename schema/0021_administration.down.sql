@@ -1,0 +1,2 @@
+DROP INDEX ended_sessions_newest;
+DROP TABLE stream_samples;
