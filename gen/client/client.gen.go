@@ -461,6 +461,30 @@ func (e JWKUse) Valid() bool {
 	}
 }
 
+// Defines values for KickResultState.
+const (
+	KickResultStateGone       KickResultState = "gone"
+	KickResultStateImpossible KickResultState = "impossible"
+	KickResultStateKicked     KickResultState = "kicked"
+	KickResultStatePending    KickResultState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the KickResultState enum.
+func (e KickResultState) Valid() bool {
+	switch e {
+	case KickResultStateGone:
+		return true
+	case KickResultStateImpossible:
+		return true
+	case KickResultStateKicked:
+		return true
+	case KickResultStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LiveStreamCallbackAction.
 const (
 	LiveStreamCallbackActionOnPlay      LiveStreamCallbackAction = "on_play"
@@ -1229,6 +1253,60 @@ func (e RoomState) Valid() bool {
 	}
 }
 
+// Defines values for SessionScene.
+const (
+	SessionScenePlay    SessionScene = "play"
+	SessionScenePublish SessionScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the SessionScene enum.
+func (e SessionScene) Valid() bool {
+	switch e {
+	case SessionScenePlay:
+		return true
+	case SessionScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionState.
+const (
+	SessionStateEnded SessionState = "ended"
+	SessionStateOpen  SessionState = "open"
+)
+
+// Valid indicates whether the value is a known member of the SessionState enum.
+func (e SessionState) Valid() bool {
+	switch e {
+	case SessionStateEnded:
+		return true
+	case SessionStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionEvictionState.
+const (
+	SessionEvictionStateImpossible SessionEvictionState = "impossible"
+	SessionEvictionStateWanted     SessionEvictionState = "wanted"
+)
+
+// Valid indicates whether the value is a known member of the SessionEvictionState enum.
+func (e SessionEvictionState) Valid() bool {
+	switch e {
+	case SessionEvictionStateImpossible:
+		return true
+	case SessionEvictionStateWanted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SwitchAuthRequestSceneType.
 const (
 	SwitchAuthRequestSceneTypePull SwitchAuthRequestSceneType = "pull"
@@ -1751,6 +1829,42 @@ func (e IpchubRuntimeParamsExtra) Valid() bool {
 	case IpchubRuntimeParamsExtraN0:
 		return true
 	case IpchubRuntimeParamsExtraN1:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSessionsParamsState.
+const (
+	ListSessionsParamsStateEnded ListSessionsParamsState = "ended"
+	ListSessionsParamsStateOpen  ListSessionsParamsState = "open"
+)
+
+// Valid indicates whether the value is a known member of the ListSessionsParamsState enum.
+func (e ListSessionsParamsState) Valid() bool {
+	switch e {
+	case ListSessionsParamsStateEnded:
+		return true
+	case ListSessionsParamsStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSessionsParamsScene.
+const (
+	ListSessionsParamsScenePlay    ListSessionsParamsScene = "play"
+	ListSessionsParamsScenePublish ListSessionsParamsScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ListSessionsParamsScene enum.
+func (e ListSessionsParamsScene) Valid() bool {
+	switch e {
+	case ListSessionsParamsScenePlay:
+		return true
+	case ListSessionsParamsScenePublish:
 		return true
 	default:
 		return false
@@ -4124,6 +4238,33 @@ type JumpURLRequest struct {
 	Version string `json:"version,omitempty"`
 }
 
+// KickResult What came of cutting somebody off.
+type KickResult struct {
+	// Connections How many connections were cut.
+	//
+	// Example: 1
+	Connections int32 `json:"connections"`
+
+	// Message Why it is not done; empty if it is.
+	//
+	// Example:
+	Message string `json:"message"`
+
+	// State `kicked`: the connection was cut. `gone`: the media server had nobody to cut off
+	// any more. `pending`: the media server could not be reached; it is tried again
+	// until the connection is gone. `impossible`: the media server has no way to do it.
+	//
+	// Example: kicked
+	State KickResultState `json:"state"`
+}
+
+// KickResultState `kicked`: the connection was cut. `gone`: the media server had nobody to cut off
+// any more. `pending`: the media server could not be reached; it is tried again
+// until the connection is gone. `impossible`: the media server has no way to do it.
+//
+// Example: kicked
+type KickResultState string
+
 // KillStreamRequest The stream whose publisher and players to disconnect: exactly one of `Vhost` and `Domain`. It is fine if it is not running. Where its media server cannot be told, the answer is `RequestForbidden`. They may come back; see `ForbidStream`.
 type KillStreamRequest struct {
 	// App The application.
@@ -6338,6 +6479,234 @@ type RoomUpdate struct {
 	UserID string `json:"user_id,omitempty"`
 }
 
+// RunningStream A stream that is being published.
+type RunningStream struct {
+	// Address From where, as the media server told.
+	//
+	// Example: 192.0.2.8
+	Address string `json:"address"`
+
+	// App Its application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Eviction How cutting its publisher off goes. Absent if that is not to happen.
+	Eviction *SessionEviction `json:"eviction,omitempty"`
+
+	// Health How it is. Absent where its media server does not tell, or does not answer.
+	Health *StreamHealth `json:"health,omitempty"`
+
+	// Node The media server that it is published to.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Protocol How it is published; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// SessionID The session of its publisher.
+	//
+	// Example: 4711
+	SessionID string `json:"session_id"`
+
+	// Since Since when, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// Stream Its name.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	Stream string `json:"stream"`
+
+	// Subject The account whose credential admitted its publisher; empty if none.
+	//
+	// Example:
+	Subject string `json:"subject"`
+
+	// Vhost Its vhost.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+
+	// Viewers How many play it now, on all media servers.
+	//
+	// Example: 41
+	Viewers int64 `json:"viewers"`
+}
+
+// RunningStreamPage One page of what is on air.
+type RunningStreamPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: L2xpdmUvc2hvdw
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Streams The streams.
+	Streams []RunningStream `json:"streams"`
+
+	// Total How many streams the filter means, on all pages.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// Session One publisher or player connection.
+type Session struct {
+	// Address From where it came, as the media server told.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// App The application of the stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// BytesIn What the client has sent, as far as known.
+	//
+	// Example: 0
+	BytesIn int64 `json:"bytes_in"`
+
+	// BytesOut What it was sent, as far as known.
+	//
+	// Example: 0
+	BytesOut int64 `json:"bytes_out"`
+
+	// ClientID The id of the connection at its media server.
+	//
+	// Example: 6n8j0c2b
+	ClientID string `json:"client_id"`
+
+	// Credential The kind of credential that admitted it: `live_token`, `access_token`, `signature`
+	// and others; empty if none did.
+	//
+	// Example: access_token
+	Credential string `json:"credential"`
+
+	// EndReason How its end became known. Absent while it is open.
+	//
+	// Example: unpublish
+	EndReason string `json:"end_reason,omitempty"`
+
+	// EndedAt When it ended, in UTC. Absent while it is open.
+	//
+	// Example: 2023-11-07T23:13:20Z
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Eviction How cutting it off goes. Absent if that is not to happen.
+	Eviction *SessionEviction `json:"eviction,omitempty"`
+
+	// ID The id of the session.
+	//
+	// Example: 4712
+	ID string `json:"id"`
+
+	// Node Its media server.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Protocol Its protocol; empty if unknown.
+	//
+	// Example: http-flv
+	Protocol string `json:"protocol"`
+
+	// Refused Why a client that runs all the same should not; empty for the others.
+	//
+	// Example:
+	Refused string `json:"refused"`
+
+	// Scene The side of the door.
+	//
+	// Example: play
+	Scene SessionScene `json:"scene"`
+
+	// StartedAt When it began, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	StartedAt time.Time `json:"started_at"`
+
+	// State Whether it goes on.
+	//
+	// Example: open
+	State SessionState `json:"state"`
+
+	// Stream The name of the stream.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	Stream string `json:"stream"`
+
+	// Subject The account of that credential; empty if none.
+	//
+	// Example: alice
+	Subject string `json:"subject"`
+
+	// Vhost The vhost of the stream.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+}
+
+// SessionScene The side of the door.
+//
+// Example: play
+type SessionScene string
+
+// SessionState Whether it goes on.
+//
+// Example: open
+type SessionState string
+
+// SessionEviction How cutting a session off goes.
+type SessionEviction struct {
+	// Fault Why it has not ended yet; empty if nothing went wrong.
+	//
+	// Example: media server unavailable
+	Fault string `json:"fault"`
+
+	// Reason Why the session is to end.
+	//
+	// Example: token_revoked
+	Reason string `json:"reason"`
+
+	// Since Since when that is wanted, in UTC.
+	//
+	// Example: 2023-11-07T22:19:58Z
+	Since time.Time `json:"since"`
+
+	// State `wanted` while it is being tried, `impossible` where the media server cannot be
+	// told to.
+	//
+	// Example: wanted
+	State SessionEvictionState `json:"state"`
+
+	// Tries How often it was tried.
+	//
+	// Example: 2
+	Tries int32 `json:"tries"`
+}
+
+// SessionEvictionState `wanted` while it is being tried, `impossible` where the media server cannot be
+// told to.
+//
+// Example: wanted
+type SessionEvictionState string
+
+// SessionPage One page of sessions.
+type SessionPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: AAYJqz3b8AAAAAAAAAAAKg
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Sessions The sessions, the newest first.
+	Sessions []Session `json:"sessions"`
+}
+
 // SRSAcceptance The acceptance that some releases of SRS 5 understand.
 type SRSAcceptance struct {
 	// Code Always 0.
@@ -6408,6 +6777,74 @@ type StreamAudio struct {
 	SampleRate int32 `json:"sample_rate"`
 }
 
+// StreamHealth How a stream is, in the words of its media server. What that does not tell is absent.
+type StreamHealth struct {
+	// AudioChannels The channels of the sound.
+	//
+	// Example: 2
+	AudioChannels int32 `json:"audio_channels,omitempty"`
+
+	// AudioCodec The codec of the sound.
+	//
+	// Example: AAC
+	AudioCodec string `json:"audio_codec,omitempty"`
+
+	// AudioProfile The profile of that codec.
+	//
+	// Example: LC
+	AudioProfile string `json:"audio_profile,omitempty"`
+
+	// AudioSampleRate The samples per second.
+	//
+	// Example: 48000
+	AudioSampleRate int32 `json:"audio_sample_rate,omitempty"`
+
+	// BytesIn What has come in since it began.
+	//
+	// Example: 1125899906
+	BytesIn int64 `json:"bytes_in,omitempty"`
+
+	// BytesOut What has gone out since it began.
+	//
+	// Example: 45035996273
+	BytesOut int64 `json:"bytes_out,omitempty"`
+
+	// Height The height of the picture in pixels.
+	//
+	// Example: 720
+	Height int32 `json:"height,omitempty"`
+
+	// RecvKbps The bit rate at which it comes in.
+	//
+	// Example: 2471
+	RecvKbps int32 `json:"recv_kbps,omitempty"`
+
+	// SendKbps The bit rate at which it goes out, to all who play it there.
+	//
+	// Example: 98210
+	SendKbps int32 `json:"send_kbps,omitempty"`
+
+	// VideoCodec The codec of the picture.
+	//
+	// Example: H264
+	VideoCodec string `json:"video_codec,omitempty"`
+
+	// VideoLevel The level of that profile.
+	//
+	// Example: 3.1
+	VideoLevel string `json:"video_level,omitempty"`
+
+	// VideoProfile The profile of that codec.
+	//
+	// Example: High
+	VideoProfile string `json:"video_profile,omitempty"`
+
+	// Width The width of the picture in pixels.
+	//
+	// Example: 1280
+	Width int32 `json:"width,omitempty"`
+}
+
 // StreamKbps Bit rates over the last 30 seconds, in kilobits per second; 0 during the first half minute.
 type StreamKbps struct {
 	// Recv30S Received from the publisher.
@@ -6419,6 +6856,35 @@ type StreamKbps struct {
 	//
 	// Example: 2960
 	Send30S int32 `json:"send_30s"`
+}
+
+// StreamSample A stream at one time.
+type StreamSample struct {
+	// At When that was, in UTC: the beginning of the step.
+	//
+	// Example: 2023-11-07T22:13:15Z
+	At time.Time `json:"at"`
+
+	// Kbps The bit rate at which it came in. Absent if unknown.
+	//
+	// Example: 2468
+	Kbps *int64 `json:"kbps,omitempty"`
+
+	// Viewers How many played it, on all media servers that can be asked.
+	//
+	// Example: 40
+	Viewers int64 `json:"viewers"`
+}
+
+// StreamSamples How a stream went.
+type StreamSamples struct {
+	// Samples The samples, the oldest first. Steps without one are left out.
+	Samples []StreamSample `json:"samples"`
+
+	// StepSeconds How far apart the samples are.
+	//
+	// Example: 15
+	StepSeconds int32 `json:"step_seconds"`
 }
 
 // StreamVideo The picture; empty texts and zeros where the media server tells nothing or there is none.
@@ -7259,6 +7725,9 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
+// SessionID defines model for SessionID.
+type SessionID = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 
@@ -7369,6 +7838,9 @@ type RoomEnded = Error
 
 // RoomNotFound The error envelope of our own operations.
 type RoomNotFound = Error
+
+// SessionNotFound The error envelope of our own operations.
+type SessionNotFound = Error
 
 // SRSAccepted The acceptance that some releases of SRS 5 understand.
 type SRSAccepted = SRSAcceptance
@@ -7600,6 +8072,56 @@ type FollowEventsParams struct {
 	LastEventID string `json:"Last-Event-ID,omitempty"`
 }
 
+// CutStreamParams defines parameters for CutStream.
+type CutStreamParams struct {
+	// Vhost The vhost of the stream. Absent for the default one.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App The application of the stream.
+	App string `form:"app" json:"app"`
+
+	// Stream The name of the stream.
+	Stream string `form:"stream" json:"stream"`
+}
+
+// ListRunningStreamsParams defines parameters for ListRunningStreams.
+type ListRunningStreamsParams struct {
+	// Vhost Only streams of this vhost. Absent for any.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App Only streams with this in their application, upper and lower case being the same.
+	// Absent for any.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream Only streams with this in their name, upper and lower case being the same. Absent
+	// for any.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Limit The most streams that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListStreamSamplesParams defines parameters for ListStreamSamples.
+type ListStreamSamplesParams struct {
+	// Vhost The vhost of the stream. Absent for the default one.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App The application of the stream.
+	App string `form:"app" json:"app"`
+
+	// Stream The name of the stream.
+	Stream string `form:"stream" json:"stream"`
+
+	// Since Only samples of then or later. Absent for the last hour.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only samples of before then. Absent for up to now.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
 // HandlePushStreamEventParams defines parameters for HandlePushStreamEvent.
 type HandlePushStreamEventParams struct {
 	// Action What happened to the stream: `publish`, it is being pushed, or `publish_done`, it no longer is.
@@ -7763,6 +8285,51 @@ type IpchubRuntimeParams struct {
 
 // IpchubRuntimeParamsExtra defines parameters for IpchubRuntime.
 type IpchubRuntimeParamsExtra string
+
+// ListSessionsParams defines parameters for ListSessions.
+type ListSessionsParams struct {
+	// State Which sessions. Absent for open ones.
+	State *ListSessionsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Scene Only publishers or only players. Absent for both.
+	Scene *ListSessionsParamsScene `form:"scene,omitempty" json:"scene,omitempty"`
+
+	// Vhost Only of this vhost. Absent for any.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App Only of this application. Absent for any.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream Only of the stream of this name. Absent for any.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Node Only on this media server. Absent for any.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Credential Only those admitted by a credential of this kind. Absent for any.
+	Credential string `form:"credential,omitempty" json:"credential,omitempty"`
+
+	// Subject Only those of this account, upper and lower case being the same. Absent for any.
+	Subject string `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// Since Only those that ended then or later. For ended ones.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only those that ended then or earlier. For ended ones.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit The most sessions that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSessionsParamsState defines parameters for ListSessions.
+type ListSessionsParamsState string
+
+// ListSessionsParamsScene defines parameters for ListSessions.
+type ListSessionsParamsScene string
 
 // IpchubListStreamsParams defines parameters for IpchubListStreams.
 type IpchubListStreamsParams struct {
@@ -8912,6 +9479,37 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
 	ExplainURL(ctx context.Context, body ExplainURLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CutStream Cut a stream off
+	//
+	// Cuts off whoever publishes a stream, and all who play it, on their media servers, and says
+	// what came of it. What cannot be done at once goes on being tried. Nothing is revoked: an
+	// encoder that may publish may come back at once; ban the stream to prevent that. For
+	// administrators.
+	//
+	// Corresponds with DELETE /api/v1/live-streams (the `CutStream` operationId).
+	CutStream(ctx context.Context, params *CutStreamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRunningStreams List what is on air
+	//
+	// Lists the streams that are being published, in the order of vhost, application and name, a
+	// page at a time, with who publishes them and how they are, as far as their media server
+	// tells. Follow `next_cursor` until it is absent. A media server that does not answer within
+	// two seconds leaves `health` out; the list itself is the record of Stagedoor. For
+	// administrators.
+	//
+	// Corresponds with GET /api/v1/live-streams (the `ListRunningStreams` operationId).
+	ListRunningStreams(ctx context.Context, params *ListRunningStreamsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListStreamSamples Show how a stream went
+	//
+	// Returns how many played a stream and at what bit rate it came in, over time, for charts:
+	// one point for each `step_seconds`, the oldest first. Streams are sampled every ten
+	// seconds, on media servers that carry very many of them less often, and samples are kept
+	// for a day. There is none of a time when nobody published the stream. For administrators.
+	//
+	// Corresponds with GET /api/v1/live-streams/samples (the `ListStreamSamples` operationId).
+	ListStreamSamples(ctx context.Context, params *ListStreamSamplesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CancelMuteChatroomWithBody Let everybody speak again
 	//
 	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -9682,6 +10280,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/server (the `IpchubServer` operationId).
 	IpchubServer(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSessions List sessions
+	//
+	// Lists the connections of publishers and players, the newest first, a page at a time: those
+	// that are open, or, with `state` `ended`, those that have ended, by the time of their end.
+	// Follow `next_cursor` until it is absent. Several filters are all to hold.
+	//
+	// Of ended ones each page looks through up to 20000 sessions, so with a filter it may hold
+	// few or none and still have a `next_cursor`. They are kept for `STAGEDOOR_SESSIONS_KEEP`.
+	// For administrators.
+	//
+	// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
+	ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// KickSession Cut a session off
+	//
+	// Cuts off one connection on its media server and says what came of it. What cannot be done
+	// at once goes on being tried, and the list of sessions shows how that goes. Nothing is
+	// revoked: a client that may come in may come back at once. For administrators.
+	//
+	// Corresponds with DELETE /api/v1/sessions/{session_id} (the `KickSession` operationId).
+	KickSession(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IpchubListStreams List running streams
 	//
@@ -10998,6 +11618,67 @@ func (c *Client) ExplainURLWithBody(ctx context.Context, contentType string, bod
 // Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
 func (c *Client) ExplainURL(ctx context.Context, body ExplainURLJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExplainURLRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CutStream Cut a stream off
+//
+// Cuts off whoever publishes a stream, and all who play it, on their media servers, and says
+// what came of it. What cannot be done at once goes on being tried. Nothing is revoked: an
+// encoder that may publish may come back at once; ban the stream to prevent that. For
+// administrators.
+//
+// Corresponds with DELETE /api/v1/live-streams (the `CutStream` operationId).
+func (c *Client) CutStream(ctx context.Context, params *CutStreamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCutStreamRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRunningStreams List what is on air
+//
+// Lists the streams that are being published, in the order of vhost, application and name, a
+// page at a time, with who publishes them and how they are, as far as their media server
+// tells. Follow `next_cursor` until it is absent. A media server that does not answer within
+// two seconds leaves `health` out; the list itself is the record of Stagedoor. For
+// administrators.
+//
+// Corresponds with GET /api/v1/live-streams (the `ListRunningStreams` operationId).
+func (c *Client) ListRunningStreams(ctx context.Context, params *ListRunningStreamsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRunningStreamsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListStreamSamples Show how a stream went
+//
+// Returns how many played a stream and at what bit rate it came in, over time, for charts:
+// one point for each `step_seconds`, the oldest first. Streams are sampled every ten
+// seconds, on media servers that carry very many of them less often, and samples are kept
+// for a day. There is none of a time when nobody published the stream. For administrators.
+//
+// Corresponds with GET /api/v1/live-streams/samples (the `ListStreamSamples` operationId).
+func (c *Client) ListStreamSamples(ctx context.Context, params *ListStreamSamplesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListStreamSamplesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -12478,6 +13159,48 @@ func (c *Client) IpchubRuntime(ctx context.Context, params *IpchubRuntimeParams,
 // Corresponds with GET /api/v1/server (the `IpchubServer` operationId).
 func (c *Client) IpchubServer(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewIpchubServerRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSessions List sessions
+//
+// Lists the connections of publishers and players, the newest first, a page at a time: those
+// that are open, or, with `state` `ended`, those that have ended, by the time of their end.
+// Follow `next_cursor` until it is absent. Several filters are all to hold.
+//
+// Of ended ones each page looks through up to 20000 sessions, so with a filter it may hold
+// few or none and still have a `next_cursor`. They are kept for `STAGEDOOR_SESSIONS_KEEP`.
+// For administrators.
+//
+// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
+func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSessionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// KickSession Cut a session off
+//
+// Cuts off one connection on its media server and says what came of it. What cannot be done
+// at once goes on being tried, and the list of sessions shows how that goes. Nothing is
+// revoked: a client that may come in may come back at once. For administrators.
+//
+// Corresponds with DELETE /api/v1/sessions/{session_id} (the `KickSession` operationId).
+func (c *Client) KickSession(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewKickSessionRequest(c.Server, sessionID)
 	if err != nil {
 		return nil, err
 	}
@@ -15146,6 +15869,248 @@ func NewExplainURLRequestWithBody(server string, contentType string, body io.Rea
 	return req, nil
 }
 
+// NewCutStreamRequest constructs an http.Request for the CutStream method
+func NewCutStreamRequest(server string, params *CutStreamParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live-streams")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "vhost", params.Vhost, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRunningStreamsRequest constructs an http.Request for the ListRunningStreams method
+func NewListRunningStreamsRequest(server string, params *ListRunningStreamsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live-streams")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "vhost", params.Vhost, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListStreamSamplesRequest constructs an http.Request for the ListStreamSamples method
+func NewListStreamSamplesRequest(server string, params *ListStreamSamplesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live-streams/samples")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "vhost", params.Vhost, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewCancelMuteChatroomRequest calls the generic CancelMuteChatroom builder with application/json body
 func NewCancelMuteChatroomRequest(server string, body CancelMuteChatroomJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -17317,6 +18282,198 @@ func NewIpchubServerRequest(server string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSessionsRequest constructs an http.Request for the ListSessions method
+func NewListSessionsRequest(server string, params *ListSessionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Scene != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scene", *params.Scene, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "vhost", params.Vhost, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "credential", params.Credential, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "subject", params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Since != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "since", *params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Until != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "until", *params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewKickSessionRequest constructs an http.Request for the KickSession method
+func NewKickSessionRequest(server string, sessionID SessionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "session_id", sessionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/sessions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -20001,6 +21158,43 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/explain (the `ExplainURL` operationId).
 	ExplainURLWithResponse(ctx context.Context, body ExplainURLJSONRequestBody, reqEditors ...RequestEditorFn) (*ExplainURLResponse, error)
 
+	// CutStreamWithResponse Cut a stream off
+	//
+	// Cuts off whoever publishes a stream, and all who play it, on their media servers, and says
+	// what came of it. What cannot be done at once goes on being tried. Nothing is revoked: an
+	// encoder that may publish may come back at once; ban the stream to prevent that. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/live-streams (the `CutStream` operationId).
+	CutStreamWithResponse(ctx context.Context, params *CutStreamParams, reqEditors ...RequestEditorFn) (*CutStreamResponse, error)
+
+	// ListRunningStreamsWithResponse List what is on air
+	//
+	// Lists the streams that are being published, in the order of vhost, application and name, a
+	// page at a time, with who publishes them and how they are, as far as their media server
+	// tells. Follow `next_cursor` until it is absent. A media server that does not answer within
+	// two seconds leaves `health` out; the list itself is the record of Stagedoor. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/live-streams (the `ListRunningStreams` operationId).
+	ListRunningStreamsWithResponse(ctx context.Context, params *ListRunningStreamsParams, reqEditors ...RequestEditorFn) (*ListRunningStreamsResponse, error)
+
+	// ListStreamSamplesWithResponse Show how a stream went
+	//
+	// Returns how many played a stream and at what bit rate it came in, over time, for charts:
+	// one point for each `step_seconds`, the oldest first. Streams are sampled every ten
+	// seconds, on media servers that carry very many of them less often, and samples are kept
+	// for a day. There is none of a time when nobody published the stream. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/live-streams/samples (the `ListStreamSamples` operationId).
+	ListStreamSamplesWithResponse(ctx context.Context, params *ListStreamSamplesParams, reqEditors ...RequestEditorFn) (*ListStreamSamplesResponse, error)
+
 	// CancelMuteChatroomWithBodyWithResponse Let everybody speak again
 	//
 	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -20817,6 +22011,32 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /api/v1/server (the `IpchubServer` operationId).
 	IpchubServerWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*IpchubServerResponse, error)
+
+	// ListSessionsWithResponse List sessions
+	//
+	// Lists the connections of publishers and players, the newest first, a page at a time: those
+	// that are open, or, with `state` `ended`, those that have ended, by the time of their end.
+	// Follow `next_cursor` until it is absent. Several filters are all to hold.
+	//
+	// Of ended ones each page looks through up to 20000 sessions, so with a filter it may hold
+	// few or none and still have a `next_cursor`. They are kept for `STAGEDOOR_SESSIONS_KEEP`.
+	// For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
+	ListSessionsWithResponse(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*ListSessionsResponse, error)
+
+	// KickSessionWithResponse Cut a session off
+	//
+	// Cuts off one connection on its media server and says what came of it. What cannot be done
+	// at once goes on being tried, and the list of sessions shows how that goes. Nothing is
+	// revoked: a client that may come in may come back at once. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/sessions/{session_id} (the `KickSession` operationId).
+	KickSessionWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*KickSessionResponse, error)
 
 	// IpchubListStreamsWithResponse List running streams
 	//
@@ -23178,6 +24398,318 @@ func (r ExplainURLResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ExplainURLResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CutStreamResponse401Headers the declared response headers of an HTTP 401 response for CutStream
+type CutStreamResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// CutStreamResponse429Headers the declared response headers of an HTTP 429 response for CutStream
+type CutStreamResponse429Headers struct {
+	RetryAfter int32
+}
+
+// CutStreamResponse503Headers the declared response headers of an HTTP 503 response for CutStream
+type CutStreamResponse503Headers struct {
+	RetryAfter int32
+}
+
+type CutStreamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KickResult
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CutStreamResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CutStreamResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CutStreamResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CutStreamResponse) GetJSON200() *KickResult {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CutStreamResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CutStreamResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CutStreamResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r CutStreamResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CutStreamResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CutStreamResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CutStreamResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CutStreamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CutStreamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CutStreamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListRunningStreamsResponse401Headers the declared response headers of an HTTP 401 response for ListRunningStreams
+type ListRunningStreamsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListRunningStreamsResponse429Headers the declared response headers of an HTTP 429 response for ListRunningStreams
+type ListRunningStreamsResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListRunningStreamsResponse503Headers the declared response headers of an HTTP 503 response for ListRunningStreams
+type ListRunningStreamsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListRunningStreamsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RunningStreamPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListRunningStreamsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListRunningStreamsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListRunningStreamsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListRunningStreamsResponse) GetJSON200() *RunningStreamPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListRunningStreamsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListRunningStreamsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListRunningStreamsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListRunningStreamsResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListRunningStreamsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListRunningStreamsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListRunningStreamsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListRunningStreamsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListRunningStreamsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListRunningStreamsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListStreamSamplesResponse401Headers the declared response headers of an HTTP 401 response for ListStreamSamples
+type ListStreamSamplesResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListStreamSamplesResponse429Headers the declared response headers of an HTTP 429 response for ListStreamSamples
+type ListStreamSamplesResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListStreamSamplesResponse503Headers the declared response headers of an HTTP 503 response for ListStreamSamples
+type ListStreamSamplesResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListStreamSamplesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StreamSamples
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListStreamSamplesResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListStreamSamplesResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListStreamSamplesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListStreamSamplesResponse) GetJSON200() *StreamSamples {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListStreamSamplesResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListStreamSamplesResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListStreamSamplesResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListStreamSamplesResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListStreamSamplesResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListStreamSamplesResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListStreamSamplesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListStreamSamplesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListStreamSamplesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListStreamSamplesResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -27981,6 +29513,221 @@ func (r IpchubServerResponse) ContentType() string {
 	return ""
 }
 
+// ListSessionsResponse401Headers the declared response headers of an HTTP 401 response for ListSessions
+type ListSessionsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListSessionsResponse429Headers the declared response headers of an HTTP 429 response for ListSessions
+type ListSessionsResponse429Headers struct {
+	RetryAfter int32
+}
+
+// ListSessionsResponse503Headers the declared response headers of an HTTP 503 response for ListSessions
+type ListSessionsResponse503Headers struct {
+	RetryAfter int32
+}
+
+type ListSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SessionPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListSessionsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListSessionsResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListSessionsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListSessionsResponse) GetJSON200() *SessionPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListSessionsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListSessionsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListSessionsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ListSessionsResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListSessionsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListSessionsResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListSessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// KickSessionResponse401Headers the declared response headers of an HTTP 401 response for KickSession
+type KickSessionResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// KickSessionResponse429Headers the declared response headers of an HTTP 429 response for KickSession
+type KickSessionResponse429Headers struct {
+	RetryAfter int32
+}
+
+// KickSessionResponse503Headers the declared response headers of an HTTP 503 response for KickSession
+type KickSessionResponse503Headers struct {
+	RetryAfter int32
+}
+
+type KickSessionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KickResult
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *SessionNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *KickSessionResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *KickSessionResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *KickSessionResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r KickSessionResponse) GetJSON200() *KickResult {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r KickSessionResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r KickSessionResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r KickSessionResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r KickSessionResponse) GetJSON404() *SessionNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r KickSessionResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r KickSessionResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r KickSessionResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r KickSessionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r KickSessionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r KickSessionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r KickSessionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // IpchubListStreamsResponse401Headers the declared response headers of an HTTP 401 response for IpchubListStreams
 type IpchubListStreamsResponse401Headers struct {
 	WWWAuthenticate string
@@ -32634,6 +34381,61 @@ func (c *ClientWithResponses) ExplainURLWithResponse(ctx context.Context, body E
 	return ParseExplainURLResponse(rsp)
 }
 
+// CutStreamWithResponse Cut a stream off
+//
+// Cuts off whoever publishes a stream, and all who play it, on their media servers, and says
+// what came of it. What cannot be done at once goes on being tried. Nothing is revoked: an
+// encoder that may publish may come back at once; ban the stream to prevent that. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/live-streams (the `CutStream` operationId).
+func (c *ClientWithResponses) CutStreamWithResponse(ctx context.Context, params *CutStreamParams, reqEditors ...RequestEditorFn) (*CutStreamResponse, error) {
+	rsp, err := c.CutStream(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCutStreamResponse(rsp)
+}
+
+// ListRunningStreamsWithResponse List what is on air
+//
+// Lists the streams that are being published, in the order of vhost, application and name, a
+// page at a time, with who publishes them and how they are, as far as their media server
+// tells. Follow `next_cursor` until it is absent. A media server that does not answer within
+// two seconds leaves `health` out; the list itself is the record of Stagedoor. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/live-streams (the `ListRunningStreams` operationId).
+func (c *ClientWithResponses) ListRunningStreamsWithResponse(ctx context.Context, params *ListRunningStreamsParams, reqEditors ...RequestEditorFn) (*ListRunningStreamsResponse, error) {
+	rsp, err := c.ListRunningStreams(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListRunningStreamsResponse(rsp)
+}
+
+// ListStreamSamplesWithResponse Show how a stream went
+//
+// Returns how many played a stream and at what bit rate it came in, over time, for charts:
+// one point for each `step_seconds`, the oldest first. Streams are sampled every ten
+// seconds, on media servers that carry very many of them less often, and samples are kept
+// for a day. There is none of a time when nobody published the stream. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/live-streams/samples (the `ListStreamSamples` operationId).
+func (c *ClientWithResponses) ListStreamSamplesWithResponse(ctx context.Context, params *ListStreamSamplesParams, reqEditors ...RequestEditorFn) (*ListStreamSamplesResponse, error) {
+	rsp, err := c.ListStreamSamples(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListStreamSamplesResponse(rsp)
+}
+
 // CancelMuteChatroomWithBodyWithResponse Let everybody speak again
 //
 // Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -33874,6 +35676,44 @@ func (c *ClientWithResponses) IpchubServerWithResponse(ctx context.Context, reqE
 		return nil, err
 	}
 	return ParseIpchubServerResponse(rsp)
+}
+
+// ListSessionsWithResponse List sessions
+//
+// Lists the connections of publishers and players, the newest first, a page at a time: those
+// that are open, or, with `state` `ended`, those that have ended, by the time of their end.
+// Follow `next_cursor` until it is absent. Several filters are all to hold.
+//
+// Of ended ones each page looks through up to 20000 sessions, so with a filter it may hold
+// few or none and still have a `next_cursor`. They are kept for `STAGEDOOR_SESSIONS_KEEP`.
+// For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
+func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*ListSessionsResponse, error) {
+	rsp, err := c.ListSessions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListSessionsResponse(rsp)
+}
+
+// KickSessionWithResponse Cut a session off
+//
+// Cuts off one connection on its media server and says what came of it. What cannot be done
+// at once goes on being tried, and the list of sessions shows how that goes. Nothing is
+// revoked: a client that may come in may come back at once. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/sessions/{session_id} (the `KickSession` operationId).
+func (c *ClientWithResponses) KickSessionWithResponse(ctx context.Context, sessionID SessionID, reqEditors ...RequestEditorFn) (*KickSessionResponse, error) {
+	rsp, err := c.KickSession(ctx, sessionID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseKickSessionResponse(rsp)
 }
 
 // IpchubListStreamsWithResponse List running streams
@@ -36660,6 +38500,309 @@ func ParseExplainURLResponse(rsp *http.Response) (*ExplainURLResponse, error) {
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ExplainURLResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCutStreamResponse parses an HTTP response from a CutStreamWithResponse call
+func ParseCutStreamResponse(rsp *http.Response) (*CutStreamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CutStreamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KickResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CutStreamResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers CutStreamResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers CutStreamResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListRunningStreamsResponse parses an HTTP response from a ListRunningStreamsWithResponse call
+func ParseListRunningStreamsResponse(rsp *http.Response) (*ListRunningStreamsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListRunningStreamsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RunningStreamPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListRunningStreamsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListRunningStreamsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListRunningStreamsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListStreamSamplesResponse parses an HTTP response from a ListStreamSamplesWithResponse call
+func ParseListStreamSamplesResponse(rsp *http.Response) (*ListStreamSamplesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListStreamSamplesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StreamSamples
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListStreamSamplesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListStreamSamplesResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListStreamSamplesResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
@@ -41327,6 +43470,215 @@ func ParseIpchubServerResponse(rsp *http.Response) (*IpchubServerResponse, error
 			headers.RetryAfter = value
 		}
 		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListSessionsResponse parses an HTTP response from a ListSessionsWithResponse call
+func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SessionPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListSessionsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListSessionsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListSessionsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseKickSessionResponse parses an HTTP response from a KickSessionWithResponse call
+func ParseKickSessionResponse(rsp *http.Response) (*KickSessionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &KickSessionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KickResult
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest SessionNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers KickSessionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers KickSessionResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers KickSessionResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
 	}
 
 	return response, nil

@@ -183,6 +183,54 @@ func (q *Queries) BanListNewest(ctx context.Context, db DBTX, arg BanListNewestP
 	return items, nil
 }
 
+const banPage = `-- name: BanPage :many
+SELECT id, vhost, domain, app, stream, created_at, until FROM bans
+WHERE ($1::text = '' OR strpos(lower(stream), lower($1)) > 0) AND (created_at, id) < ($2::timestamptz, $3::bigint)
+ORDER BY created_at DESC, id DESC
+LIMIT $4
+`
+
+type BanPageParams struct {
+	Stream   string
+	BeforeAt time.Time
+	BeforeID int64
+	RowLimit int32
+}
+
+// One page by cursor, the newest first.
+func (q *Queries) BanPage(ctx context.Context, db DBTX, arg BanPageParams) ([]Ban, error) {
+	rows, err := db.Query(ctx, banPage,
+		arg.Stream,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Ban{}
+	for rows.Next() {
+		var i Ban
+		if err := rows.Scan(
+			&i.ID,
+			&i.Vhost,
+			&i.Domain,
+			&i.App,
+			&i.Stream,
+			&i.CreatedAt,
+			&i.Until,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const banPurge = `-- name: BanPurge :execrows
 DELETE FROM bans WHERE until < $1
 `

@@ -467,6 +467,22 @@ type StreamCount struct {
 	LastAt *time.Time
 }
 
+type StreamSample struct {
+	At      time.Time
+	Stream  []byte
+	Viewers int32
+	Kbps    *int32
+	Node    string
+}
+
+type StreamSamplesDefault struct {
+	At      time.Time
+	Stream  []byte
+	Viewers int32
+	Kbps    *int32
+	Node    string
+}
+
 type StreamViewer struct {
 	Viewer []byte
 	Since  time.Time

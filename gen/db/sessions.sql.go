@@ -1306,6 +1306,176 @@ func (q *Queries) SessionsEndServer(ctx context.Context, db DBTX, arg SessionsEn
 	return items, nil
 }
 
+const sessionsEndedNewest = `-- name: SessionsEndedNewest :many
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at, ended_at, end_reason FROM ended_sessions s
+WHERE s.ended_at >= $1::timestamptz AND s.ended_at <= $2::timestamptz AND (s.ended_at, s.id) < ($3::timestamptz, $4::bigint)
+ORDER BY s.ended_at DESC, s.id DESC
+LIMIT $5
+`
+
+type SessionsEndedNewestParams struct {
+	Since    time.Time
+	Until    time.Time
+	BeforeAt time.Time
+	BeforeID int64
+	RowLimit int32
+}
+
+// One page of ended sessions, the last that ended first.
+func (q *Queries) SessionsEndedNewest(ctx context.Context, db DBTX, arg SessionsEndedNewestParams) ([]EndedSession, error) {
+	rows, err := db.Query(ctx, sessionsEndedNewest,
+		arg.Since,
+		arg.Until,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []EndedSession{}
+	for rows.Next() {
+		var i EndedSession
+		if err := rows.Scan(
+			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.Refused,
+			&i.SeenAt,
+			&i.ReplacedAt,
+			&i.EndedAt,
+			&i.EndReason,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsEndedPage = `-- name: SessionsEndedPage :many
+WITH next AS (
+    SELECT n.id, n.serial, n.started_at, n.bytes_in, n.bytes_out, n.identity, n.node, n.server_id, n.client_id, n.scene, n.vhost, n.app, n.stream, n.address, n.protocol, n.credential_kind, n.credential_id, n.subject, n.refused, n.seen_at, n.replaced_at, n.ended_at, n.end_reason FROM ended_sessions n
+    WHERE n.ended_at >= $1::timestamptz AND n.ended_at <= $2::timestamptz AND (n.ended_at, n.id) < ($3::timestamptz, $4::bigint)
+    ORDER BY n.ended_at DESC, n.id DESC
+    LIMIT $5::bigint
+), look AS (
+    SELECT n.ended_at, n.id, (row_number() OVER (ORDER BY n.ended_at DESC, n.id DESC) = $5)::boolean AS last,
+        (($6::text = '' OR n.scene = $6) AND ($7::text = '' OR n.vhost = $7) AND ($8::text = '' OR n.app = $8)
+            AND ($9::text = '' OR n.stream = $9) AND ($10::text = '' OR n.node = $10)
+            AND ($11::text = '' OR n.credential_kind = $11)
+            AND ($12::text = '' OR (n.subject <> '' AND lower(n.subject) = lower($12))))::boolean AS found
+    FROM next n
+), picked AS (
+    SELECT l.ended_at, l.id, l.last, l.found FROM look l WHERE l.found OR l.last ORDER BY l.ended_at DESC, l.id DESC LIMIT $13
+)
+SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at, s.ended_at, s.end_reason, picked.found, picked.last FROM picked JOIN ended_sessions s ON s.ended_at = picked.ended_at AND s.id = picked.id
+ORDER BY picked.ended_at DESC, picked.id DESC
+`
+
+type SessionsEndedPageParams struct {
+	Since          time.Time
+	Until          time.Time
+	BeforeAt       time.Time
+	BeforeID       int64
+	LookAt         int64
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	Node           string
+	CredentialKind string
+	Subject        string
+	RowLimit       int32
+}
+
+type SessionsEndedPageRow struct {
+	EndedSession EndedSession
+	Found        bool
+	Last         bool
+}
+
+// Those of them that a filter means, among the next so many. The last of those
+// comes along whether it is one or not, so that the list can go on behind it.
+func (q *Queries) SessionsEndedPage(ctx context.Context, db DBTX, arg SessionsEndedPageParams) ([]SessionsEndedPageRow, error) {
+	rows, err := db.Query(ctx, sessionsEndedPage,
+		arg.Since,
+		arg.Until,
+		arg.BeforeAt,
+		arg.BeforeID,
+		arg.LookAt,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+		arg.Node,
+		arg.CredentialKind,
+		arg.Subject,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SessionsEndedPageRow{}
+	for rows.Next() {
+		var i SessionsEndedPageRow
+		if err := rows.Scan(
+			&i.EndedSession.ID,
+			&i.EndedSession.Serial,
+			&i.EndedSession.StartedAt,
+			&i.EndedSession.BytesIn,
+			&i.EndedSession.BytesOut,
+			&i.EndedSession.Identity,
+			&i.EndedSession.Node,
+			&i.EndedSession.ServerID,
+			&i.EndedSession.ClientID,
+			&i.EndedSession.Scene,
+			&i.EndedSession.Vhost,
+			&i.EndedSession.App,
+			&i.EndedSession.Stream,
+			&i.EndedSession.Address,
+			&i.EndedSession.Protocol,
+			&i.EndedSession.CredentialKind,
+			&i.EndedSession.CredentialID,
+			&i.EndedSession.Subject,
+			&i.EndedSession.Refused,
+			&i.EndedSession.SeenAt,
+			&i.EndedSession.ReplacedAt,
+			&i.EndedSession.EndedAt,
+			&i.EndedSession.EndReason,
+			&i.Found,
+			&i.Last,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionsForgetEarly = `-- name: SessionsForgetEarly :exec
 DELETE FROM early_ends WHERE connection >= $1 AND connection <= $2 AND ended_at < $3
 `
@@ -1606,6 +1776,81 @@ func (q *Queries) SessionsOpenOn(ctx context.Context, db DBTX, arg SessionsOpenO
 		arg.Last,
 		arg.Node,
 		arg.After,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []OpenSession{}
+	for rows.Next() {
+		var i OpenSession
+		if err := rows.Scan(
+			&i.ID,
+			&i.Serial,
+			&i.StartedAt,
+			&i.BytesIn,
+			&i.BytesOut,
+			&i.Identity,
+			&i.Node,
+			&i.ServerID,
+			&i.ClientID,
+			&i.Scene,
+			&i.Vhost,
+			&i.App,
+			&i.Stream,
+			&i.Address,
+			&i.Protocol,
+			&i.CredentialKind,
+			&i.CredentialID,
+			&i.Subject,
+			&i.Refused,
+			&i.SeenAt,
+			&i.ReplacedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsOpenPage = `-- name: SessionsOpenPage :many
+SELECT id, serial, started_at, bytes_in, bytes_out, identity, node, server_id, client_id, scene, vhost, app, stream, address, protocol, credential_kind, credential_id, subject, refused, seen_at, replaced_at FROM open_sessions s
+WHERE s.id < $1 AND ($2::text = '' OR s.scene = $2) AND ($3::text = '' OR s.vhost = $3) AND ($4::text = '' OR s.app = $4)
+  AND ($5::text = '' OR s.stream = $5) AND ($6::text = '' OR s.node = $6)
+  AND ($7::text = '' OR s.credential_kind = $7)
+  AND ($8::text = '' OR (s.subject <> '' AND lower(s.subject) = lower($8)))
+ORDER BY s.id DESC
+LIMIT $9
+`
+
+type SessionsOpenPageParams struct {
+	Before         int64
+	Scene          string
+	Vhost          string
+	App            string
+	Stream         string
+	Node           string
+	CredentialKind string
+	Subject        string
+	RowLimit       int32
+}
+
+// One page of open sessions, the newest first. An empty filter means any.
+func (q *Queries) SessionsOpenPage(ctx context.Context, db DBTX, arg SessionsOpenPageParams) ([]OpenSession, error) {
+	rows, err := db.Query(ctx, sessionsOpenPage,
+		arg.Before,
+		arg.Scene,
+		arg.Vhost,
+		arg.App,
+		arg.Stream,
+		arg.Node,
+		arg.CredentialKind,
+		arg.Subject,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -391,6 +391,9 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
+// SessionID defines model for SessionID.
+type SessionID = string
+
 // WebhookEndpointID defines model for WebhookEndpointID.
 type WebhookEndpointID = string
 

@@ -176,6 +176,30 @@ func (e ExplanationScene) Valid() bool {
 	}
 }
 
+// Defines values for KickResultState.
+const (
+	KickResultStateGone       KickResultState = "gone"
+	KickResultStateImpossible KickResultState = "impossible"
+	KickResultStateKicked     KickResultState = "kicked"
+	KickResultStatePending    KickResultState = "pending"
+)
+
+// Valid indicates whether the value is a known member of the KickResultState enum.
+func (e KickResultState) Valid() bool {
+	switch e {
+	case KickResultStateGone:
+		return true
+	case KickResultStateImpossible:
+		return true
+	case KickResultStateKicked:
+		return true
+	case KickResultStatePending:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ManagedRoomMode.
 const (
 	ManagedRoomModeLink     ManagedRoomMode = "link"
@@ -554,6 +578,60 @@ func (e RoomState) Valid() bool {
 	}
 }
 
+// Defines values for SessionScene.
+const (
+	SessionScenePlay    SessionScene = "play"
+	SessionScenePublish SessionScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the SessionScene enum.
+func (e SessionScene) Valid() bool {
+	switch e {
+	case SessionScenePlay:
+		return true
+	case SessionScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionState.
+const (
+	SessionStateEnded SessionState = "ended"
+	SessionStateOpen  SessionState = "open"
+)
+
+// Valid indicates whether the value is a known member of the SessionState enum.
+func (e SessionState) Valid() bool {
+	switch e {
+	case SessionStateEnded:
+		return true
+	case SessionStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SessionEvictionState.
+const (
+	SessionEvictionStateImpossible SessionEvictionState = "impossible"
+	SessionEvictionStateWanted     SessionEvictionState = "wanted"
+)
+
+// Valid indicates whether the value is a known member of the SessionEvictionState enum.
+func (e SessionEvictionState) Valid() bool {
+	switch e {
+	case SessionEvictionStateImpossible:
+		return true
+	case SessionEvictionStateWanted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WebhookDisabledReason.
 const (
 	WebhookDisabledReasonFailing  WebhookDisabledReason = "failing"
@@ -692,6 +770,42 @@ func (e FindRoomsParamsState) Valid() bool {
 	case FindRoomsParamsStateLive:
 		return true
 	case FindRoomsParamsStatePrepared:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSessionsParamsState.
+const (
+	ListSessionsParamsStateEnded ListSessionsParamsState = "ended"
+	ListSessionsParamsStateOpen  ListSessionsParamsState = "open"
+)
+
+// Valid indicates whether the value is a known member of the ListSessionsParamsState enum.
+func (e ListSessionsParamsState) Valid() bool {
+	switch e {
+	case ListSessionsParamsStateEnded:
+		return true
+	case ListSessionsParamsStateOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListSessionsParamsScene.
+const (
+	ListSessionsParamsScenePlay    ListSessionsParamsScene = "play"
+	ListSessionsParamsScenePublish ListSessionsParamsScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ListSessionsParamsScene enum.
+func (e ListSessionsParamsScene) Valid() bool {
+	switch e {
+	case ListSessionsParamsScenePlay:
+		return true
+	case ListSessionsParamsScenePublish:
 		return true
 	default:
 		return false
@@ -1347,6 +1461,33 @@ type Finding struct {
 	// Example: The signature is right, and was good until 2023-11-07 22:13:20 UTC, 1h0m ago.
 	Text string `json:"text"`
 }
+
+// KickResult What came of cutting somebody off.
+type KickResult struct {
+	// Connections How many connections were cut.
+	//
+	// Example: 1
+	Connections int32 `json:"connections"`
+
+	// Message Why it is not done; empty if it is.
+	//
+	// Example:
+	Message string `json:"message"`
+
+	// State `kicked`: the connection was cut. `gone`: the media server had nobody to cut off
+	// any more. `pending`: the media server could not be reached; it is tried again
+	// until the connection is gone. `impossible`: the media server has no way to do it.
+	//
+	// Example: kicked
+	State KickResultState `json:"state"`
+}
+
+// KickResultState `kicked`: the connection was cut. `gone`: the media server had nobody to cut off
+// any more. `pending`: the media server could not be reached; it is tried again
+// until the connection is gone. `impossible`: the media server has no way to do it.
+//
+// Example: kicked
+type KickResultState string
 
 // ManagedRoom A room as administrators see it. A list leaves out what is said to be absent from lists.
 type ManagedRoom struct {
@@ -2199,6 +2340,331 @@ type RoomURLs struct {
 	SRT string `json:"srt,omitempty"`
 }
 
+// RunningStream A stream that is being published.
+type RunningStream struct {
+	// Address From where, as the media server told.
+	//
+	// Example: 192.0.2.8
+	Address string `json:"address"`
+
+	// App Its application.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Eviction How cutting its publisher off goes. Absent if that is not to happen.
+	Eviction *SessionEviction `json:"eviction,omitempty"`
+
+	// Health How it is. Absent where its media server does not tell, or does not answer.
+	Health *StreamHealth `json:"health,omitempty"`
+
+	// Node The media server that it is published to.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Protocol How it is published; empty if unknown.
+	//
+	// Example: rtmp
+	Protocol string `json:"protocol"`
+
+	// SessionID The session of its publisher.
+	//
+	// Example: 4711
+	SessionID string `json:"session_id"`
+
+	// Since Since when, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// Stream Its name.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	Stream string `json:"stream"`
+
+	// Subject The account whose credential admitted its publisher; empty if none.
+	//
+	// Example:
+	Subject string `json:"subject"`
+
+	// Vhost Its vhost.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+
+	// Viewers How many play it now, on all media servers.
+	//
+	// Example: 41
+	Viewers int64 `json:"viewers"`
+}
+
+// RunningStreamPage One page of what is on air.
+type RunningStreamPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: L2xpdmUvc2hvdw
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Streams The streams.
+	Streams []RunningStream `json:"streams"`
+
+	// Total How many streams the filter means, on all pages.
+	//
+	// Example: 1
+	Total int64 `json:"total"`
+}
+
+// Session One publisher or player connection.
+type Session struct {
+	// Address From where it came, as the media server told.
+	//
+	// Example: 192.0.2.7
+	Address string `json:"address"`
+
+	// App The application of the stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// BytesIn What the client has sent, as far as known.
+	//
+	// Example: 0
+	BytesIn int64 `json:"bytes_in"`
+
+	// BytesOut What it was sent, as far as known.
+	//
+	// Example: 0
+	BytesOut int64 `json:"bytes_out"`
+
+	// ClientID The id of the connection at its media server.
+	//
+	// Example: 6n8j0c2b
+	ClientID string `json:"client_id"`
+
+	// Credential The kind of credential that admitted it: `live_token`, `access_token`, `signature`
+	// and others; empty if none did.
+	//
+	// Example: access_token
+	Credential string `json:"credential"`
+
+	// EndReason How its end became known. Absent while it is open.
+	//
+	// Example: unpublish
+	EndReason string `json:"end_reason,omitempty"`
+
+	// EndedAt When it ended, in UTC. Absent while it is open.
+	//
+	// Example: 2023-11-07T23:13:20Z
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Eviction How cutting it off goes. Absent if that is not to happen.
+	Eviction *SessionEviction `json:"eviction,omitempty"`
+
+	// ID The id of the session.
+	//
+	// Example: 4712
+	ID string `json:"id"`
+
+	// Node Its media server.
+	//
+	// Example: edge1
+	Node string `json:"node"`
+
+	// Protocol Its protocol; empty if unknown.
+	//
+	// Example: http-flv
+	Protocol string `json:"protocol"`
+
+	// Refused Why a client that runs all the same should not; empty for the others.
+	//
+	// Example:
+	Refused string `json:"refused"`
+
+	// Scene The side of the door.
+	//
+	// Example: play
+	Scene SessionScene `json:"scene"`
+
+	// StartedAt When it began, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	StartedAt time.Time `json:"started_at"`
+
+	// State Whether it goes on.
+	//
+	// Example: open
+	State SessionState `json:"state"`
+
+	// Stream The name of the stream.
+	//
+	// Example: c8d619e2e7ec445db8a1e1ebf967d6c3
+	Stream string `json:"stream"`
+
+	// Subject The account of that credential; empty if none.
+	//
+	// Example: alice
+	Subject string `json:"subject"`
+
+	// Vhost The vhost of the stream.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+}
+
+// SessionScene The side of the door.
+//
+// Example: play
+type SessionScene string
+
+// SessionState Whether it goes on.
+//
+// Example: open
+type SessionState string
+
+// SessionEviction How cutting a session off goes.
+type SessionEviction struct {
+	// Fault Why it has not ended yet; empty if nothing went wrong.
+	//
+	// Example: media server unavailable
+	Fault string `json:"fault"`
+
+	// Reason Why the session is to end.
+	//
+	// Example: token_revoked
+	Reason string `json:"reason"`
+
+	// Since Since when that is wanted, in UTC.
+	//
+	// Example: 2023-11-07T22:19:58Z
+	Since time.Time `json:"since"`
+
+	// State `wanted` while it is being tried, `impossible` where the media server cannot be
+	// told to.
+	//
+	// Example: wanted
+	State SessionEvictionState `json:"state"`
+
+	// Tries How often it was tried.
+	//
+	// Example: 2
+	Tries int32 `json:"tries"`
+}
+
+// SessionEvictionState `wanted` while it is being tried, `impossible` where the media server cannot be
+// told to.
+//
+// Example: wanted
+type SessionEvictionState string
+
+// SessionPage One page of sessions.
+type SessionPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: AAYJqz3b8AAAAAAAAAAAKg
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Sessions The sessions, the newest first.
+	Sessions []Session `json:"sessions"`
+}
+
+// StreamHealth How a stream is, in the words of its media server. What that does not tell is absent.
+type StreamHealth struct {
+	// AudioChannels The channels of the sound.
+	//
+	// Example: 2
+	AudioChannels int32 `json:"audio_channels,omitempty"`
+
+	// AudioCodec The codec of the sound.
+	//
+	// Example: AAC
+	AudioCodec string `json:"audio_codec,omitempty"`
+
+	// AudioProfile The profile of that codec.
+	//
+	// Example: LC
+	AudioProfile string `json:"audio_profile,omitempty"`
+
+	// AudioSampleRate The samples per second.
+	//
+	// Example: 48000
+	AudioSampleRate int32 `json:"audio_sample_rate,omitempty"`
+
+	// BytesIn What has come in since it began.
+	//
+	// Example: 1125899906
+	BytesIn int64 `json:"bytes_in,omitempty"`
+
+	// BytesOut What has gone out since it began.
+	//
+	// Example: 45035996273
+	BytesOut int64 `json:"bytes_out,omitempty"`
+
+	// Height The height of the picture in pixels.
+	//
+	// Example: 720
+	Height int32 `json:"height,omitempty"`
+
+	// RecvKbps The bit rate at which it comes in.
+	//
+	// Example: 2471
+	RecvKbps int32 `json:"recv_kbps,omitempty"`
+
+	// SendKbps The bit rate at which it goes out, to all who play it there.
+	//
+	// Example: 98210
+	SendKbps int32 `json:"send_kbps,omitempty"`
+
+	// VideoCodec The codec of the picture.
+	//
+	// Example: H264
+	VideoCodec string `json:"video_codec,omitempty"`
+
+	// VideoLevel The level of that profile.
+	//
+	// Example: 3.1
+	VideoLevel string `json:"video_level,omitempty"`
+
+	// VideoProfile The profile of that codec.
+	//
+	// Example: High
+	VideoProfile string `json:"video_profile,omitempty"`
+
+	// Width The width of the picture in pixels.
+	//
+	// Example: 1280
+	Width int32 `json:"width,omitempty"`
+}
+
+// StreamSample A stream at one time.
+type StreamSample struct {
+	// At When that was, in UTC: the beginning of the step.
+	//
+	// Example: 2023-11-07T22:13:15Z
+	At time.Time `json:"at"`
+
+	// Kbps The bit rate at which it came in. Absent if unknown.
+	//
+	// Example: 2468
+	Kbps *int64 `json:"kbps,omitempty"`
+
+	// Viewers How many played it, on all media servers that can be asked.
+	//
+	// Example: 40
+	Viewers int64 `json:"viewers"`
+}
+
+// StreamSamples How a stream went.
+type StreamSamples struct {
+	// Samples The samples, the oldest first. Steps without one are left out.
+	Samples []StreamSample `json:"samples"`
+
+	// StepSeconds How far apart the samples are.
+	//
+	// Example: 15
+	StepSeconds int32 `json:"step_seconds"`
+}
+
 // Webhook An endpoint that events are sent to, and how it does.
 type Webhook struct {
 	// CreatedAt When the webhook was added, in UTC.
@@ -2527,6 +2993,9 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
+// SessionID defines model for SessionID.
+type SessionID = string
+
 // WebhookEndpointID defines model for WebhookEndpointID.
 type WebhookEndpointID = string
 
@@ -2571,6 +3040,9 @@ type RoomEnded = Error
 
 // RoomNotFound The error envelope of our own operations.
 type RoomNotFound = Error
+
+// SessionNotFound The error envelope of our own operations.
+type SessionNotFound = Error
 
 // TooLarge The error envelope of our own operations.
 type TooLarge = Error
@@ -2671,6 +3143,56 @@ type FollowEventsParams struct {
 	LastEventID string `json:"Last-Event-ID,omitempty"`
 }
 
+// CutStreamParams defines parameters for CutStream.
+type CutStreamParams struct {
+	// Vhost The vhost of the stream. Absent for the default one.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App The application of the stream.
+	App string `form:"app" json:"app"`
+
+	// Stream The name of the stream.
+	Stream string `form:"stream" json:"stream"`
+}
+
+// ListRunningStreamsParams defines parameters for ListRunningStreams.
+type ListRunningStreamsParams struct {
+	// Vhost Only streams of this vhost. Absent for any.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App Only streams with this in their application, upper and lower case being the same.
+	// Absent for any.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream Only streams with this in their name, upper and lower case being the same. Absent
+	// for any.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Limit The most streams that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListStreamSamplesParams defines parameters for ListStreamSamples.
+type ListStreamSamplesParams struct {
+	// Vhost The vhost of the stream. Absent for the default one.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App The application of the stream.
+	App string `form:"app" json:"app"`
+
+	// Stream The name of the stream.
+	Stream string `form:"stream" json:"stream"`
+
+	// Since Only samples of then or later. Absent for the last hour.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only samples of before then. Absent for up to now.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
 // ListNodesParams defines parameters for ListNodes.
 type ListNodesParams struct {
 	// Limit The most nodes that one page may hold.
@@ -2733,6 +3255,51 @@ type FindRoomsParams struct {
 
 // FindRoomsParamsState defines parameters for FindRooms.
 type FindRoomsParamsState string
+
+// ListSessionsParams defines parameters for ListSessions.
+type ListSessionsParams struct {
+	// State Which sessions. Absent for open ones.
+	State *ListSessionsParamsState `form:"state,omitempty" json:"state,omitempty"`
+
+	// Scene Only publishers or only players. Absent for both.
+	Scene *ListSessionsParamsScene `form:"scene,omitempty" json:"scene,omitempty"`
+
+	// Vhost Only of this vhost. Absent for any.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// App Only of this application. Absent for any.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream Only of the stream of this name. Absent for any.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Node Only on this media server. Absent for any.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
+	// Credential Only those admitted by a credential of this kind. Absent for any.
+	Credential string `form:"credential,omitempty" json:"credential,omitempty"`
+
+	// Subject Only those of this account, upper and lower case being the same. Absent for any.
+	Subject string `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// Since Only those that ended then or later. For ended ones.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
+
+	// Until Only those that ended then or earlier. For ended ones.
+	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit The most sessions that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListSessionsParamsState defines parameters for ListSessions.
+type ListSessionsParamsState string
+
+// ListSessionsParamsScene defines parameters for ListSessions.
+type ListSessionsParamsScene string
 
 // ListWebhooksParams defines parameters for ListWebhooks.
 type ListWebhooksParams struct {
@@ -2845,6 +3412,15 @@ type ServerInterface interface {
 	// ExplainURL Explain what would happen to a URL
 	// (POST /api/v1/explain)
 	ExplainURL(w http.ResponseWriter, r *http.Request)
+	// CutStream Cut a stream off
+	// (DELETE /api/v1/live-streams)
+	CutStream(w http.ResponseWriter, r *http.Request, params CutStreamParams)
+	// ListRunningStreams List what is on air
+	// (GET /api/v1/live-streams)
+	ListRunningStreams(w http.ResponseWriter, r *http.Request, params ListRunningStreamsParams)
+	// ListStreamSamples Show how a stream went
+	// (GET /api/v1/live-streams/samples)
+	ListStreamSamples(w http.ResponseWriter, r *http.Request, params ListStreamSamplesParams)
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(w http.ResponseWriter, r *http.Request)
@@ -2893,6 +3469,12 @@ type ServerInterface interface {
 	// StopAnyRoom End a room
 	// (POST /api/v1/rooms/{room_id}/stop)
 	StopAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID)
+	// ListSessions List sessions
+	// (GET /api/v1/sessions)
+	ListSessions(w http.ResponseWriter, r *http.Request, params ListSessionsParams)
+	// KickSession Cut a session off
+	// (DELETE /api/v1/sessions/{session_id})
+	KickSession(w http.ResponseWriter, r *http.Request, sessionID SessionID)
 	// ListWebhooks List webhooks
 	// (GET /api/v1/webhooks)
 	ListWebhooks(w http.ResponseWriter, r *http.Request, params ListWebhooksParams)
@@ -3374,6 +3956,253 @@ func (siw *ServerInterfaceWrapper) ExplainURL(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ExplainURL(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CutStream operation middleware
+func (siw *ServerInterfaceWrapper) CutStream(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CutStreamParams
+
+	// ------------- Optional query parameter "vhost" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vhost", r.URL.Query(), &params.Vhost, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "vhost"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vhost", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CutStream(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListRunningStreams operation middleware
+func (siw *ServerInterfaceWrapper) ListRunningStreams(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRunningStreamsParams
+
+	// ------------- Optional query parameter "vhost" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vhost", r.URL.Query(), &params.Vhost, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "vhost"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vhost", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRunningStreams(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListStreamSamples operation middleware
+func (siw *ServerInterfaceWrapper) ListStreamSamples(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStreamSamplesParams
+
+	// ------------- Optional query parameter "vhost" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vhost", r.URL.Query(), &params.Vhost, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "vhost"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vhost", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", r.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "since"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "since", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListStreamSamples(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4055,6 +4884,220 @@ func (siw *ServerInterfaceWrapper) StopAnyRoom(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListSessions operation middleware
+func (siw *ServerInterfaceWrapper) ListSessions(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSessionsParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "scene" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scene", r.URL.Query(), &params.Scene, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scene"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scene", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "vhost" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vhost", r.URL.Query(), &params.Vhost, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "vhost"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vhost", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "node"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "credential" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "credential", r.URL.Query(), &params.Credential, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "credential"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "credential", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "subject" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject", r.URL.Query(), &params.Subject, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "subject"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subject", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", r.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "since"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "since", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSessions(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// KickSession operation middleware
+func (siw *ServerInterfaceWrapper) KickSession(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "session_id" -------------
+	var sessionID SessionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "session_id", r.PathValue("session_id"), &sessionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "session_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.KickSession(w, r, sessionID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListWebhooks operation middleware
 func (siw *ServerInterfaceWrapper) ListWebhooks(w http.ResponseWriter, r *http.Request) {
 
@@ -4616,6 +5659,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/events", wrapper.ListEvents)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/events/live", wrapper.FollowEvents)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/explain", wrapper.ExplainURL)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/live-streams", wrapper.CutStream)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/live-streams", wrapper.ListRunningStreams)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/live-streams/samples", wrapper.ListStreamSamples)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/logout", wrapper.Logout)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes", wrapper.ListNodes)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes", wrapper.CreateNode)
@@ -4632,6 +5678,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/pause", wrapper.PauseAnyRoom)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/start", wrapper.StartAnyRoom)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/stop", wrapper.StopAnyRoom)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/sessions", wrapper.ListSessions)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/sessions/{session_id}", wrapper.KickSession)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/webhooks", wrapper.ListWebhooks)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/webhooks", wrapper.CreateWebhook)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/webhooks/{webhook_id}", wrapper.DeleteWebhook)
@@ -4774,6 +5822,8 @@ type NotFoundJSONResponse Error
 type RoomEndedJSONResponse Error
 
 type RoomNotFoundJSONResponse Error
+
+type SessionNotFoundJSONResponse Error
 
 type TooLargeJSONResponse Error
 
@@ -6044,6 +7094,333 @@ func (response ExplainURL500JSONResponse) VisitExplainURLResponse(w http.Respons
 type ExplainURL503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ExplainURL503JSONResponse) VisitExplainURLResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CutStreamRequestObject struct {
+	Params CutStreamParams
+}
+
+type CutStreamResponseObject interface {
+	VisitCutStreamResponse(w http.ResponseWriter) error
+}
+
+type CutStream200JSONResponse KickResult
+
+func (response CutStream200JSONResponse) VisitCutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CutStream400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CutStream400JSONResponse) VisitCutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CutStream401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CutStream401JSONResponse) VisitCutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CutStream403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CutStream403JSONResponse) VisitCutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CutStream429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response CutStream429JSONResponse) VisitCutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CutStream500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CutStream500JSONResponse) VisitCutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CutStream503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CutStream503JSONResponse) VisitCutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningStreamsRequestObject struct {
+	Params ListRunningStreamsParams
+}
+
+type ListRunningStreamsResponseObject interface {
+	VisitListRunningStreamsResponse(w http.ResponseWriter) error
+}
+
+type ListRunningStreams200JSONResponse RunningStreamPage
+
+func (response ListRunningStreams200JSONResponse) VisitListRunningStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningStreams400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListRunningStreams400JSONResponse) VisitListRunningStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningStreams401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListRunningStreams401JSONResponse) VisitListRunningStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningStreams403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListRunningStreams403JSONResponse) VisitListRunningStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningStreams429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListRunningStreams429JSONResponse) VisitListRunningStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningStreams500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListRunningStreams500JSONResponse) VisitListRunningStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRunningStreams503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListRunningStreams503JSONResponse) VisitListRunningStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamSamplesRequestObject struct {
+	Params ListStreamSamplesParams
+}
+
+type ListStreamSamplesResponseObject interface {
+	VisitListStreamSamplesResponse(w http.ResponseWriter) error
+}
+
+type ListStreamSamples200JSONResponse StreamSamples
+
+func (response ListStreamSamples200JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamSamples400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListStreamSamples400JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamSamples401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListStreamSamples401JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamSamples403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListStreamSamples403JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamSamples429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListStreamSamples429JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamSamples500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListStreamSamples500JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamSamples503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListStreamSamples503JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7964,6 +9341,238 @@ func (response StopAnyRoom503JSONResponse) VisitStopAnyRoomResponse(w http.Respo
 	return err
 }
 
+type ListSessionsRequestObject struct {
+	Params ListSessionsParams
+}
+
+type ListSessionsResponseObject interface {
+	VisitListSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListSessions200JSONResponse SessionPage
+
+func (response ListSessions200JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListSessions400JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListSessions401JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListSessions403JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListSessions429JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListSessions500JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListSessions503JSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSessionRequestObject struct {
+	SessionID SessionID `json:"session_id"`
+}
+
+type KickSessionResponseObject interface {
+	VisitKickSessionResponse(w http.ResponseWriter) error
+}
+
+type KickSession200JSONResponse KickResult
+
+func (response KickSession200JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSession400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response KickSession400JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSession401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response KickSession401JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSession403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response KickSession403JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSession404JSONResponse struct{ SessionNotFoundJSONResponse }
+
+func (response KickSession404JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSession429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response KickSession429JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSession500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response KickSession500JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KickSession503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response KickSession503JSONResponse) VisitKickSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListWebhooksRequestObject struct {
 	Params ListWebhooksParams
 }
@@ -9309,6 +10918,15 @@ type StrictServerInterface interface {
 	// ExplainURL Explain what would happen to a URL
 	// (POST /api/v1/explain)
 	ExplainURL(ctx context.Context, request ExplainURLRequestObject) (ExplainURLResponseObject, error)
+	// CutStream Cut a stream off
+	// (DELETE /api/v1/live-streams)
+	CutStream(ctx context.Context, request CutStreamRequestObject) (CutStreamResponseObject, error)
+	// ListRunningStreams List what is on air
+	// (GET /api/v1/live-streams)
+	ListRunningStreams(ctx context.Context, request ListRunningStreamsRequestObject) (ListRunningStreamsResponseObject, error)
+	// ListStreamSamples Show how a stream went
+	// (GET /api/v1/live-streams/samples)
+	ListStreamSamples(ctx context.Context, request ListStreamSamplesRequestObject) (ListStreamSamplesResponseObject, error)
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
@@ -9357,6 +10975,12 @@ type StrictServerInterface interface {
 	// StopAnyRoom End a room
 	// (POST /api/v1/rooms/{room_id}/stop)
 	StopAnyRoom(ctx context.Context, request StopAnyRoomRequestObject) (StopAnyRoomResponseObject, error)
+	// ListSessions List sessions
+	// (GET /api/v1/sessions)
+	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
+	// KickSession Cut a session off
+	// (DELETE /api/v1/sessions/{session_id})
+	KickSession(ctx context.Context, request KickSessionRequestObject) (KickSessionResponseObject, error)
 	// ListWebhooks List webhooks
 	// (GET /api/v1/webhooks)
 	ListWebhooks(ctx context.Context, request ListWebhooksRequestObject) (ListWebhooksResponseObject, error)
@@ -9698,6 +11322,84 @@ func (sh *strictHandler) ExplainURL(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ExplainURLResponseObject); ok {
 		if err := validResponse.VisitExplainURLResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CutStream operation middleware
+func (sh *strictHandler) CutStream(w http.ResponseWriter, r *http.Request, params CutStreamParams) {
+	var request CutStreamRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CutStream(ctx, request.(CutStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CutStream")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CutStreamResponseObject); ok {
+		if err := validResponse.VisitCutStreamResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRunningStreams operation middleware
+func (sh *strictHandler) ListRunningStreams(w http.ResponseWriter, r *http.Request, params ListRunningStreamsParams) {
+	var request ListRunningStreamsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRunningStreams(ctx, request.(ListRunningStreamsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRunningStreams")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRunningStreamsResponseObject); ok {
+		if err := validResponse.VisitListRunningStreamsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListStreamSamples operation middleware
+func (sh *strictHandler) ListStreamSamples(w http.ResponseWriter, r *http.Request, params ListStreamSamplesParams) {
+	var request ListStreamSamplesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStreamSamples(ctx, request.(ListStreamSamplesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStreamSamples")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListStreamSamplesResponseObject); ok {
+		if err := validResponse.VisitListStreamSamplesResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -10124,6 +11826,58 @@ func (sh *strictHandler) StopAnyRoom(w http.ResponseWriter, r *http.Request, roo
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(StopAnyRoomResponseObject); ok {
 		if err := validResponse.VisitStopAnyRoomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSessions operation middleware
+func (sh *strictHandler) ListSessions(w http.ResponseWriter, r *http.Request, params ListSessionsParams) {
+	var request ListSessionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSessions(ctx, request.(ListSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSessions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSessionsResponseObject); ok {
+		if err := validResponse.VisitListSessionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// KickSession operation middleware
+func (sh *strictHandler) KickSession(w http.ResponseWriter, r *http.Request, sessionID SessionID) {
+	var request KickSessionRequestObject
+
+	request.SessionID = sessionID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.KickSession(ctx, request.(KickSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "KickSession")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(KickSessionResponseObject); ok {
+		if err := validResponse.VisitKickSessionResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

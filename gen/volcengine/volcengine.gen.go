@@ -1510,6 +1510,9 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
+// SessionID defines model for SessionID.
+type SessionID = string
+
 // VolcengineVersion defines model for VolcengineVersion.
 type VolcengineVersion string
 

@@ -39,9 +39,9 @@ type Server struct {
 	Live     *event.Tail
 	// Beat is how often a live stream without events says that it is there; zero:
 	// every 15 seconds.
-	Beat time.Duration
-	Streams  *ledger.Ledger
-	Kicks    *evict.Service
+	Beat    time.Duration
+	Streams *ledger.Ledger
+	Kicks   *evict.Service
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }
