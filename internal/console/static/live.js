@@ -6,6 +6,8 @@
 // An event is { number, type, subject, sequence, timestamp, id, data }. After a
 // connection was lost, what was missed follows; where that cannot be, onGap is
 // called, and then everything is to be asked for anew.
+//
+//   repeat(() => list.reload(), signal)    for what no event tells of
 
 import { authorized } from './api.js';
 
@@ -49,6 +51,17 @@ export async function follow({ types, subject, signal, onEvent, onGap }) {
     await pause(wait * (0.5 + Math.random() / 2), signal);
     wait = Math.min(longest, wait * 2);
   }
+}
+
+const every = 10000; // ms; as often as what is known of media servers changes
+
+// repeat acts while somebody looks; whoever moves through a table or has a dialog
+// open is left alone.
+export function repeat(act, signal) {
+  const timer = setInterval(() => {
+    if (!document.hidden && !document.activeElement?.closest('.table, dialog')) act();
+  }, every);
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 
 // records reads server-sent events; comments keep the connection and say nothing.

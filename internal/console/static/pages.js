@@ -39,4 +39,11 @@
 export const pages = [
   { name: 'rooms', path: '/rooms', group: 'live', icon: 'rooms', load: () => import('./pages/rooms.js') },
   { name: 'room', path: '/rooms/:id', parent: 'rooms', load: () => import('./pages/room.js') },
+  { name: 'accounts', path: '/accounts', group: 'access', icon: 'accounts', load: () => import('./pages/accounts.js') },
+  { name: 'account', path: '/accounts/:username', parent: 'accounts', load: () => import('./pages/account.js') },
+  { name: 'nodes', path: '/nodes', group: 'system', icon: 'nodes', load: () => import('./pages/nodes.js') },
+  { name: 'node', path: '/nodes/:name', parent: 'nodes', load: () => import('./pages/node.js') },
+  { name: 'routes', path: '/routes', group: 'system', icon: 'routes', load: () => import('./pages/routes.js') },
+  { name: 'webhooks', path: '/webhooks', group: 'system', icon: 'webhooks', load: () => import('./pages/webhooks.js') },
+  { name: 'webhook', path: '/webhooks/:id', parent: 'webhooks', load: () => import('./pages/webhook.js') },
 ];

@@ -7,13 +7,14 @@
 //       { name: 'count', label: …, type: 'number', attributes: { min: 1, max: 100 } },
 //       { name: 'on', label: …, type: 'checkbox', value: true },
 //       { name: 'notice', label: …, type: 'textarea' },
+//       { name: 'types', label: …, type: 'checks', options: [['room.started', code('room.started')], …], value: […] },
 //     ],
 //     submit: t('core.save'), onSubmit: async (values) => { … }, cancel: () => …, danger: true,
 //   });
 //   f.element, f.focus(), f.values()
 //
 // Values: texts are trimmed but for passwords, '' where nothing was typed; numbers
-// are numbers, undefined where nothing was typed; checkboxes are booleans. A field
+// are numbers, undefined where nothing was typed; checkboxes are booleans, checks the array of those that are ticked. A field
 // may have `check(value, values)` which returns what is wrong, or null. What
 // onSubmit throws is shown above the fields, and the form can be sent again.
 
@@ -54,8 +55,22 @@ export function form({ fields, submit, onSubmit, cancel, danger, inline }) {
   return { element, values, focus: () => rows[0]?.focus() };
 }
 
-// field is one row: label, control, hint, and what is wrong.
-function field({ name, label, type = 'text', value, options, hint, required, check, attributes = {} }) {
+function field(options) {
+  return options.type === 'checks' ? checks(options) : single(options);
+}
+
+// checks is several checkboxes of which any number may be ticked.
+function checks({ name, label, options, value = [], hint }) {
+  const id = `field-${++ids}`;
+  const boxes = options.map(([v]) => h('input', { type: 'checkbox', value: v, name, checked: value.includes(v) }));
+  const element = h('fieldset', { class: 'field', 'aria-describedby': hint ? `${id}-hint` : null }, h('legend', {}, label),
+    hint && h('p', { class: 'hint', id: `${id}-hint` }, hint),
+    h('div', { class: 'checks' }, options.map(([, text], i) => h('label', {}, boxes[i], text))));
+  return { name, element, read: () => boxes.filter((b) => b.checked).map((b) => b.value), valid: () => true, focus: () => boxes[0].focus() };
+}
+
+// single is one row: label, control, hint, and what is wrong.
+function single({ name, label, type = 'text', value, options, hint, required, check, attributes = {} }) {
   const id = `field-${++ids}`;
   const error = h('p', { class: 'field-error', id: `${id}-error` });
   const control = makeControl(type, { id, name, required, 'aria-describedby': `${id}-error${hint ? ` ${id}-hint` : ''}`, ...attributes }, value, options);

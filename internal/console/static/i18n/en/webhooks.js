@@ -1,0 +1,23 @@
+export default {
+  "webhooks.title": "Webhooks",
+  "webhooks.about": "Endpoints of yours that are told what happens, signed as Standard Webhooks says.",
+  "webhooks.empty": "There are no webhooks. Add one to hear of rooms, streams and recordings as things happen.",
+  "webhooks.url": "URL",
+  "webhooks.url.hint": "It is called with POST. It has to be https and lead to a public address, unless the settings of Stagedoor allow others.",
+  "webhooks.description": "What for",
+  "webhooks.types": "Events",
+  "webhooks.types.hint": "None ticked: all of rooms, streams and recordings. Sessions and refusals may be very many.",
+  "webhooks.types.always": "rooms, streams, recordings",
+  "webhooks.state": "State",
+  "webhooks.enabled": "Enabled",
+  "webhooks.failing": "Failing",
+  "webhooks.disabled.operator": "Disabled",
+  "webhooks.disabled.gone": "Disabled: gone",
+  "webhooks.disabled.failing": "Disabled: failing",
+  "webhooks.since": "Trouble for",
+  "webhooks.made": "Added",
+  "webhooks.create": "Add a webhook",
+  "webhooks.created": "The webhook is added",
+  "webhooks.secret": "Secret",
+  "webhooks.secret.text": "With this secret the receiver verifies that a message is from here."
+};
