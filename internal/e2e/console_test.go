@@ -29,6 +29,10 @@ func TestConsole(t *testing.T) {
 		"keys":                                  c.keys,
 		"rooms":                                 c.rooms,
 		"news":                                  c.news,
+		"nodes":                                 c.nodes,
+		"accounts":                              c.accounts,
+		"routes":                                c.routes,
+		"webhooks":                              c.webhooks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -90,16 +90,17 @@ export const setPassword = (account) => change(account, {
   title: t('accounts.password.title', { name: account.username }), text: t('accounts.password.text'), fields: [password(t('accounts.password.new'))], done: t('accounts.password.done'),
 });
 
-export function setDisabled(account, disabled) {
-  const word = disabled ? 'disable' : 'enable';
-  return confirmDialog({
-    title: t(`accounts.${word}.title`, { name: account.username }), text: t(`accounts.${word}.text`), action: t(`accounts.${word}`), danger: disabled,
-    act: async () => {
-      await send('PATCH', path(account), { disabled });
-      toast(t('accounts.saved'));
-    },
-  });
-}
+export const disableAccount = (account) => turn(account, true, { title: t('accounts.disable.title', { name: account.username }), text: t('accounts.disable.text'), action: t('accounts.disable'), danger: true });
+
+export const enableAccount = (account) => turn(account, false, { title: t('accounts.enable.title', { name: account.username }), text: t('accounts.enable.text'), action: t('accounts.enable') });
+
+const turn = (account, disabled, words) => confirmDialog({
+  ...words,
+  act: async () => {
+    await send('PATCH', path(account), { disabled });
+    toast(t('accounts.saved'));
+  },
+});
 
 export const deleteAccount = (account) => confirmDialog({
   title: t('accounts.delete.title', { name: account.username }), text: t('accounts.delete.text'), action: t('core.delete'), danger: true, type: account.username,

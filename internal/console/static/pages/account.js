@@ -1,7 +1,7 @@
 // One account: who it is, what it may, and the keys that sign in its name.
 
 import { get, seg } from '../api.js';
-import { accountState, createKey, deleteAccount, editAccount, editRights, revokeKey, role, setDisabled, setPassword } from '../accountdeeds.js';
+import { accountState, createKey, deleteAccount, disableAccount, editAccount, editRights, enableAccount, revokeKey, role, setPassword } from '../accountdeeds.js';
 import { code, data, h } from '../dom.js';
 import { count } from '../format.js';
 import { t } from '../i18n.js';
@@ -34,7 +34,9 @@ function head(account, own, refresh) {
     actions: [
       button(t('core.edit'), async () => await editAccount(account) && refresh(), { icon: 'edit' }),
       button(t('accounts.password.set'), async () => await setPassword(account) && refresh(), { icon: 'rules' }),
-      !own && button(t(account.disabled ? 'accounts.enable' : 'accounts.disable'), async () => await setDisabled(account, !account.disabled) && refresh(), { icon: account.disabled ? 'play' : 'pause' }),
+      !own && (account.disabled
+        ? button(t('accounts.enable'), async () => await enableAccount(account) && refresh(), { icon: 'play' })
+        : button(t('accounts.disable'), async () => await disableAccount(account) && refresh(), { icon: 'pause' })),
       !own && button(t('core.delete'), async () => await deleteAccount(account) && go(link('/accounts')), { icon: 'trash', kind: 'danger' }),
     ],
   });

@@ -53,14 +53,18 @@ const now = (webhook, signal) => section(t('webhook.now'), h('div', { class: 'st
 
 const tones = { delivered: 'good', pending: 'accent', failed: 'bad' };
 
-const deliveryState = (d) => badge(tones[d.state], t(`webhook.delivery.${d.state}`));
+// deliveryState tells one that failed and will be tried again from one that has
+// just set out.
+const deliveryState = (d) => (d.state === 'pending' && d.attempts.length
+  ? badge('warn', t('webhook.delivery.waiting'))
+  : badge(tones[d.state], t(`webhook.delivery.${d.state}`)));
 
 function deliveries({ webhook, address, query, setQuery, signal }) {
   let wanted = { state: query.get('state') ?? '', type: query.get('type') ?? '' };
   const list = table({
     label: t('webhook.deliveries'),
     columns: [
-      { label: t('webhook.event'), cell: (d) => code(d.type) },
+      { label: t('webhook.event'), cell: (d) => code(d.type, { class: 'line' }) },
       { label: t('webhook.subject'), cell: (d) => data(d.subject, { class: 'break' }), minor: true },
       { label: t('webhook.delivery'), cell: (d) => h('div', {}, deliveryState(d), last(d)) },
       { label: t('webhook.attempts'), cell: (d) => data(count(d.attempts.length)), number: true },

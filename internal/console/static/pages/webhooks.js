@@ -39,5 +39,5 @@ export default function webhooks({ signal }) {
 
 // filter is which events an endpoint gets.
 export function filter({ types }) {
-  return types.length ? h('div', {}, types.map((type) => h('div', {}, code(type)))) : t('webhooks.types.always');
+  return types.length ? h('div', {}, types.map((type) => h('div', {}, code(type, { class: 'line' })))) : t('webhooks.types.always');
 }

@@ -50,6 +50,7 @@ export default {
   "webhook.delivery.any": "All states",
   "webhook.delivery.delivered": "Arrived",
   "webhook.delivery.pending": "On its way",
+  "webhook.delivery.waiting": "To be tried again",
   "webhook.delivery.failed": "Given up",
   "webhook.attempts": "Attempts",
   "webhook.attempts.none": "It was not attempted yet.",

@@ -14,7 +14,7 @@ export default {
   "webhooks.disabled.operator": "Disabled",
   "webhooks.disabled.gone": "Disabled: gone",
   "webhooks.disabled.failing": "Disabled: failing",
-  "webhooks.since": "Trouble for",
+  "webhooks.since": "For",
   "webhooks.made": "Added",
   "webhooks.create": "Add a webhook",
   "webhooks.created": "The webhook is added",

@@ -50,6 +50,7 @@ export default {
   "webhook.delivery.any": "全部状态",
   "webhook.delivery.delivered": "已送达",
   "webhook.delivery.pending": "投递中",
+  "webhook.delivery.waiting": "等待重试",
   "webhook.delivery.failed": "已放弃",
   "webhook.attempts": "尝试",
   "webhook.attempts.none": "尚未尝试投递。",

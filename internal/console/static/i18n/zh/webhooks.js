@@ -1,6 +1,6 @@
 export default {
   "webhooks.title": "回调通知",
-  "webhooks.about": "按 Standard Webhooks 规范签名，把发生的事件通知到您的地址。",
+  "webhooks.about": "把发生的事件通知到您的地址，按标准 Webhooks 规范签名。",
   "webhooks.empty": "还没有回调通知。添加后即可及时得知直播间、流和录制的变化。",
   "webhooks.url": "地址",
   "webhooks.url.hint": "以 POST 调用。必须是 https 且指向公网地址，除非 Stagedoor 的设置允许其他地址。",
@@ -14,7 +14,7 @@ export default {
   "webhooks.disabled.operator": "已停用",
   "webhooks.disabled.gone": "已停用：地址已失效",
   "webhooks.disabled.failing": "已停用：持续失败",
-  "webhooks.since": "异常时长",
+  "webhooks.since": "已持续",
   "webhooks.made": "添加时间",
   "webhooks.create": "添加回调通知",
   "webhooks.created": "回调通知已添加",
