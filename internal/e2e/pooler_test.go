@@ -71,7 +71,18 @@ func TestThroughPgBouncer(t *testing.T) {
 		t.Errorf("without a way past the pooler: %v\n%s", err, out)
 	}
 
-	x := newTroupe(t, map[string]string{"DATABASE_URL": url, "DATABASE_DIRECT_URL": db.url()})
+	x := newTroupe(t, map[string]string{"DATABASE_URL": url, "DATABASE_DIRECT_URL": db.url(), "WEBHOOK_ALLOW_PRIVATE": "127.0.0.0/8"})
+	t.Run("webhooks are sent", func(t *testing.T) {
+		admin := x.front.logIn(t)
+		l := admin.listen(t)
+		room := admin.createRoom(t, "told of").ID
+		eventually(t, "the event arrives", func() bool { return l.heard(room) == 1 })
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if len(l.wrong) > 0 {
+			t.Error(l.wrong)
+		}
+	})
 	t.Run("a room lives on all of them", x.roomLives)
 	t.Run("one is killed", func(t *testing.T) {
 		x.survivesAKill(t)
