@@ -331,11 +331,13 @@ func TestMigrationsGoUpAndDown(t *testing.T) {
 	type status struct {
 		Version, Latest uint
 		Dirty           bool
+		Queue           int `json:"queue_version"`
+		LatestQueue     int `json:"queue_latest"`
 	}
-	if got := decoded[status](t, i, "", "migrate", "status"); got.Version != 0 || got.Latest == 0 || got.Dirty {
+	if got := decoded[status](t, i, "", "migrate", "status"); got.Version != 0 || got.Latest == 0 || got.Dirty || got.Queue != 0 || got.LatestQueue == 0 {
 		t.Errorf("empty: %+v", got)
 	}
-	if got := decoded[status](t, i, "", "migrate", "up"); got.Version != got.Latest {
+	if got := decoded[status](t, i, "", "migrate", "up"); got.Version != got.Latest || got.Queue != got.LatestQueue {
 		t.Errorf("up: %+v", got)
 	}
 	if got := decoded[status](t, i, "", "migrate", "down", "--yes"); got.Version >= got.Latest {

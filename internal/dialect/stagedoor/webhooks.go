@@ -98,7 +98,10 @@ func (s *Server) ListWebhookDeliveries(ctx context.Context, req gen.ListWebhookD
 	if err != nil {
 		return nil, err
 	}
-	f := webhook.Filter{State: string(p.State), Type: p.Type, EventID: p.EventID, After: p.Cursor, Limit: limit}
+	f := webhook.Filter{Type: p.Type, EventID: p.EventID, After: p.Cursor, Limit: limit}
+	if p.State != nil {
+		f.State = string(*p.State)
+	}
 	if p.Since != nil {
 		f.Since = *p.Since
 	}
