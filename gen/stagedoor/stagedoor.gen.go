@@ -3313,7 +3313,7 @@ type ListWebhooksParams struct {
 // ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
 type ListWebhookDeliveriesParams struct {
 	// State Only those in this state.
-	State ListWebhookDeliveriesParamsState `form:"state,omitempty" json:"state,omitempty"`
+	State *ListWebhookDeliveriesParamsState `form:"state,omitempty" json:"state,omitempty"`
 
 	// Type Only those of this type of event.
 	Type string `form:"type,omitempty" json:"type,omitempty"`
