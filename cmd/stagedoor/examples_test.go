@@ -185,6 +185,7 @@ var examples = map[string]example{
 	"metrics":               {},
 	"openapiYAML":           {},
 	"openapiJSON":           {},
+	"docs":                  {},
 	"jwks":                  {},
 	"consoleFile":           {},
 }

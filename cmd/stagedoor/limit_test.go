@@ -105,7 +105,7 @@ func countLimited(t *testing.T, m *metrics, limit string) float64 {
 // isExempt are the paths of the tags callback and ops, and the CDN's.
 func isExempt(path string) bool {
 	switch path {
-	case "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/console/{file}", "/api/v1/live/handlePushStreamEventCallback":
+	case "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/docs", "/console/{file}", "/api/v1/live/handlePushStreamEventCallback":
 		return true
 	}
 	return strings.HasPrefix(path, "/callback/")

@@ -233,7 +233,7 @@ func (a *app) mount(rt *httpx.Router, page *console.Console) {
 // for a failing process. A media server comes from one address with the events
 // of all its clients.
 var unlimited = []string{"/callback/", "/api/v1/live/handlePushStreamEventCallback",
-	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/console/"}
+	"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/docs", "/console/"}
 
 // lasting is what a client may keep open for as long as it likes.
 var lasting = []string{"/api/v1/events/live"}

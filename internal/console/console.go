@@ -35,10 +35,12 @@ func Files() fs.FS {
 	return sub
 }
 
-// Root is where the files are served; Document is the name of the page in them.
+// Root is where the files are served. The documents are filled in, and served
+// elsewhere: the console, and the API reference.
 const (
-	Root     = "/console/"
-	document = "index.html"
+	Root      = "/console/"
+	document  = "index.html"
+	reference = "docs/index.html"
 )
 
 // Console serves the page and its files. Use New.
@@ -65,6 +67,7 @@ type bundle struct {
 	version string // hash of all of them
 	files   map[string]*file
 	page    *file
+	docs    *file
 }
 
 var (
@@ -78,13 +81,27 @@ func (c *Console) Page(w http.ResponseWriter, r *http.Request, fail httpx.ErrorW
 		fail(w, r, err)
 		return
 	}
+	serveDocument(w, r, b.page, policy(c.media()))
+}
+
+// Reference serves the API reference.
+func (c *Console) Reference(w http.ResponseWriter, r *http.Request, fail httpx.ErrorWriter) {
+	b, err := c.load()
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	serveDocument(w, r, b.docs, referencePolicy)
+}
+
+func serveDocument(w http.ResponseWriter, r *http.Request, page *file, policy string) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", policy(c.media()))
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache")
-	b.page.serve(w, r)
+	page.serve(w, r)
 }
 
 // File serves what lies below Root: a version and a name.
@@ -126,13 +143,15 @@ func read(files fs.FS) (*bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the console: %w", err)
 	}
-	page := b.files[document]
-	if page == nil {
-		return nil, fmt.Errorf("read the console: no %s", document)
-	}
-	delete(b.files, document)
 	b.version = hex.EncodeToString(sum.Sum(nil)[:8])
-	b.page = newFile(document, b.fill(page.text))
+	for name, to := range map[string]**file{document: &b.page, reference: &b.docs} {
+		page := b.files[name]
+		if page == nil {
+			return nil, fmt.Errorf("read the console: no %s", name)
+		}
+		delete(b.files, name)
+		*to = newFile(name, b.fill(page.text))
+	}
 	return b, nil
 }
 
@@ -153,7 +172,7 @@ func (b *bundle) fill(text []byte) []byte {
 func (b *bundle) core() (names []string) {
 	for name := range b.files {
 		switch top, _, _ := strings.Cut(name, "/"); {
-		case path.Ext(name) != ".js", name == "boot.js", top == "pages", top == "i18n", top == "vendor":
+		case path.Ext(name) != ".js", name == "boot.js", top == "pages", top == "docs", top == "i18n", top == "vendor":
 		default:
 			names = append(names, name)
 		}

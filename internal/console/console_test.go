@@ -37,9 +37,10 @@ func get(c *Console, file string, header ...string) *httptest.ResponseRecorder {
 }
 
 var small = fstest.MapFS{
-	"index.html": {Data: []byte("<!doctype html>\n<!-- modules -->\n<script src=\"{base}app.js\"></script>")},
-	"app.js":     {Data: []byte(strings.Repeat("export const a = 1;\n", 99))},
-	"i18n/en.js": {Data: []byte("x")}, "pages/a.js": {Data: []byte("x")}, "vendor/v.js": {Data: []byte("x")},
+	"index.html":      {Data: []byte("<!doctype html>\n<!-- modules -->\n<script src=\"{base}app.js\"></script>")},
+	"docs/index.html": {Data: []byte("<!doctype html>\n<script src=\"{base}docs/docs.js\"></script>")},
+	"app.js":          {Data: []byte(strings.Repeat("export const a = 1;\n", 99))},
+	"i18n/en.js":      {Data: []byte("x")}, "pages/a.js": {Data: []byte("x")}, "vendor/v.js": {Data: []byte("x")},
 }
 
 func versionOf(t *testing.T, page string) string {
@@ -126,7 +127,7 @@ func TestWhatIsNotThereIsRefused(t *testing.T) {
 
 func TestFilesThatChangeAreReadAnew(t *testing.T) {
 	t.Parallel()
-	files := fstest.MapFS{"index.html": {Data: []byte("one")}}
+	files := fstest.MapFS{"index.html": {Data: []byte("one")}, "docs/index.html": {}}
 	c := Live(files, noMedia)
 	first := get(c, "").Body.String()
 	files["index.html"] = &fstest.MapFile{Data: []byte("two")}
@@ -180,5 +181,24 @@ func TestEveryFileHasATypeAndThirdPartiesTheirLicence(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTheReferenceHasAPolicyOfItsOwn(t *testing.T) {
+	t.Parallel()
+	c := New(Files(), func() []string { return []string{"https://pull.example.com"} })
+	w := httptest.NewRecorder()
+	c.Reference(w, httptest.NewRequest(http.MethodGet, "/docs", nil), refuse)
+	policy := w.Header().Get("Content-Security-Policy")
+	if w.Code != http.StatusOK || !strings.Contains(policy, "script-src 'self';") || strings.Contains(policy, "pull.example.com") {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	for _, m := range regexp.MustCompile(`"/console/([^"]+)"`).FindAllStringSubmatch(w.Body.String(), -1) {
+		if got := get(c, m[1]); got.Code != http.StatusOK || got.Header().Get("Cache-Control") == "no-cache" {
+			t.Errorf("%s: %d %v", m[1], got.Code, got.Header())
+		}
+	}
+	if page := get(c, "").Body.String(); strings.Contains(page, "rapidoc") || strings.Contains(page, "docs.js") {
+		t.Error("the console fetches the reference")
 	}
 }

@@ -27,6 +27,20 @@ func policy(media []string) string {
 	}, "; ")
 }
 
+// referencePolicy is that of the API reference. What renders it is not ours: it
+// writes styles into its elements and builds them from text, which the console
+// may not.
+var referencePolicy = strings.Join([]string{
+	"default-src 'none'",
+	"script-src 'self'",
+	"style-src 'self' 'unsafe-inline'",
+	"img-src 'self' data:",
+	"connect-src 'self'",
+	"base-uri 'none'",
+	"form-action 'none'",
+	"frame-ancestors 'none'",
+}, "; ")
+
 // Origins returns the web origins of URLs, sorted and each once. What is no URL
 // of the web, and what could be taken for more than one source in a policy, is
 // left out.

@@ -65,6 +65,7 @@ func (w walk) operations(t *testing.T) {
 	good[*api.MetricsResponse](t)(c.MetricsWithResponse(ctx))
 	good[*api.OpenapiYAMLResponse](t)(c.OpenapiYAMLWithResponse(ctx))
 	good[*api.OpenapiJSONResponse](t)(c.OpenapiJSONWithResponse(ctx))
+	good[*api.DocsResponse](t)(c.DocsWithResponse(ctx))
 	good[*api.JWKSResponse](t)(c.JWKSWithResponse(ctx))
 	good[*api.ConsoleFileResponse](t)(c.ConsoleFileWithResponse(ctx, "0/app.js"))
 }

@@ -1,6 +1,6 @@
 // Package ops answers operators and machines: is the process alive, is it
 // ready, what does it count, how is its API described, which keys verify its
-// tokens; and it hands out the files of the console.
+// tokens; and it hands out the API reference and the files of the console.
 package ops
 
 import (
@@ -22,8 +22,9 @@ import (
 // keys tells the public half of the token keys.
 type keys interface{ JWKS() account.JWKSet }
 
-// files are those of the page for people.
+// files are those of the pages for people.
 type files interface {
+	Reference(w http.ResponseWriter, r *http.Request, fail httpx.ErrorWriter)
 	File(w http.ResponseWriter, r *http.Request, path string, fail httpx.ErrorWriter)
 }
 
@@ -50,7 +51,7 @@ func (s *Server) Register(rt *httpx.Router) {
 	// Reading it takes longer than everything else at the start.
 	h.json = sync.OnceValues(func() (document, error) { return asJSON(s.Spec) })
 	gen.HandlerWithOptions(h, gen.StdHTTPServerOptions{BaseRouter: catchAll{rt}, ErrorHandlerFunc: WriteError})
-	rt.Errors(WriteError, "/healthz", "/readyz", "/metrics", "/openapi.", "/.well-known/", "/console/")
+	rt.Errors(WriteError, "/healthz", "/readyz", "/metrics", "/openapi.", "/docs", "/.well-known/", "/console/")
 }
 
 // handler is a Server with what it prepares once.
@@ -93,6 +94,11 @@ func (h *handler) JWKS(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", maxAge)
 	_ = json.NewEncoder(w).Encode(h.Accounts.JWKS()) // the client may be gone
+}
+
+// Docs shows the spec to people.
+func (h *handler) Docs(w http.ResponseWriter, r *http.Request) {
+	h.Console.Reference(w, r, WriteError)
 }
 
 // ConsoleFile hands out a file of the console.

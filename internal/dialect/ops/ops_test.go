@@ -240,10 +240,10 @@ func TestEveryKindHasAStatus(t *testing.T) {
 func TestEveryOperationIsHeldAgainstTheSpec(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/console/0/app.js"} {
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml", "/openapi.json", "/.well-known/jwks.json", "/docs", "/console/0/app.js"} {
 		text(t, b.get(t, path))
 	}
-	want := []string{"consoleFile", "healthz", "jwks", "metrics", "openapiJSON", "openapiYAML", "readyz"}
+	want := []string{"consoleFile", "docs", "healthz", "jwks", "metrics", "openapiJSON", "openapiYAML", "readyz"}
 	if got := b.spec.Covered(); !slices.Equal(got, want) {
 		t.Errorf("covered %q, want %q", got, want)
 	}
