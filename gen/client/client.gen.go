@@ -11095,6 +11095,15 @@ type ClientInterface interface {
 	// Corresponds with GET /console/{file} (the `ConsoleFile` operationId).
 	ConsoleFile(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Docs This document to read and to try
+	//
+	// A page for people that shows this document, its callbacks and its webhooks, and sends the
+	// requests that one fills in. Who is logged in to the console in the same browser tries
+	// operations with that login.
+	//
+	// Corresponds with GET /docs (the `Docs` operationId).
+	Docs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Healthz Is the process alive?
 	//
 	// Answers 200 for as long as the process serves requests, whatever its database does.
@@ -14633,6 +14642,25 @@ func (c *Client) ZlmediakitCallback(ctx context.Context, event ZlmediakitEventNa
 // Corresponds with GET /console/{file} (the `ConsoleFile` operationId).
 func (c *Client) ConsoleFile(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewConsoleFileRequest(c.Server, file)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Docs This document to read and to try
+//
+// A page for people that shows this document, its callbacks and its webhooks, and sends the
+// requests that one fills in. Who is logged in to the console in the same browser tries
+// operations with that login.
+//
+// Corresponds with GET /docs (the `Docs` operationId).
+func (c *Client) Docs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDocsRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -20459,6 +20487,33 @@ func NewConsoleFileRequest(server string, file string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewDocsRequest constructs an http.Request for the Docs method
+func NewDocsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/docs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewHealthzRequest constructs an http.Request for the Healthz method
 func NewHealthzRequest(server string) (*http.Request, error) {
 	var err error
@@ -22867,6 +22922,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /console/{file} (the `ConsoleFile` operationId).
 	ConsoleFileWithResponse(ctx context.Context, file string, reqEditors ...RequestEditorFn) (*ConsoleFileResponse, error)
+
+	// DocsWithResponse This document to read and to try
+	//
+	// A page for people that shows this document, its callbacks and its webhooks, and sends the
+	// requests that one fills in. Who is logged in to the console in the same browser tries
+	// operations with that login.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /docs (the `Docs` operationId).
+	DocsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DocsResponse, error)
 
 	// HealthzWithResponse Is the process alive?
 	//
@@ -33151,6 +33217,40 @@ func (r ConsoleFileResponse) ContentType() string {
 	return ""
 }
 
+type DocsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+}
+
+// GetBody returns the raw response body bytes
+func (r DocsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DocsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DocsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DocsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 type HealthzResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
@@ -36928,6 +37028,23 @@ func (c *ClientWithResponses) ConsoleFileWithResponse(ctx context.Context, file 
 		return nil, err
 	}
 	return ParseConsoleFileResponse(rsp)
+}
+
+// DocsWithResponse This document to read and to try
+//
+// A page for people that shows this document, its callbacks and its webhooks, and sends the
+// requests that one fills in. Who is logged in to the console in the same browser tries
+// operations with that login.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /docs (the `Docs` operationId).
+func (c *ClientWithResponses) DocsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DocsResponse, error) {
+	rsp, err := c.Docs(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDocsResponse(rsp)
 }
 
 // HealthzWithResponse Is the process alive?
@@ -46905,6 +47022,22 @@ func ParseConsoleFileResponse(rsp *http.Response) (*ConsoleFileResponse, error) 
 	}
 
 	response := &ConsoleFileResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	return response, nil
+}
+
+// ParseDocsResponse parses an HTTP response from a DocsWithResponse call
+func ParseDocsResponse(rsp *http.Response) (*DocsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DocsResponse{
 		Body:         bodyBytes,
 		HTTPResponse: rsp,
 	}

@@ -272,6 +272,9 @@ type ServerInterface interface {
 	// ConsoleFile A file of the console
 	// (GET /console/{file})
 	ConsoleFile(w http.ResponseWriter, r *http.Request, file string)
+	// Docs This document to read and to try
+	// (GET /docs)
+	Docs(w http.ResponseWriter, r *http.Request)
 	// Healthz Is the process alive?
 	// (GET /healthz)
 	Healthz(w http.ResponseWriter, r *http.Request)
@@ -329,6 +332,20 @@ func (siw *ServerInterfaceWrapper) ConsoleFile(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ConsoleFile(w, r, file)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// Docs operation middleware
+func (siw *ServerInterfaceWrapper) Docs(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.Docs(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -530,6 +547,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/.well-known/jwks.json", wrapper.JWKS)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/console/{file}", wrapper.ConsoleFile)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/docs", wrapper.Docs)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/healthz", wrapper.Healthz)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/metrics", wrapper.Metrics)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/openapi.json", wrapper.OpenapiJSON)
@@ -690,6 +708,55 @@ func (response ConsoleFile404TextResponse) VisitConsoleFileResponse(w http.Respo
 type ConsoleFile500TextResponse OpsInternalErrorTextResponse
 
 func (response ConsoleFile500TextResponse) VisitConsoleFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(500)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type DocsRequestObject struct {
+}
+
+type DocsResponseObject interface {
+	VisitDocsResponse(w http.ResponseWriter) error
+}
+
+type Docs200TextHTMLResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response Docs200TextHTMLResponse) VisitDocsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/html")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type Docs400TextResponse OpsBadRequestTextResponse
+
+func (response Docs400TextResponse) VisitDocsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	w.WriteHeader(400)
+
+	_, err := w.Write([]byte(fmt.Sprint(response)))
+	return err
+}
+
+type Docs500TextResponse OpsInternalErrorTextResponse
+
+func (response Docs500TextResponse) VisitDocsResponse(w http.ResponseWriter) error {
 
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(500)
@@ -929,6 +996,9 @@ type StrictServerInterface interface {
 	// ConsoleFile A file of the console
 	// (GET /console/{file})
 	ConsoleFile(ctx context.Context, request ConsoleFileRequestObject) (ConsoleFileResponseObject, error)
+	// Docs This document to read and to try
+	// (GET /docs)
+	Docs(ctx context.Context, request DocsRequestObject) (DocsResponseObject, error)
 	// Healthz Is the process alive?
 	// (GET /healthz)
 	Healthz(ctx context.Context, request HealthzRequestObject) (HealthzResponseObject, error)
@@ -1028,6 +1098,30 @@ func (sh *strictHandler) ConsoleFile(w http.ResponseWriter, r *http.Request, fil
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ConsoleFileResponseObject); ok {
 		if err := validResponse.VisitConsoleFileResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// Docs operation middleware
+func (sh *strictHandler) Docs(w http.ResponseWriter, r *http.Request) {
+	var request DocsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.Docs(ctx, request.(DocsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "Docs")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DocsResponseObject); ok {
+		if err := validResponse.VisitDocsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
