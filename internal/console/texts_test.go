@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -138,6 +139,30 @@ func TestNoTextIsWrittenIntoAModule(t *testing.T) {
 			if spoken.MatchString(line) && !strings.Contains(line, "const names = {") {
 				t.Errorf("%s:%d: %s", name, i+1, strings.TrimSpace(line))
 			}
+		}
+	}
+}
+
+// Whoever is refused can read why, and what to do, in both languages.
+func TestEveryReasonHasWords(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../media/media.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := regexp.MustCompile(`Reason = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(reasons) < 20 {
+		t.Fatalf("%d reasons found", len(reasons))
+	}
+	admissions := []string{"allowed", "open_policy", "duplicate", "server_relay", "credential_unknown"}
+	texts, page := readTexts(t, "en"), modules(t)["pages/decisions.js"]
+	for _, m := range reasons {
+		refusal := !slices.Contains(admissions, m[1])
+		if texts["door.reason."+m[1]] == "" || refusal != (texts["door.advice."+m[1]] != "") {
+			t.Errorf("%s: %q, %q", m[1], texts["door.reason."+m[1]], texts["door.advice."+m[1]])
+		}
+		if refusal && !strings.Contains(page, "'"+m[1]+"'") {
+			t.Errorf("nobody can search for %s", m[1])
 		}
 	}
 }

@@ -29,6 +29,9 @@ func TestConsole(t *testing.T) {
 		"keys":                                  c.keys,
 		"rooms":                                 c.rooms,
 		"news":                                  c.news,
+		"streams and sessions":                  c.onAir,
+		"refusals":                              c.refused,
+		"live tokens":                           c.tokens,
 		"nodes":                                 c.nodes,
 		"accounts":                              c.accounts,
 		"routes":                                c.routes,
@@ -54,6 +57,7 @@ func (c console) furnish(t *testing.T) {
 	for _, title := range []string{"Evening show", "晚间直播", "Rehearsal <b>&amp;"} {
 		good[*api.CreateRoomV2Response](t)(c.admin.CreateRoomV2WithResponse(t.Context(), api.RoomCreateV2{Title: title, IMServer: []api.IMServer{api.IMServerAliyunNew}}))
 	}
+	c.visitors(t)
 }
 
 // tab opens the console in a tab that has logged in before, all of them with one

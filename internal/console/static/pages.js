@@ -39,6 +39,12 @@
 export const pages = [
   { name: 'rooms', path: '/rooms', group: 'live', icon: 'rooms', load: () => import('./pages/rooms.js') },
   { name: 'room', path: '/rooms/:id', parent: 'rooms', load: () => import('./pages/room.js') },
+  { name: 'streams', path: '/streams', group: 'live', icon: 'streams', load: () => import('./pages/streams.js') },
+  { name: 'stream', path: '/streams/:vhost/:app/:stream', parent: 'streams', load: () => import('./pages/stream.js') },
+  { name: 'sessions', path: '/sessions', group: 'live', icon: 'sessions', load: () => import('./pages/sessions.js') },
+  { name: 'decisions', path: '/decisions', group: 'access', icon: 'decisions', load: () => import('./pages/decisions.js') },
+  { name: 'explain', path: '/explain', group: 'access', icon: 'explain', load: () => import('./pages/explain.js') },
+  { name: 'tokens', path: '/tokens', group: 'access', icon: 'tokens', load: () => import('./pages/tokens.js') },
   { name: 'accounts', path: '/accounts', group: 'access', icon: 'accounts', load: () => import('./pages/accounts.js') },
   { name: 'account', path: '/accounts/:username', parent: 'accounts', load: () => import('./pages/account.js') },
   { name: 'nodes', path: '/nodes', group: 'system', icon: 'nodes', load: () => import('./pages/nodes.js') },

@@ -1,0 +1,21 @@
+export default {
+  "stream.on": "On air",
+  "stream.off": "Off air",
+  "stream.off.text": "Nobody publishes this stream now. The charts show the last hour, if it was on air then.",
+  "stream.room": "Room {title}",
+  "stream.refusals": "Refusals",
+  "stream.cut": "Cut off",
+  "stream.course": "The last hour",
+  "stream.sessions": "Sessions",
+  "stream.nobody": "Nobody publishes or plays it now.",
+  "stream.health": "Health",
+  "stream.health.none": "Its media server does not tell how the stream is, or does not answer.",
+  "stream.in": "Bit rate in",
+  "stream.out": "Bit rate out",
+  "stream.video": "Video",
+  "stream.size": "Size",
+  "stream.audio": "Audio",
+  "stream.channels": "{n|mono|# channels}",
+  "stream.volume": "Received",
+  "stream.from": "Published from"
+};

@@ -1,0 +1,21 @@
+export default {
+  "stream.on": "推流中",
+  "stream.off": "未推流",
+  "stream.off.text": "当前没有人推送这路流。若最近一小时内曾推流，图表会显示当时的情况。",
+  "stream.room": "直播间 {title}",
+  "stream.refusals": "拒绝记录",
+  "stream.cut": "断开",
+  "stream.course": "最近一小时",
+  "stream.sessions": "会话",
+  "stream.nobody": "当前没有人推流或播放。",
+  "stream.health": "健康状况",
+  "stream.health.none": "媒体服务器没有提供该流的状况，或没有响应。",
+  "stream.in": "输入码率",
+  "stream.out": "输出码率",
+  "stream.video": "视频",
+  "stream.size": "分辨率",
+  "stream.audio": "音频",
+  "stream.channels": "{n} 声道",
+  "stream.volume": "已接收",
+  "stream.from": "推流来源"
+};
