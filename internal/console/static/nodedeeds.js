@@ -98,7 +98,7 @@ export async function rotateSecret(node) {
 }
 
 const secretOf = ({ secret, configuration }, title) => showSecret({
-  title, text: t('nodes.paste'), items: [[t('nodes.secret'), secret]], lines: configuration,
+  title, text: t('nodes.paste'), items: [[t('nodes.secret'), secret]], lines: configuration, again: true,
 });
 
 export const deleteNode = (node) => confirmDialog({

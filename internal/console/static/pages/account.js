@@ -58,7 +58,7 @@ function keys(account, signal) {
       { label: t('accounts.state'), cell: (k) => (k.revoked_at ? h('div', {}, badge('plain', t('account.key.revoked')), ' ', time(k.revoked_at)) : badge('good', t('account.key.valid'))) },
       { label: t('account.key.used'), cell: (k) => (k.last_used_at ? time(k.last_used_at) : t('account.key.unused')) },
       { label: t('accounts.made'), cell: (k) => time(k.created_at), minor: true },
-      { label: t('account.deeds'), cell: (k) => (k.revoked_at ? data('–') : button(t('account.key.revoke'), async () => await revokeKey(k) && list.reload(), { kind: 'danger', title: t('account.key.revoke.title', { id: k.access_key_id }) })) },
+      { label: t('account.deeds'), cell: (k) => (k.revoked_at ? data('–') : button(t('account.key.revoke'), async () => await revokeKey(k) && list.reload(), { kind: 'danger', title: t('account.key.revoke.title', { id: k.access_key_id }) })), number: true },
     ],
     load: async () => ({ rows: (await get('/api/v1/access-keys', { username: account.username }, signal)).access_keys }),
     empty: t('account.keys.none'), signal,

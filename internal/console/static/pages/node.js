@@ -62,7 +62,7 @@ function settings(node) {
     [t('nodes.control'), node.control_url ? data(node.control_url) : t('node.none')],
     [t('nodes.control.user'), node.control_username],
     [t('nodes.control.password'), node.control_url ? t(node.control_password_set ? 'node.password.set' : 'node.none') : undefined],
-    [t('node.abilities'), node.abilities.length ? node.abilities.map((a) => h('div', {}, t(`node.ability.${a}`))) : t('node.none')],
+    [t('node.abilities'), node.control_url && node.abilities.length ? node.abilities.map((a) => h('div', {}, t(`node.ability.${a}`))) : t('node.none')],
     [t('node.created'), time(node.created_at)],
     [t('node.updated'), time(node.updated_at)],
   ]);

@@ -23,7 +23,7 @@ export default function routes({ signal }) {
       { label: t('routes.state'), cell: (r) => h('div', {}, stateBadge(r), ' ', ago(r.since, signal), cause(r)) },
       { label: t('routes.node'), cell: (r) => (r.node ? h('a', { href: link('/nodes/:node', r) }, data(r.node)) : data('–')) },
       { label: t('routes.viewers'), cell: (r) => data(count(r.viewers)), number: true },
-      { label: t('routes.deeds'), cell: (r) => deeds(r, () => list.reload()) },
+      { label: t('routes.deeds'), cell: (r) => deeds(r, () => list.reload()), number: true },
     ],
     load: async (cursor) => {
       const page = await get('/api/v1/relays', { cursor, limit: 20 }, signal);

@@ -71,7 +71,7 @@ function deliveries({ webhook, address, query, setQuery, signal }) {
       { label: t('webhook.at'), cell: (d) => time(d.created_at) },
       { label: t('webhook.deeds'), cell: (d) => h('div', { class: 'actions' },
         button(t('webhook.look'), () => look(d, signal), { title: t('webhook.look.title', { type: d.type }) }),
-        d.state !== 'pending' && button(t('webhook.retry'), async () => await retryDelivery(webhook, d) && list.reload())) },
+        d.state !== 'pending' && button(t('webhook.retry'), async () => await retryDelivery(webhook, d) && list.reload())), number: true },
     ],
     load: async (cursor) => {
       const page = await get(`${address}/deliveries`, { ...wanted, cursor, limit: 20 }, signal);
@@ -115,7 +115,7 @@ function look(d, signal) {
       facts([
         [t('webhook.delivery'), deliveryState(d)], [t('webhook.subject'), d.subject], [t('webhook.sequence'), count(d.sequence)],
         [t('webhook.id'), code(d.event_id)], [t('webhook.at'), time(d.created_at)], [t('webhook.finished'), d.finished_at && time(d.finished_at)],
-        [t('webhook.next'), d.next_attempt_at && time(d.next_attempt_at)],
+        [t('webhook.again'), d.next_attempt_at && time(d.next_attempt_at)],
       ]),
       d.attempts.length ? rows({
         label: t('webhook.attempts'), rows: d.attempts, signal,

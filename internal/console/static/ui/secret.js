@@ -1,6 +1,7 @@
 // Secrets that are shown once, and lines to paste.
 //
-//   await showSecret({ title, text, items: [[label, value]], lines })
+//   await showSecret({ title, text, items: [[label, value]] })
+//   await showSecret({ title, text, items, lines, again: true })    it can be seen again elsewhere
 //   block(lines, t('node.lines'))       the second text says what they are
 
 import { code, h } from '../dom.js';
@@ -10,16 +11,16 @@ import { openDialog } from './dialog.js';
 import { button } from './page.js';
 
 // showSecret is open until somebody says that the secret is kept.
-export async function showSecret({ title, text, items, lines }) {
+export async function showSecret({ title, text, items, lines, again }) {
   await loadTexts('secret');
   await openDialog({
     title, wide: Boolean(lines),
     body: (close) => [
       text && h('p', {}, text),
-      h('p', { class: 'note' }, t('secret.once')),
+      !again && h('p', { class: 'note' }, t('secret.once')),
       items.map(([label, value]) => h('div', { class: 'field' }, h('div', { class: 'muted small' }, label), copyable(value, label))),
       lines && block(lines, t('secret.lines')),
-      h('div', { class: 'form-actions' }, button(t('secret.kept'), () => close(), { kind: 'primary' })),
+      h('div', { class: 'form-actions' }, button(t(again ? 'core.close' : 'secret.kept'), () => close(), { kind: 'primary' })),
     ],
   });
 }

@@ -27,7 +27,7 @@ export default {
   "nodes.create": "Add a node",
   "nodes.create.text": "You get a secret and the lines to paste into the configuration of the server.",
   "nodes.created": "{name} is added",
-  "nodes.paste": "Paste these lines into the configuration of the server and reload it. Its callbacks are refused until then.",
+  "nodes.paste": "Paste these lines into the configuration of the server and reload it. Its callbacks are refused until then. The page of the node shows them again.",
   "nodes.secret": "Secret",
   "nodes.edit": "Edit {name}",
   "nodes.saved": "Saved. It counts at once.",

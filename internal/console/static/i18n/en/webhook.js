@@ -60,6 +60,7 @@ export default {
   "webhook.took": "Took",
   "webhook.at": "Created",
   "webhook.finished": "Finished",
+  "webhook.again": "Next attempt",
   "webhook.next": "next attempt",
   "webhook.deeds": "Actions",
   "webhook.look": "Look",

@@ -27,7 +27,7 @@ export default {
   "nodes.create": "添加节点",
   "nodes.create.text": "添加后会得到密钥和要粘贴到服务器配置中的内容。",
   "nodes.created": "已添加 {name}",
-  "nodes.paste": "把这些内容粘贴到服务器的配置中并重新加载；在此之前它的回调会被拒绝。",
+  "nodes.paste": "把这些内容粘贴到服务器的配置中并重新加载；在此之前它的回调会被拒绝。节点页面可以再次显示这些内容。",
   "nodes.secret": "密钥",
   "nodes.edit": "编辑 {name}",
   "nodes.saved": "已保存并立即生效。",

@@ -60,6 +60,7 @@ export default {
   "webhook.took": "耗时",
   "webhook.at": "创建时间",
   "webhook.finished": "完成时间",
+  "webhook.again": "下次尝试",
   "webhook.next": "下次尝试",
   "webhook.deeds": "操作",
   "webhook.look": "查看",
