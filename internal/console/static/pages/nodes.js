@@ -22,7 +22,7 @@ export default function nodes({ signal }) {
       { label: t('nodes.state'), cell: (n) => h('div', {}, healthBadge(n), faultText(n)) },
       { label: t('nodes.since'), cell: (n) => ago(n.health.state === 'unknown' ? undefined : n.health.since, signal) },
       { label: t('nodes.streams'), cell: (n) => figure(n, n.health.streams), number: true },
-      { label: t('nodes.clients'), cell: (n) => figure(n, n.health.clients), number: true },
+      { label: t('nodes.clients'), cell: (n) => figure(n, n.health.clients), number: true, minor: true },
       { label: t('nodes.seen'), cell: (n) => time(n.last_seen_at) },
       { label: t('nodes.sources'), cell: (n) => (n.sources.length ? data(n.sources.slice(0, 2).join(', ') + (n.sources.length > 2 ? ' …' : '')) : h('span', { class: 'muted' }, t('nodes.sources.any'))), minor: true },
     ],
