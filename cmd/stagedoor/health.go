@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
@@ -23,19 +26,37 @@ type healthCmd struct{}
 func (healthCmd) Run(e *env) error {
 	ctx, cancel := context.WithTimeout(e.ctx, healthPatience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, healthURL(e.cfg), nil)
-	if err != nil {
-		return err
+	text, err := askReady(ctx, healthURL(e.cfg))
+	if errors.Is(err, errNotReady) {
+		return errs.New(errs.Unavailable, "not_ready", "the server is not ready: "+text)
 	}
-	resp, err := healthClient().Do(req)
 	if err != nil {
 		return errs.New(errs.Unavailable, "unreachable", "the server does not answer").With(err)
 	}
-	_ = resp.Body.Close() // the status says all
-	if resp.StatusCode != http.StatusOK {
-		return errs.New(errs.Unavailable, "not_ready", fmt.Sprintf("the server is not ready: status %d", resp.StatusCode))
-	}
 	return e.print(map[string]bool{"ready": true}, "ready", nil)
+}
+
+var errNotReady = errors.New("not ready")
+
+// maxReadyText bounds what is read of a server's reason.
+const maxReadyText = 1024
+
+// askReady returns what the server says of itself; errNotReady if it says no.
+func askReady(ctx context.Context, address string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := healthClient().Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReadyText))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errNotReady
+	}
+	return fmt.Sprintf("%s (status %d)", strings.TrimSpace(string(text)), resp.StatusCode), err
 }
 
 // healthURL is where readiness is told: the address of operations where there

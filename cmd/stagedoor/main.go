@@ -56,6 +56,7 @@ type cli struct {
 	Sign      signCmd      `cmd:"" help:"Print signed URLs of a stream."`
 	Webhook   webhookCmd   `cmd:"" help:"Manage where events are sent to."`
 	Token     tokenCmd     `cmd:"" help:"Manage stream tokens, which rules of mediamtx_jwt hand out."`
+	Doctor    doctorCmd    `cmd:"" help:"Check the database, clock, keys, media servers and public address, and say what to do; ends with status 1 if anything has failed."`
 	Health    healthCmd    `cmd:"" help:"Ask the server on this machine whether it is ready; ends with status 1 if it is not."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
