@@ -166,6 +166,18 @@ var examples = map[string]example{
 	"cutStream":             {query: "app=live&stream=show"},
 	"listSessions":          {query: "state=ended&scene=play"},
 	"kickSession":           {},
+	"listRules":             {query: "scene=publish"},
+	"createRule":            {body: `{"scene":"publish","domain":"{fresh}.example.com"}`},
+	"getRule":               {},
+	"updateRule":            {body: `{"takeover":"resume"}`},
+	"deleteRule":            {},
+	"createRuleKey":         {body: `{"activate":true}`},
+	"activateRuleKey":       {},
+	"retireRuleKey":         {},
+	"revokeRuleKey":         {},
+	"listBans":              {},
+	"createBan":             {body: `{"app":"live","stream":"{fresh}"}`},
+	"deleteBan":             {query: "app=live&stream=show"},
 	"explainURL":            {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
 	"listRefusals":          {},
 	"listEvents":            {},
@@ -246,6 +258,10 @@ func (p *props) make(name string) {
 		p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/routes", `{"pattern":"/`+p.known[name]+`","url":"`+houseCamera+`"}`)
 	case "path":
 		p.known[name] = "live%2F" + p.publish()
+	case "rule_id", "key_id":
+		r := p.done(p.t, p.visitors[administrator], http.MethodPost, "/api/v1/rules", `{"scene":"publish","domain":"`+p.newName()+`.example.com"}`)
+		p.known["rule_id"] = r.text("id")
+		p.known["key_id"] = p.value(p.t, "SELECT kid FROM signing_keys WHERE rule_id = "+r.text("id"))
 	case "session_id":
 		name := p.publish()
 		p.known["session_id"] = p.value(p.t, "SELECT id::text FROM open_sessions WHERE stream = '"+name+"'")

@@ -37,6 +37,8 @@ var lists = map[string]list{
 	"listRunningStreams":                {query: "limit=50", mark: `"session_id"`},
 	"listStreamSamples":                 {query: "app=live&stream=r1", mark: `"viewers"`},
 	"listSessions":                      {query: "state=ended&scene=publish&limit=100", mark: `"client_id"`},
+	"listRules":                         {query: "limit=50", mark: `"strength"`},
+	"listBans":                          {query: "limit=50", mark: `"until"`},
 	"listEvents":                        {query: "limit=100", mark: `"sequence"`},
 	"listRefusals":                      {query: "limit=50", mark: `"reason"`},
 	"listLiveTokens":                    {mark: `"play_token"`},

@@ -96,19 +96,7 @@ func takeoverText(r access.Rule) string {
 }
 
 // optionsText is options as the flags that make them, without their dashes.
-func optionsText(o urlsign.Options) string {
-	var out []string
-	for _, part := range []struct{ flag, value string }{
-		{"param-signature", o.SignatureParam}, {"param-time", o.TimeParam}, {"time-base", strconv.Itoa(o.TimeBase)}, {"fields", strings.Join(o.Fields, ",")},
-		{"url-format", strconv.Itoa(o.Format)}, {"expression", o.Expression}, {"path-prefix", o.PathPrefix}, {"param-prefix", o.ParamPrefix},
-		{"hash", o.Hash}, {"key-name", o.KeyID},
-	} {
-		if part.value != "" && part.value != "0" {
-			out = append(out, part.flag+"="+part.value)
-		}
-	}
-	return strings.Join(out, ";")
-}
+func optionsText(o urlsign.Options) string { return strings.Join(o.Chosen(), ";") }
 
 type ruleListCmd struct{}
 

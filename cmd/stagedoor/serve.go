@@ -209,7 +209,7 @@ func (a *app) routers(d *drain, split bool) []*httpx.Router {
 // mount registers the dialects and the callbacks.
 func (a *app) mount(rt *httpx.Router, page *console.Console) {
 	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls, Explain: a.explain, Refusals: a.refusals, Webhooks: a.webhooks, Rooms: a.rooms,
-		Events: a.events, Live: a.live, Streams: a.ledger, Kicks: a.evict,
+		Events: a.events, Live: a.live, Streams: a.ledger, Kicks: a.evict, Access: a.access,
 		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, Kicks: a.evict, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)

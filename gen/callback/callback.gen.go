@@ -1482,6 +1482,12 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
+// RuleID defines model for RuleID.
+type RuleID = string
+
+// RuleKeyID defines model for RuleKeyID.
+type RuleKeyID = string
+
 // SessionID defines model for SessionID.
 type SessionID = string
 

@@ -257,6 +257,45 @@ func (e NewNodeKind) Valid() bool {
 	}
 }
 
+// Defines values for NewRuleScene.
+const (
+	NewRuleScenePlay    NewRuleScene = "play"
+	NewRuleScenePublish NewRuleScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the NewRuleScene enum.
+func (e NewRuleScene) Valid() bool {
+	switch e {
+	case NewRuleScenePlay:
+		return true
+	case NewRuleScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewRuleTakeover.
+const (
+	NewRuleTakeoverReject  NewRuleTakeover = "reject"
+	NewRuleTakeoverReplace NewRuleTakeover = "replace"
+	NewRuleTakeoverResume  NewRuleTakeover = "resume"
+)
+
+// Valid indicates whether the value is a known member of the NewRuleTakeover enum.
+func (e NewRuleTakeover) Valid() bool {
+	switch e {
+	case NewRuleTakeoverReject:
+		return true
+	case NewRuleTakeoverReplace:
+		return true
+	case NewRuleTakeoverResume:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NodeAbilities.
 const (
 	NodeAbilitiesCensus NodeAbilities = "census"
@@ -578,6 +617,111 @@ func (e RoomState) Valid() bool {
 	}
 }
 
+// Defines values for RuleScene.
+const (
+	RuleScenePlay    RuleScene = "play"
+	RuleScenePublish RuleScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the RuleScene enum.
+func (e RuleScene) Valid() bool {
+	switch e {
+	case RuleScenePlay:
+		return true
+	case RuleScenePublish:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleStrength.
+const (
+	RuleStrengthCompatibility RuleStrength = "compatibility"
+	RuleStrengthStrong        RuleStrength = "strong"
+	RuleStrengthUnconfirmed   RuleStrength = "unconfirmed"
+)
+
+// Valid indicates whether the value is a known member of the RuleStrength enum.
+func (e RuleStrength) Valid() bool {
+	switch e {
+	case RuleStrengthCompatibility:
+		return true
+	case RuleStrengthStrong:
+		return true
+	case RuleStrengthUnconfirmed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleTakeover.
+const (
+	RuleTakeoverReject  RuleTakeover = "reject"
+	RuleTakeoverReplace RuleTakeover = "replace"
+	RuleTakeoverResume  RuleTakeover = "resume"
+)
+
+// Valid indicates whether the value is a known member of the RuleTakeover enum.
+func (e RuleTakeover) Valid() bool {
+	switch e {
+	case RuleTakeoverReject:
+		return true
+	case RuleTakeoverReplace:
+		return true
+	case RuleTakeoverResume:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleKeyState.
+const (
+	RuleKeyStateActive   RuleKeyState = "active"
+	RuleKeyStateNext     RuleKeyState = "next"
+	RuleKeyStateRetiring RuleKeyState = "retiring"
+	RuleKeyStateRevoked  RuleKeyState = "revoked"
+)
+
+// Valid indicates whether the value is a known member of the RuleKeyState enum.
+func (e RuleKeyState) Valid() bool {
+	switch e {
+	case RuleKeyStateActive:
+		return true
+	case RuleKeyStateNext:
+		return true
+	case RuleKeyStateRetiring:
+		return true
+	case RuleKeyStateRevoked:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RuleUpdateTakeover.
+const (
+	RuleUpdateTakeoverReject  RuleUpdateTakeover = "reject"
+	RuleUpdateTakeoverReplace RuleUpdateTakeover = "replace"
+	RuleUpdateTakeoverResume  RuleUpdateTakeover = "resume"
+)
+
+// Valid indicates whether the value is a known member of the RuleUpdateTakeover enum.
+func (e RuleUpdateTakeover) Valid() bool {
+	switch e {
+	case RuleUpdateTakeoverReject:
+		return true
+	case RuleUpdateTakeoverReplace:
+		return true
+	case RuleUpdateTakeoverResume:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionScene.
 const (
 	SessionScenePlay    SessionScene = "play"
@@ -770,6 +914,24 @@ func (e FindRoomsParamsState) Valid() bool {
 	case FindRoomsParamsStateLive:
 		return true
 	case FindRoomsParamsStatePrepared:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListRulesParamsScene.
+const (
+	ListRulesParamsScenePlay    ListRulesParamsScene = "play"
+	ListRulesParamsScenePublish ListRulesParamsScene = "publish"
+)
+
+// Valid indicates whether the value is a known member of the ListRulesParamsScene enum.
+func (e ListRulesParamsScene) Valid() bool {
+	switch e {
+	case ListRulesParamsScenePlay:
+		return true
+	case ListRulesParamsScenePublish:
 		return true
 	default:
 		return false
@@ -985,6 +1147,55 @@ type AccountUpdate struct {
 	//
 	// Example: /live/alice
 	Push *string `json:"push,omitempty"`
+}
+
+// Ban A stream that nobody may publish or play for a while.
+type Ban struct {
+	// Active Whether it is not over.
+	//
+	// Example: true
+	Active bool `json:"active"`
+
+	// App The application of the stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// CreatedAt Since when, in UTC.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Domain The host name that clients use, or the vhost; empty with `vhost`.
+	//
+	// Example:
+	Domain string `json:"domain"`
+
+	// Stream The name of the stream.
+	//
+	// Example: show
+	Stream string `json:"stream"`
+
+	// Until Until when, in UTC.
+	//
+	// Example: 2023-11-14T22:13:20Z
+	Until time.Time `json:"until"`
+
+	// Vhost The vhost; empty with `domain`.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost"`
+}
+
+// BanPage One page of bans.
+type BanPage struct {
+	// Bans The bans, the newest first.
+	Bans []Ban `json:"bans"`
+
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: AAYJqz3b8AAAAAAAAAAAKg
+	NextCursor string `json:"next_cursor,omitempty"`
 }
 
 // CreatedAccessKey A new access key with its secret.
@@ -1662,6 +1873,34 @@ type NewAccessKey struct {
 	Username string `json:"username"`
 }
 
+// NewBan A stream to ban.
+type NewBan struct {
+	// App The application of the stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// Domain The host name that clients use, or the vhost. Not together with `vhost`.
+	//
+	// Example: push.example.com
+	Domain string `json:"domain,omitempty"`
+
+	// Stream The name of the stream.
+	//
+	// Example: show
+	Stream string `json:"stream"`
+
+	// Until Until when, 90 days ahead at the most, and where it is absent.
+	//
+	// Example: 2023-11-14T22:13:20Z
+	Until *time.Time `json:"until,omitempty"`
+
+	// Vhost The vhost; the default one where neither this nor `domain` is given.
+	//
+	// Example: __defaultVhost__
+	Vhost string `json:"vhost,omitempty"`
+}
+
 // NewNode The media server to add. What is absent is empty.
 type NewNode struct {
 	// ControlPassword The password, secret or token of the control API. It is stored sealed and never shown.
@@ -1712,6 +1951,85 @@ type NewNode struct {
 //
 // Example: nginx-rtmp
 type NewNodeKind string
+
+// NewRule A rule to create.
+type NewRule struct {
+	// App The application; empty for any.
+	//
+	// Example: live
+	App string `json:"app,omitempty"`
+
+	// Disabled Create it switched off.
+	//
+	// Example: false
+	Disabled bool `json:"disabled,omitempty"`
+
+	// Domain The host name that clients use; empty for any.
+	//
+	// Example:
+	Domain string `json:"domain,omitempty"`
+
+	// Scene The side of the door.
+	//
+	// Example: publish
+	Scene NewRuleScene `json:"scene"`
+
+	// Scheme The scheme, one of those that `stagedoor rule schemes` lists; `stagedoor` where it
+	// is absent. Schemes with a choice to make are created by `stagedoor rule create`.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme,omitempty"`
+
+	// Secret The secret of its key; a random one where it is absent.
+	//
+	// Example: KeyOfTheCDN2023
+	Secret string `json:"secret,omitempty"`
+
+	// Takeover What happens to a publisher whose stream has one already; of rules to publish.
+	//
+	// Example: resume
+	Takeover NewRuleTakeover `json:"takeover,omitempty"`
+
+	// TakeoverWindowSeconds How long after its start a publisher may be resumed; a day where `takeover` is
+	// `resume` and this is absent or 0.
+	//
+	// Example: 3600
+	TakeoverWindowSeconds int64 `json:"takeover_window_seconds,omitempty"`
+
+	// ValiditySeconds What is added to the time in a URL when it is verified.
+	//
+	// Example: 1800
+	ValiditySeconds int64 `json:"validity_seconds,omitempty"`
+
+	// Vhost The virtual host of the media server; empty for any. A rule has a domain or a
+	// vhost, not both.
+	//
+	// Example:
+	Vhost string `json:"vhost,omitempty"`
+}
+
+// NewRuleScene The side of the door.
+//
+// Example: publish
+type NewRuleScene string
+
+// NewRuleTakeover What happens to a publisher whose stream has one already; of rules to publish.
+//
+// Example: resume
+type NewRuleTakeover string
+
+// NewRuleKey A key to add.
+type NewRuleKey struct {
+	// Activate Sign with it at once.
+	//
+	// Example: true
+	Activate bool `json:"activate,omitempty"`
+
+	// Secret The secret; a random one where it is absent.
+	//
+	// Example: KeyOfTheCDN2024
+	Secret string `json:"secret,omitempty"`
+}
 
 // NewWebhook A new endpoint.
 type NewWebhook struct {
@@ -2339,6 +2657,195 @@ type RoomURLs struct {
 	// Example: srt://push.example.com/live/x?sd=p2-1699402400-k7m2q9-AAAAAAAAAAAAAAAAAAAAAA
 	SRT string `json:"srt,omitempty"`
 }
+
+// Rule How URLs of one domain or vhost, application and scene are signed and verified.
+type Rule struct {
+	// App The application; empty for any.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// CreatedAt When it was created, in UTC.
+	//
+	// Example: 2023-10-01T06:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// Domain The host name that clients use; empty for any.
+	//
+	// Example:
+	Domain string `json:"domain"`
+
+	// Enabled Whether it asks for a credential.
+	//
+	// Example: true
+	Enabled bool `json:"enabled"`
+
+	// ID The id of the rule.
+	//
+	// Example: 1
+	ID string `json:"id"`
+
+	// Keys Its keys, those among them that were revoked last.
+	Keys []RuleKey `json:"keys"`
+
+	// Options What the scheme leaves to choose, as `name=value`, in the words of `stagedoor rule
+	// create`. Absent if nothing is chosen.
+	Options []string `json:"options,omitempty"`
+
+	// Scene The side of the door.
+	//
+	// Example: publish
+	Scene RuleScene `json:"scene"`
+
+	// Scheme The scheme.
+	//
+	// Example: stagedoor
+	Scheme string `json:"scheme"`
+
+	// Strength How strong the scheme is: `compatibility` ones are for media servers and CDNs that
+	// know nothing better.
+	//
+	// Example: strong
+	Strength RuleStrength `json:"strength"`
+
+	// Takeover What happens to a publisher whose stream has one already: it is refused, it takes
+	// the place, or it takes the place of its own identity.
+	//
+	// Example: reject
+	Takeover RuleTakeover `json:"takeover"`
+
+	// TakeoverWindowSeconds How long after its start a publisher may be resumed. Absent without `resume`.
+	//
+	// Example: 86400
+	TakeoverWindowSeconds int64 `json:"takeover_window_seconds,omitempty"`
+
+	// UpdatedAt When it was changed last, in UTC.
+	//
+	// Example: 2023-10-02T06:00:00Z
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// ValiditySeconds What is added to the time in a URL when it is verified.
+	//
+	// Example: 0
+	ValiditySeconds int64 `json:"validity_seconds"`
+
+	// Vhost The virtual host of the media server; empty for any. A rule has a domain or a
+	// vhost, not both.
+	//
+	// Example:
+	Vhost string `json:"vhost"`
+}
+
+// RuleScene The side of the door.
+//
+// Example: publish
+type RuleScene string
+
+// RuleStrength How strong the scheme is: `compatibility` ones are for media servers and CDNs that
+// know nothing better.
+//
+// Example: strong
+type RuleStrength string
+
+// RuleTakeover What happens to a publisher whose stream has one already: it is refused, it takes
+// the place, or it takes the place of its own identity.
+//
+// Example: reject
+type RuleTakeover string
+
+// RuleKey A key of a rule.
+type RuleKey struct {
+	// ChangedAt Since when it is in this state, in UTC.
+	//
+	// Example: 2023-10-02T06:00:00Z
+	ChangedAt time.Time `json:"changed_at"`
+
+	// CreatedAt When it was created, in UTC.
+	//
+	// Example: 2023-10-01T06:00:00Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID The id of the key.
+	//
+	// Example: k7m2q9
+	ID string `json:"id"`
+
+	// LastUsedAt When it last admitted somebody, in UTC, up to a few seconds late. Absent if it
+	// never did.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
+
+	// SafeToRetire Whether nobody would notice if it were revoked, as far as can be told.
+	//
+	// Example: false
+	SafeToRetire bool `json:"safe_to_retire"`
+
+	// Scheme The scheme of this key. Absent if it is that of the rule.
+	//
+	// Example: volcengine_a
+	Scheme string `json:"scheme,omitempty"`
+
+	// Secret The secret, if it was made at random a moment ago. It is never shown again.
+	//
+	// Example: 6f1ed002ab5595859014ebf0951522d9a7c3b1e05d4f2a68
+	Secret string `json:"secret,omitempty"`
+
+	// State URLs are signed with the `active` key and verified with all but `revoked` ones.
+	//
+	// Example: active
+	State RuleKeyState `json:"state"`
+
+	// Why Why it is safe, or not.
+	//
+	// Example: It signs new URLs. Activate another key first; this one retires then.
+	Why string `json:"why"`
+}
+
+// RuleKeyState URLs are signed with the `active` key and verified with all but `revoked` ones.
+//
+// Example: active
+type RuleKeyState string
+
+// RulePage One page of rules.
+type RulePage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: MQ
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Rules The rules.
+	Rules []Rule `json:"rules"`
+}
+
+// RuleUpdate What to change. Fields that are absent stay as they are.
+type RuleUpdate struct {
+	// Enabled Ask for a credential, or admit requests without one.
+	//
+	// Example: false
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Takeover What happens to a publisher whose stream has one already; of rules to publish.
+	//
+	// Example: resume
+	Takeover *RuleUpdateTakeover `json:"takeover,omitempty"`
+
+	// TakeoverWindowSeconds How long after its start a publisher may be resumed; a day where `takeover` is
+	// `resume` and this is absent or 0.
+	//
+	// Example: 3600
+	TakeoverWindowSeconds *int64 `json:"takeover_window_seconds,omitempty"`
+
+	// ValiditySeconds What is added to the time in a URL when it is verified.
+	//
+	// Example: 1800
+	ValiditySeconds *int64 `json:"validity_seconds,omitempty"`
+}
+
+// RuleUpdateTakeover What happens to a publisher whose stream has one already; of rules to publish.
+//
+// Example: resume
+type RuleUpdateTakeover string
 
 // RunningStream A stream that is being published.
 type RunningStream struct {
@@ -2993,6 +3500,12 @@ type NodeName = string
 // RoomID defines model for RoomID.
 type RoomID = string
 
+// RuleID defines model for RuleID.
+type RuleID = string
+
+// RuleKeyID defines model for RuleKeyID.
+type RuleKeyID = string
+
 // SessionID defines model for SessionID.
 type SessionID = string
 
@@ -3040,6 +3553,18 @@ type RoomEnded = Error
 
 // RoomNotFound The error envelope of our own operations.
 type RoomNotFound = Error
+
+// RuleConflict The error envelope of our own operations.
+type RuleConflict = Error
+
+// RuleKeyConflict The error envelope of our own operations.
+type RuleKeyConflict = Error
+
+// RuleKeyNotFound The error envelope of our own operations.
+type RuleKeyNotFound = Error
+
+// RuleNotFound The error envelope of our own operations.
+type RuleNotFound = Error
 
 // SessionNotFound The error envelope of our own operations.
 type SessionNotFound = Error
@@ -3095,6 +3620,35 @@ type ListAccessKeysParams struct {
 // ListAccountsParams defines parameters for ListAccounts.
 type ListAccountsParams struct {
 	// Limit The most accounts that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// DeleteBanParams defines parameters for DeleteBan.
+type DeleteBanParams struct {
+	// Vhost The `vhost` of the ban. Absent with `domain`; absent without it for the default
+	// vhost.
+	Vhost string `form:"vhost,omitempty" json:"vhost,omitempty"`
+
+	// Domain The `domain` of the ban. Absent with `vhost`.
+	Domain string `form:"domain,omitempty" json:"domain,omitempty"`
+
+	// App The application of the stream.
+	App string `form:"app" json:"app"`
+
+	// Stream The name of the stream.
+	Stream string `form:"stream" json:"stream"`
+}
+
+// ListBansParams defines parameters for ListBans.
+type ListBansParams struct {
+	// Stream Only streams with this in their name, upper and lower case being the same. Absent
+	// for any.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Limit The most bans that one page may hold.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
@@ -3256,6 +3810,25 @@ type FindRoomsParams struct {
 // FindRoomsParamsState defines parameters for FindRooms.
 type FindRoomsParamsState string
 
+// ListRulesParams defines parameters for ListRules.
+type ListRulesParams struct {
+	// Scene Only rules of this side of the door. Absent for both.
+	Scene *ListRulesParamsScene `form:"scene,omitempty" json:"scene,omitempty"`
+
+	// Text Only rules with this in their domain, vhost or application, upper and lower case
+	// being the same. Absent for any.
+	Text string `form:"text,omitempty" json:"text,omitempty"`
+
+	// Limit The most rules that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListRulesParamsScene defines parameters for ListRules.
+type ListRulesParamsScene string
+
 // ListSessionsParams defines parameters for ListSessions.
 type ListSessionsParams struct {
 	// State Which sessions. Absent for open ones.
@@ -3356,6 +3929,9 @@ type CreateAccessKeyJSONRequestBody = NewAccessKey
 // UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
 type UpdateAccountJSONRequestBody = AccountUpdate
 
+// CreateBanJSONRequestBody defines body for CreateBan for application/json ContentType.
+type CreateBanJSONRequestBody = NewBan
+
 // ExplainURLJSONRequestBody defines body for ExplainURL for application/json ContentType.
 type ExplainURLJSONRequestBody = ExplainRequest
 
@@ -3364,6 +3940,15 @@ type CreateNodeJSONRequestBody = NewNode
 
 // UpdateNodeJSONRequestBody defines body for UpdateNode for application/json ContentType.
 type UpdateNodeJSONRequestBody = NodeUpdate
+
+// CreateRuleJSONRequestBody defines body for CreateRule for application/json ContentType.
+type CreateRuleJSONRequestBody = NewRule
+
+// UpdateRuleJSONRequestBody defines body for UpdateRule for application/json ContentType.
+type UpdateRuleJSONRequestBody = RuleUpdate
+
+// CreateRuleKeyJSONRequestBody defines body for CreateRuleKey for application/json ContentType.
+type CreateRuleKeyJSONRequestBody = NewRuleKey
 
 // CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
 type CreateWebhookJSONRequestBody = NewWebhook
@@ -3403,6 +3988,15 @@ type ServerInterface interface {
 	// UpdateAccount Change an account
 	// (PATCH /api/v1/accounts/{username})
 	UpdateAccount(w http.ResponseWriter, r *http.Request, username string)
+	// DeleteBan Lift a ban
+	// (DELETE /api/v1/bans)
+	DeleteBan(w http.ResponseWriter, r *http.Request, params DeleteBanParams)
+	// ListBans List bans
+	// (GET /api/v1/bans)
+	ListBans(w http.ResponseWriter, r *http.Request, params ListBansParams)
+	// CreateBan Ban a stream
+	// (POST /api/v1/bans)
+	CreateBan(w http.ResponseWriter, r *http.Request)
 	// ListEvents Find events
 	// (GET /api/v1/events)
 	ListEvents(w http.ResponseWriter, r *http.Request, params ListEventsParams)
@@ -3469,6 +4063,33 @@ type ServerInterface interface {
 	// StopAnyRoom End a room
 	// (POST /api/v1/rooms/{room_id}/stop)
 	StopAnyRoom(w http.ResponseWriter, r *http.Request, roomID RoomID)
+	// ListRules List auth rules
+	// (GET /api/v1/rules)
+	ListRules(w http.ResponseWriter, r *http.Request, params ListRulesParams)
+	// CreateRule Create an auth rule
+	// (POST /api/v1/rules)
+	CreateRule(w http.ResponseWriter, r *http.Request)
+	// DeleteRule Delete an auth rule
+	// (DELETE /api/v1/rules/{rule_id})
+	DeleteRule(w http.ResponseWriter, r *http.Request, ruleID RuleID)
+	// GetRule Show an auth rule
+	// (GET /api/v1/rules/{rule_id})
+	GetRule(w http.ResponseWriter, r *http.Request, ruleID RuleID)
+	// UpdateRule Change an auth rule
+	// (PATCH /api/v1/rules/{rule_id})
+	UpdateRule(w http.ResponseWriter, r *http.Request, ruleID RuleID)
+	// CreateRuleKey Add a key to an auth rule
+	// (POST /api/v1/rules/{rule_id}/keys)
+	CreateRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID)
+	// ActivateRuleKey Sign with a key
+	// (POST /api/v1/rules/{rule_id}/keys/{key_id}/activate)
+	ActivateRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID, keyID RuleKeyID)
+	// RetireRuleKey Retire a key
+	// (POST /api/v1/rules/{rule_id}/keys/{key_id}/retire)
+	RetireRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID, keyID RuleKeyID)
+	// RevokeRuleKey Revoke a key
+	// (POST /api/v1/rules/{rule_id}/keys/{key_id}/revoke)
+	RevokeRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID, keyID RuleKeyID)
 	// ListSessions List sessions
 	// (GET /api/v1/sessions)
 	ListSessions(w http.ResponseWriter, r *http.Request, params ListSessionsParams)
@@ -3746,6 +4367,169 @@ func (siw *ServerInterfaceWrapper) UpdateAccount(w http.ResponseWriter, r *http.
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.UpdateAccount(w, r, username)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteBan operation middleware
+func (siw *ServerInterfaceWrapper) DeleteBan(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteBanParams
+
+	// ------------- Optional query parameter "vhost" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "vhost", r.URL.Query(), &params.Vhost, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "vhost"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vhost", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "domain" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "domain", r.URL.Query(), &params.Domain, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "domain"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "domain", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteBan(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListBans operation middleware
+func (siw *ServerInterfaceWrapper) ListBans(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListBansParams
+
+	// ------------- Optional query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListBans(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateBan operation middleware
+func (siw *ServerInterfaceWrapper) CreateBan(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateBan(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4884,6 +5668,355 @@ func (siw *ServerInterfaceWrapper) StopAnyRoom(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListRules operation middleware
+func (siw *ServerInterfaceWrapper) ListRules(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRulesParams
+
+	// ------------- Optional query parameter "scene" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scene", r.URL.Query(), &params.Scene, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scene"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scene", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "text" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "text", r.URL.Query(), &params.Text, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "text"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "text", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRules(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateRule operation middleware
+func (siw *ServerInterfaceWrapper) CreateRule(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateRule(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteRule operation middleware
+func (siw *ServerInterfaceWrapper) DeleteRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule_id" -------------
+	var ruleID RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule_id", r.PathValue("rule_id"), &ruleID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rule_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteRule(w, r, ruleID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetRule operation middleware
+func (siw *ServerInterfaceWrapper) GetRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule_id" -------------
+	var ruleID RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule_id", r.PathValue("rule_id"), &ruleID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rule_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRule(w, r, ruleID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// UpdateRule operation middleware
+func (siw *ServerInterfaceWrapper) UpdateRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule_id" -------------
+	var ruleID RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule_id", r.PathValue("rule_id"), &ruleID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rule_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UpdateRule(w, r, ruleID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateRuleKey operation middleware
+func (siw *ServerInterfaceWrapper) CreateRuleKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule_id" -------------
+	var ruleID RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule_id", r.PathValue("rule_id"), &ruleID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rule_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateRuleKey(w, r, ruleID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ActivateRuleKey operation middleware
+func (siw *ServerInterfaceWrapper) ActivateRuleKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule_id" -------------
+	var ruleID RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule_id", r.PathValue("rule_id"), &ruleID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rule_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyID RuleKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", r.PathValue("key_id"), &keyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "key_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ActivateRuleKey(w, r, ruleID, keyID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RetireRuleKey operation middleware
+func (siw *ServerInterfaceWrapper) RetireRuleKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule_id" -------------
+	var ruleID RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule_id", r.PathValue("rule_id"), &ruleID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rule_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyID RuleKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", r.PathValue("key_id"), &keyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "key_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RetireRuleKey(w, r, ruleID, keyID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeRuleKey operation middleware
+func (siw *ServerInterfaceWrapper) RevokeRuleKey(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "rule_id" -------------
+	var ruleID RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rule_id", r.PathValue("rule_id"), &ruleID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rule_id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "key_id" -------------
+	var keyID RuleKeyID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "key_id", r.PathValue("key_id"), &keyID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "key_id", Err: err})
+		return
+	}
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeRuleKey(w, r, ruleID, keyID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListSessions operation middleware
 func (siw *ServerInterfaceWrapper) ListSessions(w http.ResponseWriter, r *http.Request) {
 
@@ -5656,6 +6789,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.DeleteAccount)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.GetAccount)
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/accounts/{username}", wrapper.UpdateAccount)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/bans", wrapper.DeleteBan)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/bans", wrapper.ListBans)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/bans", wrapper.CreateBan)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/events", wrapper.ListEvents)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/events/live", wrapper.FollowEvents)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/explain", wrapper.ExplainURL)
@@ -5678,6 +6814,15 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/pause", wrapper.PauseAnyRoom)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/start", wrapper.StartAnyRoom)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rooms/{room_id}/stop", wrapper.StopAnyRoom)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/rules", wrapper.ListRules)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rules", wrapper.CreateRule)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/rules/{rule_id}", wrapper.DeleteRule)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/rules/{rule_id}", wrapper.GetRule)
+	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/rules/{rule_id}", wrapper.UpdateRule)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rules/{rule_id}/keys", wrapper.CreateRuleKey)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rules/{rule_id}/keys/{key_id}/activate", wrapper.ActivateRuleKey)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rules/{rule_id}/keys/{key_id}/retire", wrapper.RetireRuleKey)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/rules/{rule_id}/keys/{key_id}/revoke", wrapper.RevokeRuleKey)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/sessions", wrapper.ListSessions)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/sessions/{session_id}", wrapper.KickSession)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/webhooks", wrapper.ListWebhooks)
@@ -5822,6 +6967,14 @@ type NotFoundJSONResponse Error
 type RoomEndedJSONResponse Error
 
 type RoomNotFoundJSONResponse Error
+
+type RuleConflictJSONResponse Error
+
+type RuleKeyConflictJSONResponse Error
+
+type RuleKeyNotFoundJSONResponse Error
+
+type RuleNotFoundJSONResponse Error
 
 type SessionNotFoundJSONResponse Error
 
@@ -6724,6 +7877,335 @@ func (response UpdateAccount500JSONResponse) VisitUpdateAccountResponse(w http.R
 type UpdateAccount503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response UpdateAccount503JSONResponse) VisitUpdateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBanRequestObject struct {
+	Params DeleteBanParams
+}
+
+type DeleteBanResponseObject interface {
+	VisitDeleteBanResponse(w http.ResponseWriter) error
+}
+
+type DeleteBan204Response struct {
+}
+
+func (response DeleteBan204Response) VisitDeleteBanResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteBan400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteBan400JSONResponse) VisitDeleteBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBan401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteBan401JSONResponse) VisitDeleteBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBan403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteBan403JSONResponse) VisitDeleteBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBan429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response DeleteBan429JSONResponse) VisitDeleteBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBan500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteBan500JSONResponse) VisitDeleteBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteBan503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteBan503JSONResponse) VisitDeleteBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBansRequestObject struct {
+	Params ListBansParams
+}
+
+type ListBansResponseObject interface {
+	VisitListBansResponse(w http.ResponseWriter) error
+}
+
+type ListBans200JSONResponse BanPage
+
+func (response ListBans200JSONResponse) VisitListBansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBans400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListBans400JSONResponse) VisitListBansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBans401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListBans401JSONResponse) VisitListBansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBans403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListBans403JSONResponse) VisitListBansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBans429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListBans429JSONResponse) VisitListBansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBans500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListBans500JSONResponse) VisitListBansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListBans503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListBans503JSONResponse) VisitListBansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBanRequestObject struct {
+	Body *CreateBanJSONRequestBody
+}
+
+type CreateBanResponseObject interface {
+	VisitCreateBanResponse(w http.ResponseWriter) error
+}
+
+type CreateBan204Response struct {
+}
+
+func (response CreateBan204Response) VisitCreateBanResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CreateBan400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateBan400JSONResponse) VisitCreateBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBan401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateBan401JSONResponse) VisitCreateBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBan403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateBan403JSONResponse) VisitCreateBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBan413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateBan413JSONResponse) VisitCreateBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBan429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response CreateBan429JSONResponse) VisitCreateBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBan500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateBan500JSONResponse) VisitCreateBanResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateBan503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateBan503JSONResponse) VisitCreateBanResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9341,6 +10823,1154 @@ func (response StopAnyRoom503JSONResponse) VisitStopAnyRoomResponse(w http.Respo
 	return err
 }
 
+type ListRulesRequestObject struct {
+	Params ListRulesParams
+}
+
+type ListRulesResponseObject interface {
+	VisitListRulesResponse(w http.ResponseWriter) error
+}
+
+type ListRules200JSONResponse RulePage
+
+func (response ListRules200JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRules400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListRules400JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRules401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListRules401JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRules403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListRules403JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRules429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ListRules429JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRules500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListRules500JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRules503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ListRules503JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleRequestObject struct {
+	Body *CreateRuleJSONRequestBody
+}
+
+type CreateRuleResponseObject interface {
+	VisitCreateRuleResponse(w http.ResponseWriter) error
+}
+
+type CreateRule201JSONResponse Rule
+
+func (response CreateRule201JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateRule400JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateRule401JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateRule403JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule409JSONResponse struct{ RuleConflictJSONResponse }
+
+func (response CreateRule409JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateRule413JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response CreateRule429JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateRule500JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRule503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateRule503JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRuleRequestObject struct {
+	RuleID RuleID `json:"rule_id"`
+}
+
+type DeleteRuleResponseObject interface {
+	VisitDeleteRuleResponse(w http.ResponseWriter) error
+}
+
+type DeleteRule204Response struct {
+}
+
+func (response DeleteRule204Response) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteRule400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteRule400JSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRule401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteRule401JSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRule403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteRule403JSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRule404JSONResponse struct{ RuleNotFoundJSONResponse }
+
+func (response DeleteRule404JSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRule429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response DeleteRule429JSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRule500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteRule500JSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteRule503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response DeleteRule503JSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRuleRequestObject struct {
+	RuleID RuleID `json:"rule_id"`
+}
+
+type GetRuleResponseObject interface {
+	VisitGetRuleResponse(w http.ResponseWriter) error
+}
+
+type GetRule200JSONResponse Rule
+
+func (response GetRule200JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRule400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetRule400JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRule401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetRule401JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRule403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetRule403JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRule404JSONResponse struct{ RuleNotFoundJSONResponse }
+
+func (response GetRule404JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRule429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response GetRule429JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRule500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetRule500JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRule503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetRule503JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRuleRequestObject struct {
+	RuleID RuleID `json:"rule_id"`
+	Body   *UpdateRuleJSONRequestBody
+}
+
+type UpdateRuleResponseObject interface {
+	VisitUpdateRuleResponse(w http.ResponseWriter) error
+}
+
+type UpdateRule200JSONResponse Rule
+
+func (response UpdateRule200JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response UpdateRule400JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateRule401JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateRule403JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule404JSONResponse struct{ RuleNotFoundJSONResponse }
+
+func (response UpdateRule404JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response UpdateRule413JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response UpdateRule429JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response UpdateRule500JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateRule503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response UpdateRule503JSONResponse) VisitUpdateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKeyRequestObject struct {
+	RuleID RuleID `json:"rule_id"`
+	Body   *CreateRuleKeyJSONRequestBody
+}
+
+type CreateRuleKeyResponseObject interface {
+	VisitCreateRuleKeyResponse(w http.ResponseWriter) error
+}
+
+type CreateRuleKey201JSONResponse RuleKey
+
+func (response CreateRuleKey201JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response CreateRuleKey400JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateRuleKey401JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateRuleKey403JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey404JSONResponse struct{ RuleNotFoundJSONResponse }
+
+func (response CreateRuleKey404JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey409JSONResponse struct{ RuleKeyConflictJSONResponse }
+
+func (response CreateRuleKey409JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey413JSONResponse struct{ TooLargeJSONResponse }
+
+func (response CreateRuleKey413JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response CreateRuleKey429JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateRuleKey500JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateRuleKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response CreateRuleKey503JSONResponse) VisitCreateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKeyRequestObject struct {
+	RuleID RuleID    `json:"rule_id"`
+	KeyID  RuleKeyID `json:"key_id"`
+}
+
+type ActivateRuleKeyResponseObject interface {
+	VisitActivateRuleKeyResponse(w http.ResponseWriter) error
+}
+
+type ActivateRuleKey200JSONResponse Rule
+
+func (response ActivateRuleKey200JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKey400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ActivateRuleKey400JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ActivateRuleKey401JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ActivateRuleKey403JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKey404JSONResponse struct{ RuleKeyNotFoundJSONResponse }
+
+func (response ActivateRuleKey404JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKey429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response ActivateRuleKey429JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKey500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ActivateRuleKey500JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateRuleKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response ActivateRuleKey503JSONResponse) VisitActivateRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKeyRequestObject struct {
+	RuleID RuleID    `json:"rule_id"`
+	KeyID  RuleKeyID `json:"key_id"`
+}
+
+type RetireRuleKeyResponseObject interface {
+	VisitRetireRuleKeyResponse(w http.ResponseWriter) error
+}
+
+type RetireRuleKey200JSONResponse Rule
+
+func (response RetireRuleKey200JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKey400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RetireRuleKey400JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RetireRuleKey401JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RetireRuleKey403JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKey404JSONResponse struct{ RuleKeyNotFoundJSONResponse }
+
+func (response RetireRuleKey404JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKey429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response RetireRuleKey429JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKey500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RetireRuleKey500JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireRuleKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RetireRuleKey503JSONResponse) VisitRetireRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKeyRequestObject struct {
+	RuleID RuleID    `json:"rule_id"`
+	KeyID  RuleKeyID `json:"key_id"`
+}
+
+type RevokeRuleKeyResponseObject interface {
+	VisitRevokeRuleKeyResponse(w http.ResponseWriter) error
+}
+
+type RevokeRuleKey200JSONResponse Rule
+
+func (response RevokeRuleKey200JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKey400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RevokeRuleKey400JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKey401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RevokeRuleKey401JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKey403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RevokeRuleKey403JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKey404JSONResponse struct{ RuleKeyNotFoundJSONResponse }
+
+func (response RevokeRuleKey404JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKey429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response RevokeRuleKey429JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKey500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RevokeRuleKey500JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeRuleKey503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RevokeRuleKey503JSONResponse) VisitRevokeRuleKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSessionsRequestObject struct {
 	Params ListSessionsParams
 }
@@ -10909,6 +13539,15 @@ type StrictServerInterface interface {
 	// UpdateAccount Change an account
 	// (PATCH /api/v1/accounts/{username})
 	UpdateAccount(ctx context.Context, request UpdateAccountRequestObject) (UpdateAccountResponseObject, error)
+	// DeleteBan Lift a ban
+	// (DELETE /api/v1/bans)
+	DeleteBan(ctx context.Context, request DeleteBanRequestObject) (DeleteBanResponseObject, error)
+	// ListBans List bans
+	// (GET /api/v1/bans)
+	ListBans(ctx context.Context, request ListBansRequestObject) (ListBansResponseObject, error)
+	// CreateBan Ban a stream
+	// (POST /api/v1/bans)
+	CreateBan(ctx context.Context, request CreateBanRequestObject) (CreateBanResponseObject, error)
 	// ListEvents Find events
 	// (GET /api/v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -10975,6 +13614,33 @@ type StrictServerInterface interface {
 	// StopAnyRoom End a room
 	// (POST /api/v1/rooms/{room_id}/stop)
 	StopAnyRoom(ctx context.Context, request StopAnyRoomRequestObject) (StopAnyRoomResponseObject, error)
+	// ListRules List auth rules
+	// (GET /api/v1/rules)
+	ListRules(ctx context.Context, request ListRulesRequestObject) (ListRulesResponseObject, error)
+	// CreateRule Create an auth rule
+	// (POST /api/v1/rules)
+	CreateRule(ctx context.Context, request CreateRuleRequestObject) (CreateRuleResponseObject, error)
+	// DeleteRule Delete an auth rule
+	// (DELETE /api/v1/rules/{rule_id})
+	DeleteRule(ctx context.Context, request DeleteRuleRequestObject) (DeleteRuleResponseObject, error)
+	// GetRule Show an auth rule
+	// (GET /api/v1/rules/{rule_id})
+	GetRule(ctx context.Context, request GetRuleRequestObject) (GetRuleResponseObject, error)
+	// UpdateRule Change an auth rule
+	// (PATCH /api/v1/rules/{rule_id})
+	UpdateRule(ctx context.Context, request UpdateRuleRequestObject) (UpdateRuleResponseObject, error)
+	// CreateRuleKey Add a key to an auth rule
+	// (POST /api/v1/rules/{rule_id}/keys)
+	CreateRuleKey(ctx context.Context, request CreateRuleKeyRequestObject) (CreateRuleKeyResponseObject, error)
+	// ActivateRuleKey Sign with a key
+	// (POST /api/v1/rules/{rule_id}/keys/{key_id}/activate)
+	ActivateRuleKey(ctx context.Context, request ActivateRuleKeyRequestObject) (ActivateRuleKeyResponseObject, error)
+	// RetireRuleKey Retire a key
+	// (POST /api/v1/rules/{rule_id}/keys/{key_id}/retire)
+	RetireRuleKey(ctx context.Context, request RetireRuleKeyRequestObject) (RetireRuleKeyResponseObject, error)
+	// RevokeRuleKey Revoke a key
+	// (POST /api/v1/rules/{rule_id}/keys/{key_id}/revoke)
+	RevokeRuleKey(ctx context.Context, request RevokeRuleKeyRequestObject) (RevokeRuleKeyResponseObject, error)
 	// ListSessions List sessions
 	// (GET /api/v1/sessions)
 	ListSessions(ctx context.Context, request ListSessionsRequestObject) (ListSessionsResponseObject, error)
@@ -11239,6 +13905,89 @@ func (sh *strictHandler) UpdateAccount(w http.ResponseWriter, r *http.Request, u
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(UpdateAccountResponseObject); ok {
 		if err := validResponse.VisitUpdateAccountResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteBan operation middleware
+func (sh *strictHandler) DeleteBan(w http.ResponseWriter, r *http.Request, params DeleteBanParams) {
+	var request DeleteBanRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteBan(ctx, request.(DeleteBanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteBan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteBanResponseObject); ok {
+		if err := validResponse.VisitDeleteBanResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListBans operation middleware
+func (sh *strictHandler) ListBans(w http.ResponseWriter, r *http.Request, params ListBansParams) {
+	var request ListBansRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListBans(ctx, request.(ListBansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListBans")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListBansResponseObject); ok {
+		if err := validResponse.VisitListBansResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateBan operation middleware
+func (sh *strictHandler) CreateBan(w http.ResponseWriter, r *http.Request) {
+	var request CreateBanRequestObject
+
+	var body CreateBanJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateBan(ctx, request.(CreateBanRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateBan")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateBanResponseObject); ok {
+		if err := validResponse.VisitCreateBanResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -11826,6 +14575,262 @@ func (sh *strictHandler) StopAnyRoom(w http.ResponseWriter, r *http.Request, roo
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(StopAnyRoomResponseObject); ok {
 		if err := validResponse.VisitStopAnyRoomResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRules operation middleware
+func (sh *strictHandler) ListRules(w http.ResponseWriter, r *http.Request, params ListRulesParams) {
+	var request ListRulesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRules(ctx, request.(ListRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRules")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRulesResponseObject); ok {
+		if err := validResponse.VisitListRulesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateRule operation middleware
+func (sh *strictHandler) CreateRule(w http.ResponseWriter, r *http.Request) {
+	var request CreateRuleRequestObject
+
+	var body CreateRuleJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRule(ctx, request.(CreateRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateRuleResponseObject); ok {
+		if err := validResponse.VisitCreateRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteRule operation middleware
+func (sh *strictHandler) DeleteRule(w http.ResponseWriter, r *http.Request, ruleID RuleID) {
+	var request DeleteRuleRequestObject
+
+	request.RuleID = ruleID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteRule(ctx, request.(DeleteRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteRuleResponseObject); ok {
+		if err := validResponse.VisitDeleteRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRule operation middleware
+func (sh *strictHandler) GetRule(w http.ResponseWriter, r *http.Request, ruleID RuleID) {
+	var request GetRuleRequestObject
+
+	request.RuleID = ruleID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRule(ctx, request.(GetRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRuleResponseObject); ok {
+		if err := validResponse.VisitGetRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateRule operation middleware
+func (sh *strictHandler) UpdateRule(w http.ResponseWriter, r *http.Request, ruleID RuleID) {
+	var request UpdateRuleRequestObject
+
+	request.RuleID = ruleID
+
+	var body UpdateRuleJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateRule(ctx, request.(UpdateRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UpdateRuleResponseObject); ok {
+		if err := validResponse.VisitUpdateRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateRuleKey operation middleware
+func (sh *strictHandler) CreateRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID) {
+	var request CreateRuleKeyRequestObject
+
+	request.RuleID = ruleID
+
+	var body CreateRuleKeyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateRuleKey(ctx, request.(CreateRuleKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateRuleKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateRuleKeyResponseObject); ok {
+		if err := validResponse.VisitCreateRuleKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ActivateRuleKey operation middleware
+func (sh *strictHandler) ActivateRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID, keyID RuleKeyID) {
+	var request ActivateRuleKeyRequestObject
+
+	request.RuleID = ruleID
+	request.KeyID = keyID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ActivateRuleKey(ctx, request.(ActivateRuleKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActivateRuleKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ActivateRuleKeyResponseObject); ok {
+		if err := validResponse.VisitActivateRuleKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetireRuleKey operation middleware
+func (sh *strictHandler) RetireRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID, keyID RuleKeyID) {
+	var request RetireRuleKeyRequestObject
+
+	request.RuleID = ruleID
+	request.KeyID = keyID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RetireRuleKey(ctx, request.(RetireRuleKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetireRuleKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RetireRuleKeyResponseObject); ok {
+		if err := validResponse.VisitRetireRuleKeyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeRuleKey operation middleware
+func (sh *strictHandler) RevokeRuleKey(w http.ResponseWriter, r *http.Request, ruleID RuleID, keyID RuleKeyID) {
+	var request RevokeRuleKeyRequestObject
+
+	request.RuleID = ruleID
+	request.KeyID = keyID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeRuleKey(ctx, request.(RevokeRuleKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeRuleKey")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeRuleKeyResponseObject); ok {
+		if err := validResponse.VisitRevokeRuleKeyResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -43,3 +43,27 @@ func (w walk) onAir(t *testing.T) {
 		t.Errorf("kicked on a node that cannot be told: %+v", kicked)
 	}
 }
+
+// rules is a key's rotation, from its making to its end, and a ban.
+func (w walk) rules(t *testing.T) {
+	ctx, off := t.Context(), false
+	made := good[*api.CreateRuleResponse](t)(w.admin.CreateRuleWithResponse(ctx, api.NewRule{Scene: api.NewRuleScenePublish, Domain: "walked.example.com"})).JSON201
+	if len(made.Keys) != 1 || made.Keys[0].Secret == "" {
+		t.Fatalf("the rule is %+v", made)
+	}
+	next := good[*api.CreateRuleKeyResponse](t)(w.admin.CreateRuleKeyWithResponse(ctx, made.ID, api.NewRuleKey{})).JSON201
+	good[*api.ActivateRuleKeyResponse](t)(w.admin.ActivateRuleKeyWithResponse(ctx, made.ID, next.ID))
+	good[*api.RevokeRuleKeyResponse](t)(w.admin.RevokeRuleKeyWithResponse(ctx, made.ID, made.Keys[0].ID))
+	good[*api.RetireRuleKeyResponse](t)(w.admin.RetireRuleKeyWithResponse(ctx, made.ID, next.ID))
+	good[*api.UpdateRuleResponse](t)(w.admin.UpdateRuleWithResponse(ctx, made.ID, api.RuleUpdate{Enabled: &off}))
+	if r := good[*api.GetRuleResponse](t)(w.admin.GetRuleWithResponse(ctx, made.ID)).JSON200; r.Enabled || len(r.Keys) != 2 {
+		t.Errorf("the rule is %+v", r)
+	}
+	good[*api.ListRulesResponse](t)(w.admin.ListRulesWithResponse(ctx, &api.ListRulesParams{Text: "walked"}))
+	good[*api.DeleteRuleResponse](t)(w.admin.DeleteRuleWithResponse(ctx, made.ID))
+	good[*api.CreateBanResponse](t)(w.admin.CreateBanWithResponse(ctx, api.NewBan{App: "live", Stream: "banned"}))
+	if bans := good[*api.ListBansResponse](t)(w.admin.ListBansWithResponse(ctx, &api.ListBansParams{Stream: "BANNED"})).JSON200; len(bans.Bans) != 1 {
+		t.Errorf("the bans are %+v", bans)
+	}
+	good[*api.DeleteBanResponse](t)(w.admin.DeleteBanWithResponse(ctx, &api.DeleteBanParams{App: "live", Stream: "banned"}))
+}

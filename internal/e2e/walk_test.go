@@ -37,6 +37,7 @@ func TestTheGeneratedClientWalksEveryOperation(t *testing.T) {
 	w.callbacks(t, room)
 	w.otherServers(t, room)
 	w.onAir(t)
+	w.rules(t)
 	w.anyRoom(t)
 	w.ends(t, room)
 	if missed := s.spec.Uncovered(); len(missed) > 0 {

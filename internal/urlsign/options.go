@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -36,6 +37,21 @@ type Options struct {
 	Hash string `json:"hash,omitempty"`
 	// KeyID is the name that the vendor gave to the key, where its URLs carry it.
 	KeyID string `json:"key_id,omitempty"`
+}
+
+// Chosen lists the options that are chosen, as "name=value" in the words of the
+// command line, in a fixed order.
+func (o Options) Chosen() (chosen []string) {
+	for _, option := range []struct{ flag, value string }{
+		{"param-signature", o.SignatureParam}, {"param-time", o.TimeParam}, {"time-base", strconv.Itoa(o.TimeBase)}, {"fields", strings.Join(o.Fields, ",")},
+		{"url-format", strconv.Itoa(o.Format)}, {"expression", o.Expression}, {"path-prefix", o.PathPrefix}, {"param-prefix", o.ParamPrefix},
+		{"hash", o.Hash}, {"key-name", o.KeyID},
+	} {
+		if option.value != "" && option.value != "0" {
+			chosen = append(chosen, option.flag+"="+option.value)
+		}
+	}
+	return chosen
 }
 
 // set lists the options that are chosen, by their JSON names, in a fixed order.

@@ -92,7 +92,7 @@ func setup(t *testing.T) *bench {
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
 	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Webhooks: b.webhooks, Rooms: b.rooms,
-		Streams: b.streams, Kicks: kicks, Configure: configure,
+		Streams: b.streams, Kicks: kicks, Access: b.access, Configure: configure,
 		Events: events, Live: b.live, Beat: 20 * time.Millisecond}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
 	t.Cleanup(srv.Close)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
+	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/bearer"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
@@ -42,6 +43,7 @@ type Server struct {
 	Beat    time.Duration
 	Streams *ledger.Ledger
 	Kicks   *evict.Service
+	Access  *access.Service
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }
