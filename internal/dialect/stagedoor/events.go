@@ -22,10 +22,14 @@ func (s *Server) ListEvents(ctx context.Context, req gen.ListEventsRequestObject
 	if err != nil {
 		return nil, err
 	}
-	if p.Order != "" && p.Order != gen.ListEventsParamsOrderNewest && p.Order != gen.ListEventsParamsOrderOldest {
+	order := gen.ListEventsParamsOrderNewest
+	if p.Order != nil {
+		order = *p.Order
+	}
+	if order != gen.ListEventsParamsOrderNewest && order != gen.ListEventsParamsOrderOldest {
 		return nil, errs.InvalidField("order", "order is newest or oldest")
 	}
-	asked := event.Page{Filter: event.Filter{Types: p.Type, Subject: p.Subject}, OldestFirst: p.Order == gen.ListEventsParamsOrderOldest,
+	asked := event.Page{Filter: event.Filter{Types: p.Type, Subject: p.Subject}, OldestFirst: order == gen.ListEventsParamsOrderOldest,
 		After: p.Cursor, Limit: limit}
 	if p.Since != nil {
 		asked.Since = *p.Since
