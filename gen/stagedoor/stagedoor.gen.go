@@ -3671,7 +3671,7 @@ type ListEventsParams struct {
 	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
 
 	// Order Which events come first.
-	Order ListEventsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
+	Order *ListEventsParamsOrder `form:"order,omitempty" json:"order,omitempty"`
 
 	// Limit The most events that one page may hold.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
