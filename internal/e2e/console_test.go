@@ -32,6 +32,8 @@ func TestConsole(t *testing.T) {
 		"streams and sessions":                  c.onAir,
 		"refusals":                              c.refused,
 		"live tokens":                           c.tokens,
+		"rules and their keys":                  c.rules,
+		"bans":                                  c.bans,
 		"nodes":                                 c.nodes,
 		"accounts":                              c.accounts,
 		"routes":                                c.routes,

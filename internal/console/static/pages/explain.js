@@ -57,7 +57,7 @@ function local(iso) {
 function known(query) {
   const say = (name) => query.get(name) || undefined;
   return banner(false, t('explain.past'), [t('explain.past'), ' ', time(query.get('at'))], query.get('reason'), [advice(query.get('reason'))].filter(Boolean), facts([
-    [t('door.node'), say('node')], [t('explain.rule'), say('rule')], [t('explain.key'), say('key') && code(say('key'))],
+    [t('door.node'), say('node')], [t('explain.rule'), say('rule') && h('a', { href: link('/rules/:id', { id: say('rule') }) }, data(say('rule')))], [t('explain.key'), say('key') && code(say('key'))],
     [t('door.account'), say('subject')], [t('explain.request'), say('request') && code(say('request'))],
   ]));
 }
@@ -133,7 +133,7 @@ function token(k) {
 function rule(r, used) {
   return [
     facts([
-      [t('explain.rule.id'), data(r.id)],
+      [t('explain.rule.id'), h('a', { href: link('/rules/:id', r) }, data(r.id))],
       [t('explain.rule.enabled'), badge(r.enabled ? 'good' : 'plain', t(r.enabled ? 'explain.rule.on' : 'explain.rule.off'))],
       [t('explain.rule.domain'), r.domain || r.vhost ? data(r.domain || r.vhost) : t('explain.any')], [t('explain.rule.app'), r.app ? data(r.app) : t('explain.any')],
       [t('explain.scene'), [sceneText(r.scene)]], [t('explain.scheme'), scheme(r)], [t('explain.validity'), data(duration(r.validity_seconds))],

@@ -1,0 +1,61 @@
+package e2e
+
+import "testing"
+
+// rules makes one, rotates its key, and deletes it.
+func (c console) rules(t *testing.T) {
+	p := c.tab(t, desk)
+	p.move("/rules")
+	p.click("New rule")
+	p.opens()
+	p.audit("new rule")
+	p.fill("Domain", "push.example.net")
+	p.fill("Application", "shows")
+	p.click("Create")
+	p.sees("The secret of the new key")
+	p.audit("secret of a key")
+	p.click("Close")
+	p.until(`document.querySelector('h1')?.textContent.includes('push.example.net/shows')`)
+	p.settled()
+	p.click("Add a key")
+	p.opens()
+	p.fill("Secret", "a secret of our own")
+	p.click("Add")
+	p.sees("Verifies already.")
+	p.settled()
+	p.look("rule")
+	p.dress("en", "light")
+	p.run(`document.querySelector('[title^="Activate the key"]').click()`)
+	p.opens()
+	p.click("Activate")
+	p.sees("is active.")
+	p.sees("Retiring")
+	p.run(`document.querySelector('[title^="Revoke the key"]').click()`)
+	p.opens()
+	p.click("Revoke")
+	p.sees("is revoked.")
+	p.click("Switch off")
+	p.opens()
+	p.click("Switch off")
+	p.sees("Switched off: requests without a credential are admitted.")
+	p.click("Delete")
+	p.fill("Type to confirm: push.example.net/shows", "push.example.net/shows")
+	p.click("Delete")
+	p.until(`location.hash === '#/rules'`)
+}
+
+// bans forbids a stream and allows it again.
+func (c console) bans(t *testing.T) {
+	p := c.tab(t, desk)
+	p.move("/bans")
+	p.click("Ban a stream")
+	p.opens()
+	p.fill("Stream", "nuisance")
+	p.click("Ban")
+	p.sees("nuisance is banned.")
+	p.settled()
+	p.run(`document.querySelector('[title^="End the ban"]').click()`)
+	p.opens()
+	p.click("End")
+	p.sees("The ban of nuisance is over.")
+}
