@@ -32,7 +32,7 @@
 //
 // Pieces: ui/page.js (heading, section, facts, tabs), ui/table.js, ui/form.js,
 // ui/dialog.js (openDialog, formDialog, confirmDialog), ui/toast.js, ui/copy.js,
-// ui/badge.js, ui/time.js, ui/chart.js, ui/qr.js, ui/player.js, ui/filters.js, ui/icons.js, format.js, live.js. Each says
+// ui/badge.js, ui/time.js, ui/chart.js, ui/health.js, ui/qr.js, ui/player.js, ui/filters.js, ui/icons.js, format.js, live.js. Each says
 // at its head how it is used. Colours and distances are the variables at the head
 // of style.css; no page has styles of its own.
 

@@ -3,26 +3,28 @@
 import { get, seg } from '../api.js';
 import { code, data, h, put } from '../dom.js';
 import { count, duration } from '../format.js';
-import { t } from '../i18n.js';
-import { followSoon } from '../live.js';
+import { loadTexts, t } from '../i18n.js';
+import { followSoon, repeat } from '../live.js';
 import { deleteRoom, editRoom, moveRoom, roomState, stopRoom } from '../roomdeeds.js';
 import { go, link } from '../router.js';
 import { copyButton, copyable } from '../ui/copy.js';
 import { openDialog } from '../ui/dialog.js';
+import { course, findStream, health } from '../ui/health.js';
 import { icon } from '../ui/icons.js';
-import { button, facts, heading, section } from '../ui/page.js';
+import { button, facts, heading, section, settle } from '../ui/page.js';
 import { player } from '../ui/player.js';
 import { qr } from '../ui/qr.js';
 import { rows } from '../ui/table.js';
-import { ago, time } from '../ui/time.js';
+import { time } from '../ui/time.js';
 
 const protocols = { rtmp: 'RTMP', srt: 'SRT', flv: 'HTTP-FLV', hls: 'HLS', rts: 'RTS' };
 
 export default async function room({ params, signal, me }) {
   const address = `/api/v1/rooms/${seg(params.id)}`;
-  let shown = await get(address, undefined, signal);
+  let [shown] = await Promise.all([get(address, undefined, signal), loadTexts('health')]);
   const top = h('div', {});
   const figures = h('div', {});
+  const streams = onAir(signal);
   const rest = h('div', { class: 'stack' });
 
   // What people may be about to copy or to watch stays while the figures change.
@@ -30,7 +32,8 @@ export default async function room({ params, signal, me }) {
     const same = next.state === shown.state && next.streams.length === shown.streams.length;
     shown = next;
     put(top, head(next, { me, changed: reload, draw }));
-    put(figures, summary(next, signal));
+    put(figures, summary(next));
+    streams.draw(next);
     if (!same || !rest.childElementCount) {
       put(rest, section(t('room.push'), next.push ? urls(next.push, t('room.push.label'), true) : h('p', { class: 'muted' }, t('room.push.ended'))),
         section(t('room.pull'), urls(next.pull, t('room.pull.label')), expiry(next)),
@@ -38,10 +41,12 @@ export default async function room({ params, signal, me }) {
     }
   };
   const reload = async () => draw(await get(address, undefined, signal));
+  const again = () => reload().catch(() => {});
   draw(shown);
-  followSoon({ types: ['room.*', 'stream.*', 'recording.*'], signal, act: () => reload().catch(() => {}) });
+  followSoon({ types: ['room.*', 'stream.*', 'recording.*'], signal, act: again });
+  repeat(() => shown.streams.length > 0 && again(), signal);
 
-  return [top, h('div', { class: 'stack' }, figures,
+  return [top, h('div', { class: 'stack' }, figures, streams.element,
     h('div', { class: 'grid' }, rest, h('div', { class: 'stack' }, section(t('room.preview'), player({ ...shown.pull, label: t('room.preview'), signal })), aside(shown)))),
   ];
 }
@@ -66,17 +71,29 @@ function head(room, { me, changed, draw }) {
   });
 }
 
-function summary(room, signal) {
-  const [stream] = room.streams;
+function summary(room) {
   return section(t('room.now'), facts([
     [t('rooms.online'), count(room.online)], [t('rooms.viewers'), count(room.viewers)], [t('rooms.plays'), count(room.plays)], [t('rooms.likes'), count(room.likes)],
     [t('rooms.anchor'), room.anchor_nick ? `${room.anchor_nick} (${room.anchor_id})` : room.anchor_id],
-    [t('rooms.onair'), stream ? ago(stream.since, signal) : data('–', { class: 'muted' })],
-    [t('room.source'), stream && `${stream.protocol.toUpperCase()} · ${stream.address}`], [t('room.node'), stream?.node],
     [t('rooms.created'), time(room.created_at)], [t('room.started'), room.started_at && time(room.started_at)], [t('room.stopped'), room.stopped_at && time(room.stopped_at)],
     [t('rooms.mode'), room.mode === 'link' ? t('rooms.mode.link') : undefined],
     [t('rooms.notice'), room.notice],
   ]));
+}
+
+// onAir is how the room's streams are, drawn anew with the room.
+function onAir(signal) {
+  const body = h('div', { class: 'stack' });
+  const one = async (stream) => {
+    const [now, charts] = await Promise.all([findStream(stream, signal), course(stream, signal)]);
+    return now ? [health(now, signal), h('div', { class: 'grid' }, charts)] : off();
+  };
+  const draw = (room) => settle(body, () => (room.streams.length ? Promise.all(room.streams.map(one)) : off(room)));
+  return { element: section(t('room.stream'), body), draw };
+}
+
+function off(room) {
+  return h('p', { class: 'muted' }, t(room?.state === 'ended' ? 'room.stream.ended' : 'room.stream.off'));
 }
 
 // urls shows each with what to do with it.

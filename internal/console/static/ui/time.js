@@ -28,7 +28,12 @@ export function ago(iso, signal) {
   const element = h('time', { datetime: at.toISOString(), title: utc(at) });
   const draw = () => { element.textContent = duration((Date.now() - at) / 1000); };
   draw();
-  const timer = setInterval(draw, 1000);
+  let seen = false;
+  const timer = setInterval(() => {
+    if (seen && !element.isConnected) return clearInterval(timer); // something newer took its place
+    seen ||= element.isConnected;
+    return draw();
+  }, 1000);
   signal?.addEventListener('abort', () => clearInterval(timer), { once: true });
   return element;
 }

@@ -1,7 +1,8 @@
 export default {
   "room.now": "Now",
-  "room.source": "Publisher",
-  "room.node": "Node",
+  "room.stream": "Stream",
+  "room.stream.off": "Not on air. How the stream is shows here as soon as somebody publishes it.",
+  "room.stream.ended": "The room has ended, and nobody publishes to it.",
   "room.started": "First live",
   "room.stopped": "Ended",
   "room.push": "Push",

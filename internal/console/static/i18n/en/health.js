@@ -1,0 +1,16 @@
+export default {
+  "health.none": "Its media server does not tell how the stream is, or does not answer.",
+  "health.since": "On air for",
+  "health.viewers": "Viewers now",
+  "health.in": "Bit rate in",
+  "health.out": "Bit rate out",
+  "health.video": "Video",
+  "health.size": "Size",
+  "health.audio": "Audio",
+  "health.channels": "{n|mono|# channels}",
+  "health.volume": "Received",
+  "health.node": "Node",
+  "health.from": "Published from",
+  "health.viewers.hour": "Viewers, last hour",
+  "health.in.hour": "Bit rate, last hour"
+};
