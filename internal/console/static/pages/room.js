@@ -25,11 +25,13 @@ export default async function room({ params, signal, me }) {
   const top = h('div', {});
   const figures = h('div', {});
   const streams = onAir(signal);
+  const side = h('div', { class: 'stack' });
   const rest = h('div', { class: 'stack' });
 
   // What people may be about to copy or to watch stays while the figures change.
   const draw = (next) => {
     const same = next.state === shown.state && next.streams.length === shown.streams.length;
+    if (!side.childElementCount || told(next) !== told(shown)) put(side, aside(next));
     shown = next;
     put(top, head(next, { me, changed: reload, draw }));
     put(figures, summary(next));
@@ -47,7 +49,7 @@ export default async function room({ params, signal, me }) {
   repeat(() => shown.streams.length > 0 && again(), signal);
 
   return [top, h('div', { class: 'stack' }, figures, streams.element,
-    h('div', { class: 'grid' }, rest, h('div', { class: 'stack' }, section(t('room.preview'), player({ ...shown.pull, label: t('room.preview'), signal })), aside(shown)))),
+    h('div', { class: 'grid' }, rest, h('div', { class: 'stack' }, section(t('room.preview'), player({ ...shown.pull, label: t('room.preview'), signal })), side))),
   ];
 }
 
@@ -86,7 +88,7 @@ function onAir(signal) {
   const body = h('div', { class: 'stack' });
   const one = async (stream) => {
     const [now, charts] = await Promise.all([findStream(stream, signal), course(stream, signal)]);
-    return now ? [health(now, signal), h('div', { class: 'grid' }, charts)] : off();
+    return now ? [health(now, signal), h('div', { class: 'grid' }, charts), h('a', { class: 'small', href: link('/streams/:vhost/:app/:stream', stream) }, t('room.stream.more'))] : off();
   };
   const draw = (room) => settle(body, () => (room.streams.length ? Promise.all(room.streams.map(one)) : off(room)));
   return { element: section(t('room.stream'), body), draw };
@@ -120,6 +122,9 @@ async function showCode(url, protocol) {
 }
 
 const expiry = (room) => h('p', { class: 'muted small' }, t('room.expires'), ' ', time(room.urls_expire_at));
+
+// told is what aside shows.
+const told = ({ recordings, members }) => JSON.stringify([recordings, members]);
 
 function aside(room) {
   const recordings = room.recordings ?? [];

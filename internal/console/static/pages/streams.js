@@ -6,14 +6,12 @@ import { cutStream } from '../cut.js';
 import { data, h } from '../dom.js';
 import { bitrate, count } from '../format.js';
 import { loadTexts, t } from '../i18n.js';
-import { followSoon } from '../live.js';
+import { followSoon, repeat } from '../live.js';
 import { link } from '../router.js';
 import { filters } from '../ui/filters.js';
 import { button, heading } from '../ui/page.js';
 import { table } from '../ui/table.js';
 import { ago } from '../ui/time.js';
-
-const every = 10000; // ms; as often as the figures of media servers change
 
 export default async function streams({ query, setQuery, signal }) {
   await loadTexts('door');
@@ -56,14 +54,6 @@ export default async function streams({ query, setQuery, signal }) {
     }),
     list.element, total,
   ];
-}
-
-// repeat acts while somebody looks; whoever moves through a table is left alone.
-export function repeat(act, signal) {
-  const timer = setInterval(() => {
-    if (!document.hidden && !document.activeElement?.closest('.table, dialog')) act();
-  }, every);
-  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 
 const rate = ({ health }) => (health?.recv_kbps === undefined ? '–' : bitrate(health.recv_kbps));

@@ -3,6 +3,7 @@ export default {
   "room.stream": "Stream",
   "room.stream.off": "Not on air. How the stream is shows here as soon as somebody publishes it.",
   "room.stream.ended": "The room has ended, and nobody publishes to it.",
+  "room.stream.more": "All of the stream, with its sessions",
   "room.started": "First live",
   "room.stopped": "Ended",
   "room.push": "Push",

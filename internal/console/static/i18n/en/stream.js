@@ -8,14 +8,5 @@ export default {
   "stream.course": "The last hour",
   "stream.sessions": "Sessions",
   "stream.nobody": "Nobody publishes or plays it now.",
-  "stream.health": "Health",
-  "stream.health.none": "Its media server does not tell how the stream is, or does not answer.",
-  "stream.in": "Bit rate in",
-  "stream.out": "Bit rate out",
-  "stream.video": "Video",
-  "stream.size": "Size",
-  "stream.audio": "Audio",
-  "stream.channels": "{n|mono|# channels}",
-  "stream.volume": "Received",
-  "stream.from": "Published from"
+  "stream.health": "Health"
 };

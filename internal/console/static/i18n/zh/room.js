@@ -3,6 +3,7 @@ export default {
   "room.stream": "流状况",
   "room.stream.off": "未推流。开始推流后，这里会显示流的状况。",
   "room.stream.ended": "直播间已结束，没有人推流。",
+  "room.stream.more": "查看该流的详情与会话",
   "room.started": "首次开播",
   "room.stopped": "结束时间",
   "room.push": "推流",

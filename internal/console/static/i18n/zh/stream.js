@@ -8,14 +8,5 @@ export default {
   "stream.course": "最近一小时",
   "stream.sessions": "会话",
   "stream.nobody": "当前没有人推流或播放。",
-  "stream.health": "健康状况",
-  "stream.health.none": "媒体服务器没有提供该流的状况，或没有响应。",
-  "stream.in": "输入码率",
-  "stream.out": "输出码率",
-  "stream.video": "视频",
-  "stream.size": "分辨率",
-  "stream.audio": "音频",
-  "stream.channels": "{n} 声道",
-  "stream.volume": "已接收",
-  "stream.from": "推流来源"
+  "stream.health": "健康状况"
 };
