@@ -20,8 +20,11 @@ func TestConsolePlaysAStream(t *testing.T) {
 	p.logIn("admin", s.password)
 	p.move("/rooms/" + room.ID)
 	p.sees("Prepared")
+	p.sees("Not on air.")
 	publish(t, room.PushURLInfo.RTMPURL)
 	p.until(`document.querySelector('h1 .badge.good')`) // by itself
+	p.sees("does not tell how the stream is")           // nobody told where to ask it
+	p.sees("Published from")
 	p.until(fmt.Sprintf(`fetch(%q).then((r) => r.ok, () => false)`, room.PullURLInfo.HLSURL))
 	p.click("Play HLS")
 	p.until(`document.querySelector('video')?.currentTime > 1 && document.querySelector('video').videoWidth > 0`)

@@ -123,8 +123,8 @@ async function showCode(url, protocol) {
 
 const expiry = (room) => h('p', { class: 'muted small' }, t('room.expires'), ' ', time(room.urls_expire_at));
 
-// told is what aside shows.
-const told = ({ recordings, members }) => JSON.stringify([recordings, members]);
+// told is what aside shows. A server lists what was recorded once a room has ended.
+const told = ({ state, recordings, members }) => JSON.stringify([state, recordings, members]);
 
 function aside(room) {
   const recordings = room.recordings ?? [];
@@ -137,7 +137,7 @@ function aside(room) {
         { label: t('room.length'), cell: (r) => data(duration(r.duration_seconds)), number: true },
         { label: t('room.file'), cell: (r) => [h('a', { href: /^https?:/.test(r.url) ? r.url : null, target: '_blank', rel: 'noreferrer' }, t('room.open'), icon('external')), copyButton(r.url, t('room.file.copy'))] },
       ],
-    }) : h('p', { class: 'muted' }, t('room.recordings.none'))),
+    }) : h('p', { class: 'muted' }, t(room.state === 'ended' ? 'room.recordings.none' : 'room.recordings.later'))),
     (members.length > 0 || room.mode === 'link') && section(t('room.members'), members.length ? rows({
       label: t('room.members'), rows: members,
       columns: [

@@ -49,7 +49,7 @@ export async function course({ vhost, app, stream }, signal) {
   const { samples } = await get('/api/v1/live-streams/samples', { vhost, app, stream }, signal);
   const points = (name) => samples.filter((s) => s[name] !== undefined).map((s) => [Date.parse(s.at), s[name]]);
   return [
-    chart({ label: t('health.viewers.hour'), points: points('viewers'), format: count }),
-    chart({ label: t('health.in.hour'), points: points('kbps'), format: bitrate }),
+    chart({ label: t('health.course.viewers'), points: points('viewers'), format: count }),
+    chart({ label: t('health.course.rate'), points: points('kbps'), format: bitrate }),
   ];
 }

@@ -11,6 +11,6 @@ export default {
   "health.volume": "Received",
   "health.node": "Node",
   "health.from": "Published from",
-  "health.viewers.hour": "Viewers, last hour",
-  "health.in.hour": "Bit rate, last hour"
+  "health.course.viewers": "Viewers",
+  "health.course.rate": "Bit rate"
 };

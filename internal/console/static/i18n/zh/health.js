@@ -11,6 +11,6 @@ export default {
   "health.volume": "已接收",
   "health.node": "节点",
   "health.from": "推流来源",
-  "health.viewers.hour": "观众（最近一小时）",
-  "health.in.hour": "码率（最近一小时）"
+  "health.course.viewers": "观众",
+  "health.course.rate": "码率"
 };
