@@ -134,7 +134,7 @@ function aside(room) {
       label: t('room.recordings'), rows: recordings,
       columns: [
         { label: t('room.recorded'), cell: (r) => time(r.created_at) },
-        { label: t('room.length'), cell: (r) => data(duration(r.duration_seconds)), number: true },
+        { label: t('room.length'), cell: (r) => data(r.duration_seconds > 0 ? duration(r.duration_seconds) : '–'), number: true },
         { label: t('room.file'), cell: (r) => [h('a', { href: /^https?:/.test(r.url) ? r.url : null, target: '_blank', rel: 'noreferrer' }, t('room.open'), icon('external')), copyButton(r.url, t('room.file.copy'))] },
       ],
     }) : h('p', { class: 'muted' }, t(room.state === 'ended' ? 'room.recordings.none' : 'room.recordings.later'))),
