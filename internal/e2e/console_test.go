@@ -113,6 +113,7 @@ func (c console) everyPage(t *testing.T) {
 // it in two of them.
 func (p *tab) look(name string) {
 	p.Helper()
+	p.run(`document.querySelectorAll('.toast').forEach((news) => news.remove())`) // in the language of before
 	narrow := value[bool](p, `innerWidth < 800`)
 	for _, v := range []struct {
 		language, theme string

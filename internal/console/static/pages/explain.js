@@ -15,23 +15,33 @@ import { facts, heading, section } from '../ui/page.js';
 import { rows } from '../ui/table.js';
 import { time } from '../ui/time.js';
 
-export default async function explain({ query, signal }) {
+// The last answer outlives a change of the language, which draws the page anew. It
+// is not in the address: a URL that opens a stream belongs into no history.
+let last = null;
+
+export default async function explain({ query, signal, me }) {
   await loadTexts('door');
+  const here = `${me.username} ${location.hash}`;
+  const { values = {}, told } = last?.here === here ? last : {};
   const past = query.get('reason') && known(query);
   const answer = h('div', { class: 'stack', 'aria-live': 'polite' });
+  const show = (found) => put(answer, verdict(found), ...details(found));
+  if (told) show(told);
   const ask = form({
     fields: [
-      { name: 'url', label: t('explain.url'), type: 'textarea', required: true, value: query.get('url') ?? '', hint: t(past ? 'explain.url.past' : 'explain.url.hint'), attributes: { rows: 2, maxlength: 8192, spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off', class: 'code' } },
-      { name: 'scene', label: t('explain.scene'), type: 'select', value: query.get('scene') ?? '', options: [['', t('explain.scene.guess')], ...['publish', 'play'].map((s) => [s, sceneText(s)])] },
-      { name: 'address', label: t('explain.address'), value: query.get('address') ?? '', hint: t('explain.address.hint'), attributes: { maxlength: 45, pattern: '[0-9A-Fa-f:.]*', autocomplete: 'off', spellcheck: 'false' } },
-      { name: 'at', label: t('explain.at'), type: 'datetime-local', value: local(query.get('at')), hint: t('explain.at.hint'), attributes: { step: 1 } },
+      { name: 'url', label: t('explain.url'), type: 'textarea', required: true, value: values.url ?? query.get('url') ?? '', hint: t(past ? 'explain.url.past' : 'explain.url.hint'), attributes: { rows: 2, maxlength: 8192, spellcheck: 'false', autocapitalize: 'off', autocomplete: 'off', class: 'code' } },
+      { name: 'scene', label: t('explain.scene'), type: 'select', value: values.scene ?? query.get('scene') ?? '', options: [['', t('explain.scene.guess')], ...['publish', 'play'].map((s) => [s, sceneText(s)])] },
+      { name: 'address', label: t('explain.address'), value: values.address ?? query.get('address') ?? '', hint: t('explain.address.hint'), attributes: { maxlength: 45, pattern: '[0-9A-Fa-f:.]*', autocomplete: 'off', spellcheck: 'false' } },
+      { name: 'at', label: t('explain.at'), type: 'datetime-local', value: values.at ?? local(query.get('at')), hint: t('explain.at.hint'), attributes: { step: 1 } },
     ],
     submit: t('explain.submit'),
-    onSubmit: async ({ url, scene, address, at }) => {
-      const told = await send('POST', '/api/v1/explain', {
+    onSubmit: async (asked) => {
+      const { url, scene, address, at } = asked;
+      const answered = await send('POST', '/api/v1/explain', {
         url: url.replace(/\s*\n\s*/g, ''), scene: scene || undefined, address: address || undefined, at: at ? new Date(at).toISOString() : undefined,
       }, signal);
-      put(answer, verdict(told), ...details(told));
+      last = { here, values: asked, told: answered };
+      show(answered);
       answer.firstChild.scrollIntoView({ block: 'start' });
       answer.firstChild.focus({ preventScroll: true });
     },

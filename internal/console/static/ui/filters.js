@@ -13,10 +13,12 @@ export function filters({ fields, onChange }) {
   let timer;
   const change = (wait) => {
     clearTimeout(timer);
-    timer = setTimeout(() => onChange(Object.fromEntries(controls.map((c) => [c.name, c.input.value.trim()]))), wait);
+    // Whoever has left the page meanwhile wants nothing of it any more.
+    timer = setTimeout(() => element.isConnected && onChange(Object.fromEntries(controls.map((c) => [c.name, c.input.value.trim()]))), wait);
   };
   for (const { input } of controls) input.addEventListener('input', () => change(input.type === 'search' ? moment : 0));
-  return h('div', { class: 'bar', role: 'search' }, controls.map((c) => c.element));
+  const element = h('div', { class: 'bar', role: 'search' }, controls.map((c) => c.element));
+  return element;
 }
 
 function control({ name, label, options, type, value, hint, attributes }) {
