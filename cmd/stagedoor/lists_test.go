@@ -40,6 +40,8 @@ var lists = map[string]list{
 	"listRules":                         {query: "limit=50", mark: `"strength"`},
 	"listBans":                          {query: "limit=50", mark: `"until"`},
 	"listEvents":                        {query: "limit=100", mark: `"sequence"`},
+	"listWebhooks":                      {query: "limit=50", mark: `"url"`},
+	"listWebhookDeliveries":             {query: "limit=50", mark: `"sequence"`},
 	"listRefusals":                      {query: "limit=50", mark: `"reason"`},
 	"listLiveTokens":                    {mark: `"play_token"`},
 	"listStreams":                       {mark: `"name"`},
@@ -167,6 +169,8 @@ func (l *library) grow(t *testing.T, n int) {
 		`recordings (session_id, node, vhost, app, stream, file, started_at, created_at) SELECT n, 'n1', '', 'live', 'r' || n, 'a.flv', now(), now()`,
 		`bans (vhost, app, stream, created_at, until) SELECT 'v', 'live', 'b' || n, now(), now() + interval '1 hour'`,
 		`relays (node, app, stream, pattern, state, since, used_at, created_at) SELECT 'n1', 'cam', 's' || n, '/cam/' || n, 'idle', now(), now(), now()`,
+		`webhook_endpoints (id, url, secret_sealed, created_at, updated_at) SELECT 'wh_' || lpad(n::text, 32, '0'), 'https://example.com/', '', now(), now()`,
+		`webhook_deliveries (at, endpoint_id, event_id, type, subject, sequence, body) SELECT now(), 'wh_' || lpad('1', 32, '0'), 'evt_' || lpad(n::text, 32, '0'), 'room.started', 'r' || n, 1, '{}'`,
 		`refusals (at, action, stream, reason) SELECT now(), 'publish', 's' || n, 'no_credential'`,
 	} {
 		if _, err := l.store.pool.Exec(t.Context(), "INSERT INTO "+table+" FROM generate_series($1::int, $2::int) n", l.has+1, n); err != nil {
@@ -206,7 +210,7 @@ func TestListsAskAsOftenForManyAsForOne(t *testing.T) {
 				continue
 			}
 			tried[name] = true
-			target := d.path + map[bool]string{true: "&", false: "?"}[strings.Contains(d.path, "?")] + strings.ReplaceAll(list.query, "{today}", time.Now().UTC().Format(time.DateOnly))
+			target := strings.ReplaceAll(d.path, "{webhook_id}", "wh_"+strings.Repeat("0", 31)+"1") + map[bool]string{true: "&", false: "?"}[strings.Contains(d.path, "?")] + strings.ReplaceAll(list.query, "{today}", time.Now().UTC().Format(time.DateOnly))
 			answer, took := l.ask(t, d.method, target, list.body)
 			now := page{int64(strings.Count(answer, list.mark)), took}
 			if n == few {

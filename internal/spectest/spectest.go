@@ -84,7 +84,9 @@ func load() (*spec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the document is not valid: %w", err)
 	}
-	openapi3filter.RegisterBodyDecoder("text/event-stream", openapi3filter.RegisteredBodyDecoder("text/plain"))
+	for _, kind := range []string{"text/event-stream", "text/html"} {
+		openapi3filter.RegisterBodyDecoder(kind, openapi3filter.RegisteredBodyDecoder("text/plain"))
+	}
 	s := &spec{doc: doc, router: router}
 	for path, item := range doc.Paths.Map() {
 		if prefix, _, ok := strings.Cut(path, "{"); ok && item.Extensions["x-catch-all"] == true {
