@@ -50,6 +50,7 @@ BEGIN
 END $$;
 
 DROP TABLE event_drafts;
+DROP SEQUENCE event_drafts_order;
 DROP FUNCTION write_drafts();
 DROP FUNCTION events_settled();
 DROP FUNCTION write_events();

@@ -50,10 +50,13 @@ CREATE TABLE event_subjects (
 ) WITH (fillfactor = 70);
 
 -- The events of transactions that have not ended: an array of type, subject, at and
--- data for each statement. Nobody ever sees a row of another transaction.
+-- data for each statement. Nobody ever sees a row of another transaction. The
+-- sequence is one of its own, as that of an unlogged table is unlogged too, and
+-- may be broken on a standby that has just become the primary (PostgreSQL 15).
+CREATE SEQUENCE event_drafts_order;
 CREATE UNLOGGED TABLE event_drafts (
     tx    xid8   NOT NULL DEFAULT pg_current_xact_id(),
-    id    bigint GENERATED ALWAYS AS IDENTITY,
+    id    bigint NOT NULL DEFAULT nextval('event_drafts_order'),
     notes jsonb  NOT NULL,
     PRIMARY KEY (tx, id)
 );

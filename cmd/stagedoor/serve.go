@@ -72,8 +72,12 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	// Background work outlives the listeners, so that requests in flight find
 	// it still there.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	// Webhooks under way finish while requests do. They end with serve too, which
+	// may fail before anybody asks it to stop.
+	sending, stopSending := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()
+	defer stopSending()
 	defer stopWork()
 	a.chore(ctx, a.ledger.Maintain, a.events.Maintain, a.refusals.Maintain, a.webhooks.Maintain)
 	if err := a.feed.Start(work); err != nil {
@@ -86,7 +90,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	background.Go(func() { a.relays.Run(work) })
 	background.Go(func() { a.evict.Run(work) })
 	background.Go(func() { a.refusals.Run(work) })
-	background.Go(func() { a.webhooks.Run(ctx) }) // attempts under way finish while requests do
+	background.Go(func() { a.webhooks.Run(sending) })
 	background.Go(func() { a.live.Run(work) })
 	background.Go(func() { a.chores(work) })
 
