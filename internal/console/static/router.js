@@ -43,8 +43,12 @@ export function go(address) {
   location.hash = address;
 }
 
-// setQuery changes the query of the page without drawing it anew.
-export function setQuery(query) {
-  const [path] = (location.hash.slice(1) || pages[0].path).split('?');
-  history.replaceState(null, '', link(path, {}, query));
+// path is the address without its query.
+export const path = () => (location.hash.slice(1) || pages[0].path).split('?')[0];
+
+// setQuery changes the query of the page at a path without drawing it anew. A
+// page that has been left, though its successor may not be drawn yet, changes
+// nothing any more.
+export function setQuery(at, query) {
+  if (at === path()) history.replaceState(null, '', link(at, {}, query));
 }
