@@ -68,10 +68,7 @@ func TestWhatIsPutRightLaterDoesNotDependOnTheClock(t *testing.T) {
 			b.putAside(lateOp(c.leave(), ended))
 			b.putAside(undoOp(gone.play(), started))
 			b.allow(t, onSRS(stream("t")).play())
-			eventually(t, "nothing is left to do", b.aftermath.empty)
-			if n := len(b.open(t)); n != 1 {
-				t.Errorf("%d open sessions", n)
-			}
+			eventually(t, "nothing is left to do", func() bool { return b.aftermath.empty() && len(b.open(t)) == 1 })
 		})
 	}
 }
