@@ -84,23 +84,20 @@ func (a *app) checkNode(ctx context.Context, n node.Status) finding {
 		heard = "called last " + n.LastSeenAt.Format(time.RFC3339)
 	}
 	lister := a.controls[n.Kind].Lister
-	switch {
-	case lister == nil || n.ControlURL == "":
+	if lister == nil || n.ControlURL == "" {
 		f := found(name, "%s, %s, cannot be asked or told anything", n.Kind, heard)
 		if n.LastSeenAt == nil && n.Name == node.Local {
 			return f // there from the start, and perhaps never wanted
 		}
 		return f.warns("Without a control URL a lost callback goes unnoticed and nobody can be cut off: stagedoor node update " + n.Name + " --control-url URL")
-	case n.LastSeenAt == nil:
-		if _, err := lister.Streams(ctx, n.Node.Node); err != nil {
-			return a.unreachable(name, n, err)
-		}
-		return found(name, "%s, its control URL answers, but it never called", n.Kind).
-			warns("Are the callbacks in its configuration? stagedoor node config " + n.Name + " prints them.")
 	}
 	streams, err := lister.Streams(ctx, n.Node.Node)
-	if err != nil {
+	switch {
+	case err != nil:
 		return a.unreachable(name, n, err)
+	case n.LastSeenAt == nil:
+		return found(name, "%s, its control URL answers, but it never called", n.Kind).
+			warns("Are the callbacks in its configuration? stagedoor node config " + n.Name + " prints them.")
 	}
 	return found(name, "%s, %s, %d on the air", n.Kind, heard, len(streams))
 }
