@@ -81,7 +81,7 @@ func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (*app, 
 }
 
 func newAppOn(ctx context.Context, cfg *config.Settings, log *slog.Logger, s *store) (*app, error) {
-	a := &app{cfg: cfg, log: log, store: s, hashes: &hashing.Workers{Log: log}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient(cfg.NodeTimeout))}
+	a := &app{cfg: cfg, log: log, store: s, hashes: &hashing.Workers{Log: log, Seldom: hashing.Seldom()}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient(cfg.NodeTimeout))}
 	most := fitConnections(log, cfg.MaxConnections, int(s.pool.Config().MaxConns), openFiles())
 	a.conns = &connections{most: most, mostOfOne: cfg.MaxConnectionsPerAddress, proxies: cfg.TrustedProxies, limited: a.metrics.countLimited}
 	a.metrics.watchConnections(a.conns.count)

@@ -5,4 +5,4 @@ package hashing
 import "syscall"
 
 // giveWay lowers the priority of the process, where the system lets it.
-func giveWay() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness) }
+func giveWay(nice int) { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice) }

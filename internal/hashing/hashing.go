@@ -11,6 +11,10 @@
 //	Workers.Key ──request──> stdin of a worker ──> Argon2id, politely
 //	            <──answer─── its stdout
 //
+// Who logs in now and then is not a flood: such hashes go to a worker of ordinary
+// priority, so that whoever is called in the night gets in while the machine has
+// far too much to do. What comes faster gives way.
+//
 // A worker is started when it is first needed, ends when nobody has needed it for
 // a minute, and cannot outlive the program, with which its stdin ends.
 package hashing
@@ -20,14 +24,25 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/time/rate"
 )
 
-// niceness is how much a worker gives way: on a processor that others could keep
-// busy alone it gets a tenth of the time, so that whoever manages a show still
-// gets in while everybody reconnects.
+// niceness is how much the worker of a flood gives way: on a processor that others
+// could keep busy alone it gets a tenth of the time.
 const niceness = 10
+
+// Now and then is up to three at once, and one every other second on and on: less
+// than a fiftieth of a processor.
+const (
+	promptEvery = 2 * time.Second
+	promptBurst = 3
+)
+
+// Seldom is the limit of hashes that come now and then.
+func Seldom() *rate.Limiter { return rate.NewLimiter(rate.Every(promptEvery), promptBurst) }
 
 // request asks for one key.
 type request struct {
@@ -42,9 +57,9 @@ func (r request) key() []byte {
 }
 
 // Serve is the worker: it answers requests until in ends. It lowers the priority
-// of the whole process.
-func Serve(in io.Reader, out io.Writer) error {
-	giveWay()
+// of the whole process by nice, as Unix counts.
+func Serve(in io.Reader, out io.Writer, nice int) error {
+	giveWay(nice)
 	requests, answers := json.NewDecoder(in), json.NewEncoder(out)
 	for {
 		var r request

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,10 +23,11 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 {
+	if len(os.Args) == 3 {
+		nice, _ := strconv.Atoi(os.Args[2])
 		switch os.Args[1] {
 		case workerArg:
-			if err := Serve(os.Stdin, os.Stdout); err != nil {
+			if err := Serve(os.Stdin, os.Stdout, nice); err != nil {
 				os.Exit(1)
 			}
 			os.Exit(0)
@@ -41,8 +43,8 @@ func TestMain(m *testing.M) {
 func setup(t *testing.T, arg string) (w *Workers, started *[]*exec.Cmd, log *bytes.Buffer) {
 	t.Helper()
 	log, started = &bytes.Buffer{}, &[]*exec.Cmd{}
-	w = &Workers{Log: slog.New(slog.NewTextHandler(log, nil)), Command: func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0], arg)
+	w = &Workers{Log: slog.New(slog.NewTextHandler(log, nil)), Command: func(nice int) *exec.Cmd {
+		cmd := exec.Command(os.Args[0], arg, strconv.Itoa(nice))
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		*started = append(*started, cmd)
 		return cmd
@@ -118,7 +120,7 @@ func TestALoginDoesNotDependOnAWorker(t *testing.T) {
 	t.Run("that cannot be started", func(t *testing.T) {
 		t.Parallel()
 		var log bytes.Buffer
-		w := &Workers{Log: slog.New(slog.NewTextHandler(&log, nil)), Command: func() *exec.Cmd { return exec.Command("/nowhere/stagedoor") }}
+		w := &Workers{Log: slog.New(slog.NewTextHandler(&log, nil)), Command: func(int) *exec.Cmd { return exec.Command("/nowhere/stagedoor") }}
 		check(t, w, "correct horse")
 		if !strings.Contains(log.String(), "/nowhere/stagedoor") {
 			t.Errorf("log: %s", &log)
@@ -159,7 +161,7 @@ func TestAWorkerEndsWithItsProgram(t *testing.T) {
 	w.Close()
 	waitFor(t, func() bool { return (*started)[0].Process.Signal(syscall.Signal(0)) != nil })
 
-	cmd := exec.Command(os.Args[0], workerArg)
+	cmd := exec.Command(os.Args[0], workerArg, "0")
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 { // nothing on its stdin
 		t.Errorf("%v: %s", err, out)
 	}
@@ -167,7 +169,7 @@ func TestAWorkerEndsWithItsProgram(t *testing.T) {
 
 func TestServeSaysWhatItDoesNotUnderstand(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], workerArg)
+	cmd := exec.Command(os.Args[0], workerArg, "0")
 	cmd.Stdin = strings.NewReader(`{"Password":5}`)
 	if err := cmd.Run(); err == nil {
 		t.Error("it went on")

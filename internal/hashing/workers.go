@@ -5,8 +5,11 @@ import (
 	"io"
 	"log/slog"
 	"os/exec"
+	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -22,8 +25,10 @@ const (
 type Workers struct {
 	// Command starts a worker: the program with what makes it call Serve. Without
 	// it hashes are computed here.
-	Command func() *exec.Cmd
-	Log     *slog.Logger
+	Command func(nice int) *exec.Cmd
+	// Seldom allows hashes that do not give way. Without it all do.
+	Seldom *rate.Limiter
+	Log    *slog.Logger
 
 	mu   sync.Mutex
 	idle []*worker // the last one worked last
@@ -45,7 +50,7 @@ func (w *Workers) Key(password, salt []byte, time, memory uint32, threads uint8,
 }
 
 func (w *Workers) ask(r request) ([]byte, error) {
-	one, err := w.take()
+	one, err := w.take(w.nice())
 	if err != nil {
 		return nil, err
 	}
@@ -58,17 +63,26 @@ func (w *Workers) ask(r request) ([]byte, error) {
 	return key, nil
 }
 
-// take returns the worker that worked last, so that the others may end.
-func (w *Workers) take() (*worker, error) {
+func (w *Workers) nice() int {
+	if w.Seldom != nil && w.Seldom.Allow() {
+		return 0
+	}
+	return niceness
+}
+
+// take returns the worker of a priority that worked last, so that the others may
+// end.
+func (w *Workers) take(nice int) (*worker, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if n := len(w.idle); n > 0 {
-		one := w.idle[n-1]
-		w.idle = w.idle[:n-1]
-		one.rest.Stop()
-		return one, nil
+	for i, one := range slices.Backward(w.idle) {
+		if one.nice == nice {
+			w.idle = slices.Delete(w.idle, i, i+1)
+			one.rest.Stop()
+			return one, nil
+		}
 	}
-	return start(w.Command())
+	return start(w.Command(nice), nice)
 }
 
 func (w *Workers) give(one *worker) {
@@ -82,12 +96,9 @@ func (w *Workers) give(one *worker) {
 func (w *Workers) dismiss(one *worker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i, other := range w.idle {
-		if other == one {
-			w.idle = append(w.idle[:i], w.idle[i+1:]...)
-			go one.end()
-			return
-		}
+	if i := slices.Index(w.idle, one); i >= 0 {
+		w.idle = slices.Delete(w.idle, i, i+1)
+		go one.end()
 	}
 }
 
@@ -104,13 +115,14 @@ func (w *Workers) Close() {
 
 type worker struct {
 	cmd      *exec.Cmd
+	nice     int
 	hold     io.Closer // it ends when this closes
 	requests *json.Encoder
 	answers  *json.Decoder
 	rest     *time.Timer
 }
 
-func start(cmd *exec.Cmd) (*worker, error) {
+func start(cmd *exec.Cmd, nice int) (*worker, error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -122,7 +134,7 @@ func start(cmd *exec.Cmd) (*worker, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	return &worker{cmd: cmd, hold: in, requests: json.NewEncoder(in), answers: json.NewDecoder(out)}, nil
+	return &worker{cmd: cmd, nice: nice, hold: in, requests: json.NewEncoder(in), answers: json.NewDecoder(out)}, nil
 }
 
 func (o *worker) ask(r request) (key []byte, err error) {

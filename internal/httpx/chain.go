@@ -5,7 +5,9 @@ package httpx
 
 import (
 	"cmp"
+	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -119,9 +121,7 @@ func (c Config) recover(rec *recorder, r *http.Request, rt Handler) {
 func (c Config) finish(x *exchange, r *http.Request, started time.Time) {
 	ended := c.Now()
 	took := ended.Sub(started)
-	if x.status == 0 {
-		x.status = http.StatusOK
-	}
+	x.conclude()
 	if c.Observe != nil {
 		c.Observe(r.Method, r.Pattern, x.status, took)
 	}
@@ -135,6 +135,21 @@ func (c Config) finish(x *exchange, r *http.Request, started time.Time) {
 	line := slog.NewRecord(ended, level, "request", 0)
 	line.AddAttrs(x.attrs(r, took)...)
 	_ = c.Log.Handler().Handle(&x.ctx, line) // as a Logger does: nobody else could be told
+}
+
+// statusClientGone is what nginx notes of a client that left before its answer.
+const statusClientGone = 499
+
+// conclude settles what is noted of an answer. What failed only because the
+// client had left is no failure of ours that should wake anybody.
+func (x *exchange) conclude() {
+	info := &x.ctx.info
+	switch {
+	case x.status == 0:
+		x.status = http.StatusOK
+	case x.status >= http.StatusInternalServerError && errors.Is(info.cause, context.Canceled) && x.ctx.Context.Err() != nil:
+		x.status, info.reason = statusClientGone, "client_gone"
+	}
 }
 
 // attrs is what the line of a request says.

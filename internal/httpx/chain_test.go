@@ -1,6 +1,7 @@
 package httpx_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +68,38 @@ func TestFailureIsToldOnceWithItsCause(t *testing.T) {
 	}
 	if strings.Contains(w.Body.String(), "refused") {
 		t.Error("the client is told the cause")
+	}
+}
+
+func TestAClientThatLeftIsNoFailureOfOurs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		leave  bool
+		cause  error
+		status float64
+		level  string
+	}{
+		"it left":                     {true, context.Canceled, 499, "INFO"},
+		"it left, and something fell": {true, errors.New("disk full"), 500, "WARN"},
+		"we gave up by ourselves":     {false, context.Canceled, 500, "WARN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			b.rt.HandleFunc("GET /x", func(w http.ResponseWriter, r *http.Request) {
+				if c.leave {
+					leave()
+				}
+				httpx.SetFailure(r.Context(), "internal", fmt.Errorf("list rooms: %w", c.cause))
+				w.WriteHeader(http.StatusInternalServerError)
+			})
+			b.serve(httptest.NewRequest("GET", "/x", nil).WithContext(ctx))
+			if line := b.logged.one(t, "request"); line["status"] != c.status || line["level"] != c.level {
+				t.Errorf("line %v", line)
+			}
+		})
 	}
 }
 

@@ -80,7 +80,7 @@ export async function logOut() {
   const access = token();
   end('left');
   channel.postMessage({ ended: 'left' });
-  await fetch('/api/v1/logout', { method: 'POST', credentials: 'omit', headers: { Authorization: `Bearer ${access}` } }).catch(() => {});
+  await fetch('/api/v1/logout', { method: 'POST', credentials: 'omit', keepalive: true, headers: { Authorization: `Bearer ${access}` } }).catch(() => {});
 }
 
 function end(why) {
