@@ -98,7 +98,7 @@ deps-run:
 
 .PHONY: deps-test
 deps-test: deps-run $(CACHE)/typescript/.installed $(CACHE)/node-media-server/.installed
-	@$(if $(and $(HAVE_MEDIA),$(HAVE_PGBOUNCER),$(HAVE_CHROMIUM)),:,echo "installing nginx-rtmp, ffmpeg, PgBouncer and Chromium"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq nginx-light libnginx-mod-rtmp ffmpeg pgbouncer chromium fontconfig fonts-droid-fallback >/dev/null)
+	@$(if $(and $(HAVE_MEDIA),$(HAVE_PGBOUNCER),$(HAVE_CHROMIUM)),:,echo "installing nginx-rtmp, ffmpeg, PgBouncer and Chromium"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq nginx-light libnginx-mod-rtmp ffmpeg jq pgbouncer chromium fontconfig fonts-droid-fallback >/dev/null)
 
 $(CACHE)/typescript/.installed: $(wildcard internal/e2e/typescript/package*.json)
 	@mkdir -p $(CACHE)/typescript

@@ -27,8 +27,8 @@ type Config struct {
 
 	PushDomain     string        `name:"push-domain" env:"STAGEDOOR_PUSH_DOMAIN" placeholder:"HOST[:PORT]" group:"URLs" help:"Where push URLs point. Empty: the listen host."`
 	PullDomain     string        `name:"pull-domain" env:"STAGEDOOR_PULL_DOMAIN" placeholder:"HOST[:PORT]" group:"URLs" help:"Where RTMP pull URLs point. Empty: the push domain."`
-	HTTPPullDomain string        `name:"http-pull-domain" env:"STAGEDOOR_HTTP_PULL_DOMAIN" placeholder:"HOST[:PORT]" group:"URLs" help:"Where FLV and HLS URLs point. Empty: the pull domain without its port."`
-	PullScheme     string        `name:"pull-scheme" env:"STAGEDOOR_PULL_SCHEME" default:"https" group:"URLs" help:"Scheme of FLV and HLS URLs, http or https."`
+	HTTPPullDomain string        `name:"http-pull-domain" env:"STAGEDOOR_HTTP_PULL_DOMAIN" placeholder:"HOST[:PORT]" group:"URLs" help:"Where FLV and HLS URLs point. Empty: the pull domain without its port, on a loopback address with port 8081."`
+	PullScheme     string        `name:"pull-scheme" env:"STAGEDOOR_PULL_SCHEME" placeholder:"SCHEME" group:"URLs" help:"Scheme of FLV and HLS URLs, http or https. Empty: https, on a loopback address http."`
 	RTSURLs        bool          `name:"rts-urls" env:"STAGEDOOR_RTS_URLS" group:"URLs" help:"Also hand out ultra-low-latency (artc) URLs. Encoders prefer them, so only for servers that take them."`
 	App            string        `name:"app" env:"STAGEDOOR_APP" default:"live" group:"URLs" help:"Application in the URLs of rooms."`
 	URLTTL         time.Duration `name:"url-ttl" env:"STAGEDOOR_URL_TTL" default:"24h" group:"URLs" help:"How long push and pull URLs that we hand out are valid."`

@@ -70,7 +70,7 @@ func TestEveryFieldIsAFlagAndAVariableWithHelp(t *testing.T) {
 func TestDefaultsAreValid(t *testing.T) {
 	t.Parallel()
 	s := resolve(t, nil)
-	if s.PublicURL != "http://127.0.0.1:8080" || s.PushDomain != "127.0.0.1" || s.PullDomain != "127.0.0.1" || s.HTTPPullDomain != "127.0.0.1" {
+	if s.PublicURL != "http://127.0.0.1:8080" || s.PushDomain != "127.0.0.1" || s.PullDomain != "127.0.0.1" || s.HTTPPullDomain != "127.0.0.1:8081" {
 		t.Errorf("URL and domains: %q %q %q %q", s.PublicURL, s.PushDomain, s.PullDomain, s.HTTPPullDomain)
 	}
 	if s.OpenPolicy || s.OpenRegistration || s.LogLevel != slog.LevelInfo || len(s.TrustedProxies) != 0 {
@@ -79,7 +79,7 @@ func TestDefaultsAreValid(t *testing.T) {
 	if _, offset := time.Unix(0, 0).In(s.Location).Zone(); offset != 8*3600 {
 		t.Errorf("offset %d seconds", offset)
 	}
-	if s.URLTTL != 24*time.Hour || s.App != "live" || s.PullScheme != "https" {
+	if s.URLTTL != 24*time.Hour || s.App != "live" || s.PullScheme != "http" {
 		t.Errorf("TTL %v, app %q, scheme %q", s.URLTTL, s.App, s.PullScheme)
 	}
 }
@@ -122,8 +122,8 @@ func TestDomainsFollowEachOther(t *testing.T) {
 		{"listen host", "10.0.0.1:80", "", "", "", "", "10.0.0.1", "10.0.0.1", "10.0.0.1"},
 		{"listen host beside a public URL", "10.0.0.1:80", "https://x.test", "", "", "", "10.0.0.1", "10.0.0.1", "10.0.0.1"},
 		{"every interface", "0.0.0.0:80", "https://x.test:444", "", "", "", "x.test", "x.test", "x.test"},
-		{"every interface, no name", ":80", "", "", "", "", "localhost", "localhost", "localhost"},
-		{"IPv6", "[::1]:80", "", "", "", "", "[::1]", "[::1]", "[::1]"},
+		{"every interface, no name", ":80", "", "", "", "", "localhost", "localhost", "localhost:8081"},
+		{"IPv6", "[::1]:80", "", "", "", "", "[::1]", "[::1]", "[::1]:8081"},
 		{"push with port", ":80", "", "push.test:1936", "", "", "push.test:1936", "push.test:1936", "push.test"},
 		{"IPv6 with port", ":80", "", "[2001:db8::1]:1935", "", "", "[2001:db8::1]:1935", "[2001:db8::1]:1935", "[2001:db8::1]"},
 		{"all", ":80", "", "a.test", "b.test:1935", "c.test:8443", "a.test", "b.test:1935", "c.test:8443"},
@@ -135,6 +135,9 @@ func TestDomainsFollowEachOther(t *testing.T) {
 		})
 		if s.PushDomain != test.wantPush || s.PullDomain != test.wantPull || s.HTTPPullDomain != test.wantHTTP {
 			t.Errorf("%s: %q %q %q", test.name, s.PushDomain, s.PullDomain, s.HTTPPullDomain)
+		}
+		if want := webScheme(test.wantHTTP); s.PullScheme != want || (want == "http") != strings.HasSuffix(test.wantHTTP, ":8081") {
+			t.Errorf("%s: %s://%s", test.name, s.PullScheme, s.HTTPPullDomain)
 		}
 	}
 }

@@ -167,10 +167,35 @@ func (r *resolver) domains(s *Settings) {
 	}
 	s.PushDomain = cmp.Or(s.PushDomain, bracketed(host))
 	s.PullDomain = cmp.Or(s.PullDomain, s.PushDomain)
-	s.HTTPPullDomain = cmp.Or(s.HTTPPullDomain, withoutPort(s.PullDomain))
+	s.HTTPPullDomain = cmp.Or(s.HTTPPullDomain, webDomain(s.PullDomain))
+	s.PullScheme = cmp.Or(s.PullScheme, webScheme(s.HTTPPullDomain))
 	if !appPattern.MatchString(s.App) {
 		r.problem("APP", "%q is not 1 to 64 letters, digits, dots, dashes or underscores", s.App)
 	}
+}
+
+// localWebPort is where a media server of somebody who tries this out serves FLV
+// and HLS: 8080, its usual port, is ours.
+const localWebPort = "8081"
+
+func webDomain(pull string) string {
+	host := withoutPort(pull)
+	if isLoopback(host) {
+		return host + ":" + localWebPort
+	}
+	return host
+}
+
+func webScheme(domain string) string {
+	if isLoopback(withoutPort(domain)) {
+		return "http" // nobody has a certificate for that
+	}
+	return "https"
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback() || host == "localhost"
 }
 
 // bracketed writes an IPv6 address as URLs want it.
@@ -236,7 +261,7 @@ func isMasterKey(text string) bool {
 func (r *resolver) choices(s *Settings) {
 	s.OpenPolicy = r.choice("DEFAULT_POLICY", s.DefaultPolicy, "deny", "open") == "open"
 	s.OpenRegistration = r.choice("REGISTRATION", s.Registration, "closed", "open") == "open"
-	r.choice("PULL_SCHEME", s.PullScheme, "http", "https")
+	r.choice("PULL_SCHEME", s.PullScheme, "", "http", "https")
 	r.choice("LOG_FORMAT", s.LogFormat, "", "json", "text")
 	if err := s.LogLevel.UnmarshalText([]byte(s.Config.LogLevel)); err != nil {
 		r.problem("LOG_LEVEL", "%q is not debug, info, warn or error", s.Config.LogLevel)

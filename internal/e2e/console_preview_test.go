@@ -1,17 +1,26 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
 	"testing"
 )
 
-// TestConsolePlaysAStream watches in the console what a real encoder publishes
-// to a real media server, and what it tells of it.
+// TestConsolePlaysAStream does what the README tells a newcomer, word for word:
+// its media server, what a real encoder publishes there watched in the console,
+// and the same by the API.
 func TestConsolePlaysAStream(t *testing.T) {
 	t.Parallel()
 	m := newMediaServer(t)
-	m.conf = m.withHLS
-	s := newServer(t, map[string]string{"PUSH_DOMAIN": m.rtmp, "PULL_DOMAIN": m.rtmp, "HTTP_PULL_DOMAIN": m.web, "PULL_SCHEME": "http"})
+	s := newServer(t, map[string]string{"PUSH_DOMAIN": m.rtmp, "HTTP_PULL_DOMAIN": m.web})
+	first := newFirstStream(t, s, m)
+	m.conf = func(_, dir string) string { // where the user may write who runs it here
+		return strings.NewReplacer("/tmp/first/hls", dir+"/rec", "/tmp/first", dir+"/tmp").Replace(first.conf)
+	}
 	m.start(t, s.url)
 	room := s.logIn(t).createRoom(t, "on air")
 	p := newTab(t, s.url, desk)
@@ -30,36 +39,50 @@ func TestConsolePlaysAStream(t *testing.T) {
 	p.until(`document.querySelector('video')?.currentTime > 1 && document.querySelector('video').videoWidth > 0`)
 	p.sees("Playing by HLS.")
 	p.look("room-live")
+	if out, want := first.run(t, first.api), "1\nh264,320,240\nrefused\n"; out != want {
+		t.Errorf("the API's part says %q, want %q", out, want)
+	}
 }
 
-func (m *mediaServer) withHLS(base, dir string) string {
-	hook := base + "/callback/nginx-rtmp"
-	return fmt.Sprintf(`load_module %[1]s;
-worker_processes 1; daemon off; master_process off; pid logs/nginx.pid; error_log logs/error.log;
-events { worker_connections 256; }
-rtmp {
-  access_log off;
-  server {
-    listen %[2]s; netcall_timeout 10s;
-    application live {
-      live on; hls on; hls_path %[4]s/rec; hls_fragment 1s; hls_playlist_length 8s;
-      on_publish      %[3]s;
-      on_publish_done %[3]s;
-    }
-  }
+// firstStream is what the README's chapter of that name has people do, at the
+// addresses of a test.
+type firstStream struct {
+	conf string // of nginx
+	api  string // shell
+	env  []string
 }
-http {
-  access_log off;
-  client_body_temp_path tmp/b; proxy_temp_path tmp/p; fastcgi_temp_path tmp/f; uwsgi_temp_path tmp/u; scgi_temp_path tmp/s;
-  server {
-    listen %[5]s;
-    location /live/ {
-      alias %[4]s/rec/;
-      types { application/vnd.apple.mpegurl m3u8; video/mp2t ts; }
-      add_header Access-Control-Allow-Origin %[6]s always;
-      add_header Cache-Control no-store always;
-    }
-  }
+
+func newFirstStream(t *testing.T, s *server, m *mediaServer) firstStream {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chapter := firstMatch(string(readme), `(?s)\n## The first stream\n(.*?)\n## `)
+	chapter = strings.NewReplacer("127.0.0.1:8080", strings.TrimPrefix(s.url, "http://"), "127.0.0.1:1935", m.rtmp, "127.0.0.1:8081", m.web, `"$PUSH" &`, `"$PUSH" >/dev/null &`).Replace(chapter)
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(chapter, -1)
+	if len(blocks) != 3 {
+		t.Fatalf("%d blocks of commands in the README", len(blocks))
+	}
+	return firstStream{
+		conf: firstMatch(blocks[0][1], `(?s)<<'CONF'\n(.*\n)CONF\n`),
+		api:  blocks[2][1],
+		env:  append(s.environment(), "PASSWORD="+s.password),
+	}
 }
-`, rtmpModule, m.rtmp, hook, dir, m.web, base)
+
+func (f firstStream) run(t *testing.T, script string) string {
+	t.Helper()
+	need(t, "jq")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-c", script)
+	cmd.Env, cmd.Dir = f.env, t.TempDir()
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s\n%s\n%s", err, script, out, &complaints)
+	}
+	return string(out)
 }
