@@ -28,8 +28,8 @@ build: ## build bin/stagedoor
 
 # Vetting is verify's; without debugger's tables, fifty test programs link faster.
 .PHONY: test
-test: deps-test ## run every test with the race detector, against real programs
-	@mkdir -p bin; STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server \
+test: deps-test ## run every test with the race detector, against real programs; keeps screenshots in bin/
+	@mkdir -p bin/screenshots; STAGEDOOR_E2E_SCREENSHOTS=$(CURDIR)/bin/screenshots STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server \
 		$(POSTGRES) go test -race -vet=off -ldflags='-s -w' -timeout 9m $(LONGEST) $(PACKAGES) 2>&1 | tee bin/test.log || { \
 		echo; echo "What failed, without the programs' logs:"; \
 		grep -avE '^ *\{"|unhandled node event' bin/test.log | grep -aE -A12 -e '--- FAIL|^panic|DATA RACE|_test\.go:[0-9]+: ' | tail -60; exit 1; }
