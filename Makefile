@@ -30,7 +30,7 @@ build: ## build bin/stagedoor
 .PHONY: test
 test: deps-test ## run every test with the race detector, against real programs; keeps screenshots in bin/
 	@mkdir -p bin/screenshots; STAGEDOOR_E2E_SCREENSHOTS=$(CURDIR)/bin/screenshots STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server \
-		$(POSTGRES) go test -race -vet=off -ldflags='-s -w' -timeout 9m $(LONGEST) $(PACKAGES) 2>&1 | tee bin/test.log || { \
+		$(POSTGRES) go test -race -vet=off -ldflags='-s -w' -timeout 15m $(LONGEST) $(PACKAGES) 2>&1 | tee bin/test.log || { \
 		echo; echo "What failed, without the programs' logs:"; \
 		grep -avE '^ *\{"|unhandled node event' bin/test.log | grep -aE -A12 -e '--- FAIL|^panic|DATA RACE|_test\.go:[0-9]+: ' | tail -60; exit 1; }
 	@cd $(SDKTEST) && go test -count=1 -timeout 5m ./...
