@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -9,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -134,16 +138,29 @@ func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string,
 		if t.Failed() {
 			return
 		}
-		for _, trouble := range p.troubles {
+		for _, trouble := range p.had() {
 			t.Error(trouble)
 		}
 	})
 	if err := chromedp.Run(ctx); err != nil { // the first one sets how long the tab lives
 		t.Fatal(err)
 	}
-	p.do(log.Enable(), network.Enable())
+	p.do(log.Enable(), network.Enable(), onEveryPage(hands))
 	p.as(l)
 	return p
+}
+
+// hands is hands.js.
+//
+//go:embed testdata/hands.js
+var hands string
+
+// onEveryPage runs a script before those of the page.
+func onEveryPage(script string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := page.AddScriptToEvaluateOnNewDocument(script).Do(ctx)
+		return err
+	})
 }
 
 // hear runs on another goroutine than the test.
@@ -151,7 +168,7 @@ func (p *tab) hear(event any) {
 	switch e := event.(type) {
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
-			p.trouble(fmt.Sprintf("the page says %s: %s", e.Type, e.Args[0].Value))
+			p.trouble(fmt.Sprintf("the page says %s: %s", e.Type, said(e.Args)))
 		}
 	case *runtime.EventExceptionThrown:
 		p.trouble("exception: " + e.ExceptionDetails.Error())
@@ -177,12 +194,34 @@ func (p *tab) hear(event any) {
 	}
 }
 
+func said(args []*runtime.RemoteObject) string {
+	var words []string
+	for _, arg := range args {
+		words = append(words, cmp.Or(string(arg.Value), arg.Description))
+	}
+	return strings.Join(words, " ")
+}
+
+// taken returns the bytes and requests up to now.
+func (p *tab) taken() (received float64, asked int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.received, p.asked
+}
+
 func (p *tab) trouble(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !slices.ContainsFunc(p.expected, func(part string) bool { return strings.Contains(text, part) }) {
 		p.troubles = append(p.troubles, text)
 	}
+}
+
+// had are the troubles up to now.
+func (p *tab) had() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.troubles)
 }
 
 // expect says which troubles the test provokes.
@@ -198,18 +237,32 @@ func (p *tab) do(actions ...chromedp.Action) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
-		p.shot("failed")
-		var text string
-		_ = chromedp.Run(p.ctx, chromedp.Evaluate(`document.body.innerText`, &text))
-		p.Fatalf("%v\nthe page:\n%s\n%s", err, text, strings.Join(p.troubles, "\n"))
+		p.fail(err.Error())
 	}
 }
+
+// fail ends the test with what is on the page.
+func (p *tab) fail(why string) {
+	p.Helper()
+	p.keep("failed")
+	ctx, cancel := context.WithTimeout(p.ctx, brief)
+	defer cancel()
+	var text string
+	if err := chromedp.Run(ctx, chromedp.Evaluate(`location.href + '\n' + document.body.innerText`, &text)); err != nil {
+		text = err.Error()
+	}
+	p.Fatalf("%s\nthe page:\n%s\n%s", why, text, strings.Join(p.had(), "\n"))
+}
+
+// brief is how long it may take to look at a page; one that hangs is not waited for.
+const brief = 20 * time.Second
 
 // as sets the language and theme that the browser prefers, and the size.
 func (p *tab) as(l look) {
 	p.Helper()
 	locale := map[string]string{"en": "en-US", "zh": "zh-CN"}[l.language]
-	p.do(emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.width < 800),
+	p.do(emulation.SetFocusEmulationEnabled(true), // as if each had a screen of its own
+		emulation.SetDeviceMetricsOverride(l.width, l.height, 1, l.width < 800),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.theme}, {Name: "prefers-reduced-motion", Value: "reduce"}}),
 		emulation.SetUserAgentOverride("StagedoorTest").WithAcceptLanguage(locale))
 }
@@ -220,36 +273,65 @@ func (p *tab) open(address string) {
 	p.do(chromedp.Navigate(p.base + "/" + address))
 }
 
+// hand has hands.js do something and tells where it could not.
+func (p *tab) hand(deed string, args ...any) {
+	p.Helper()
+	var given []string
+	for _, arg := range args {
+		text, err := json.Marshal(arg)
+		if err != nil {
+			p.Fatal(err)
+		}
+		given = append(given, string(text))
+	}
+	given = append(given, strconv.FormatInt(inPage.Milliseconds(), 10))
+	if obstacle := value[string](p, fmt.Sprintf("hands.%s(%s)", deed, strings.Join(given, ", "))); obstacle != "" {
+		p.fail(fmt.Sprintf("%s %v: %s", deed, args, obstacle))
+	}
+}
+
+// inPage is how long a page itself waits, which then can tell for what.
+const inPage = patience - 10*time.Second
+
 // move goes to another page of the console that is open.
 func (p *tab) move(address string) {
 	p.Helper()
-	p.run(fmt.Sprintf("location.hash = %q", address))
+	p.hand("move", address)
 	p.settled()
 }
 
 // run evaluates an expression and drops its value.
 func (p *tab) run(expression string) {
 	p.Helper()
-	p.do(chromedp.Evaluate(expression, nil))
+	p.do(chromedp.Evaluate(expression, nil, asPerson))
 }
 
 // value evaluates an expression, or what it promises.
 func value[T any](p *tab, expression string) (v T) {
 	p.Helper()
-	p.do(chromedp.Evaluate(expression, &v, func(e *runtime.EvaluateParams) *runtime.EvaluateParams { return e.WithAwaitPromise(true) }))
+	p.do(chromedp.Evaluate(expression, &v, asPerson))
 	return v
+}
+
+// asPerson allows what browsers allow after a click only, such as to copy.
+func asPerson(e *runtime.EvaluateParams) *runtime.EvaluateParams {
+	return e.WithAwaitPromise(true).WithUserGesture(true)
 }
 
 // until waits for an expression to become true.
 func (p *tab) until(expression string) {
 	p.Helper()
-	p.do(chromedp.Poll(expression, nil, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience)))
+	if obstacle := value[string](p, fmt.Sprintf("hands.until(() => (%s), %d)", expression, inPage.Milliseconds())); obstacle != "" {
+		p.fail(fmt.Sprintf("%s: %s", expression, obstacle))
+	}
 }
 
-// settled waits until the page has all that it asked for.
+// settled is a page that has all that it asked for.
+const settled = `document.querySelector('.shell main h1') && !document.querySelector('[aria-busy], .skeleton')`
+
 func (p *tab) settled() {
 	p.Helper()
-	p.until(`document.querySelector('.shell main h1') && !document.querySelector('[aria-busy], .skeleton')`)
+	p.until(settled)
 }
 
 // sees waits for a text that people can see.
@@ -258,19 +340,11 @@ func (p *tab) sees(text string) {
 	p.until(fmt.Sprintf(`document.body.innerText.includes(%q)`, text))
 }
 
-// within is where things are looked for: the dialog that is open, or the page.
-func (p *tab) within() string {
-	p.Helper()
-	if value[bool](p, `Boolean(document.querySelector('dialog[open]'))`) {
-		return "//dialog[@open]"
-	}
-	return "//body"
-}
-
-// click presses the button, link or tab of that name.
+// click presses the button or link of that name, in the dialog that is open or
+// else on the page; see hands.js for names.
 func (p *tab) click(name string) {
 	p.Helper()
-	p.do(chromedp.Click(fmt.Sprintf(`(%s//*[self::button or self::a][normalize-space()=%q or @aria-label=%q])[1]`, p.within(), name, name), chromedp.BySearch, chromedp.NodeVisible))
+	p.hand("click", name)
 }
 
 // opens waits for a dialog.
@@ -279,17 +353,28 @@ func (p *tab) opens() {
 	p.until(`document.querySelector('dialog[open]')`)
 }
 
-// fill types into the field of that label, in the place of what is there.
+// closes waits until there is none.
+func (p *tab) closes() {
+	p.Helper()
+	p.until(`!document.querySelector('dialog')`)
+}
+
+// fill puts a text into the field of that label, in the place of what is there.
 func (p *tab) fill(label, text string) {
 	p.Helper()
-	field := fmt.Sprintf(`%s//*[@id=//label[normalize-space()=%q]/@for]`, p.within(), label)
-	p.do(chromedp.Focus(field, chromedp.BySearch), chromedp.Evaluate(`document.activeElement.select()`, nil), chromedp.SendKeys(field, text, chromedp.BySearch))
+	p.hand("fill", label, text)
 }
 
 // choose picks an option of the field of that label.
 func (p *tab) choose(label, option string) {
 	p.Helper()
-	p.do(chromedp.SendKeys(fmt.Sprintf(`%s//select[@id=//label[normalize-space()=%q]/@for]`, p.within(), label), option, chromedp.BySearch))
+	p.hand("choose", label, option)
+}
+
+// tick clicks a box of the dialog.
+func (p *tab) tick(selector string) {
+	p.Helper()
+	p.hand("tick", selector)
 }
 
 func (p *tab) press(keys ...string) {
@@ -309,15 +394,39 @@ func (p *tab) focused() string {
 func (p *tab) logIn(username, password string) {
 	p.Helper()
 	p.open("")
-	p.until(`document.querySelector('input[type=password]')`)
-	p.do(chromedp.SendKeys(`input[name=username]`, username), chromedp.SendKeys(`input[name=password]`, password+kb.Enter))
-	p.settled()
+	p.fill("User name", username)
+	p.fill("Password", password)
+	p.insist(func() { p.press(kb.Enter) }, settled)
 }
 
-// shot keeps a picture of the whole page.
+// insist does something until what it leads to holds. Passwords are hashed with
+// what processors others leave, and there may be none for a while.
+func (p *tab) insist(deed func(), holds string) {
+	p.Helper()
+	const busy = `/Too many attempts|cannot do this at the moment/.test(document.querySelector('.problem')?.innerText)`
+	p.expect("429 (Too Many Requests)", "503 (Service Unavailable)")
+	for range 10 {
+		deed()
+		p.until(fmt.Sprintf(`(%s) || (%s)`, holds, busy))
+		if value[bool](p, fmt.Sprintf(`Boolean(%s)`, holds)) {
+			return
+		}
+	}
+	p.fail("the server stays busy")
+}
+
+// shot takes a picture of the whole page where somebody will look at it.
 func (p *tab) shot(name string) {
+	if os.Getenv(screenshotsEnv) != "" {
+		p.keep(name)
+	}
+}
+
+func (p *tab) keep(name string) {
+	ctx, cancel := context.WithTimeout(p.ctx, brief)
+	defer cancel()
 	var png []byte
-	if err := chromedp.Run(p.ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
+	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
 		p.Logf("screenshot %s: %v", name, err)
 		return
 	}
@@ -330,14 +439,26 @@ func (p *tab) shot(name string) {
 	}
 }
 
-// audit fails the test where axe finds that somebody cannot use the page.
+// audit fails the test where axe finds that somebody cannot use the page. What is
+// found while the page was drawn anew has to be there the next time too.
 func (p *tab) audit(name string) {
 	p.Helper()
-	var raw string
 	if !value[bool](p, `'axe' in window`) {
 		p.run(axe(p.T))
 	}
-	raw = value[string](p, `axe.run(document, { resultTypes: ['violations'] }).then((r) => JSON.stringify(r.violations))`)
+	found := p.violations()
+	if len(found) > 0 {
+		p.until(`!document.querySelector('[aria-busy]')`)
+		found = p.violations()
+	}
+	for _, v := range found {
+		p.Errorf("%s: %s", name, v)
+	}
+}
+
+func (p *tab) violations() (all []string) {
+	p.Helper()
+	raw := value[string](p, `axe.run(document, { resultTypes: ['violations'] }).then((r) => JSON.stringify(r.violations))`)
 	var violations []struct {
 		ID, Impact, Help string
 		Nodes            []struct{ HTML, FailureSummary string }
@@ -347,9 +468,10 @@ func (p *tab) audit(name string) {
 	}
 	for _, v := range violations {
 		for _, n := range v.Nodes {
-			p.Errorf("%s: %s %s: %s\n%s\n%s", name, v.Impact, v.ID, v.Help, n.HTML, n.FailureSummary)
+			all = append(all, fmt.Sprintf("%s %s: %s\n%s\n%s", v.Impact, v.ID, v.Help, n.HTML, n.FailureSummary))
 		}
 	}
+	return all
 }
 
 func axe(t *testing.T) string {

@@ -20,8 +20,7 @@ func (c console) accounts(t *testing.T) {
 	p.sees("There is an account admin already.")
 	p.fill("User name", "console-carol")
 	p.fill("May publish", "/live/carol-*")
-	p.click("Add an account")
-	p.until(`document.querySelector('h1')?.textContent.includes('console-carol')`)
+	p.insist(func() { p.click("Add an account") }, `document.querySelector('h1')?.textContent.includes('console-carol')`)
 	p.settled()
 	p.sees("/live/carol-*")
 
@@ -44,8 +43,10 @@ func (c console) accounts(t *testing.T) {
 	p.sees("refused at once, and for good")
 	p.click("Revoke")
 	p.sees("Revoked")
+	p.closes()
 
 	p.click("Disable")
+	p.opens()
 	p.click("Disable")
 	p.until(`document.querySelector('.heading .badge')?.textContent === 'Disabled'`)
 	p.settled()

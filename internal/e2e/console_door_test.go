@@ -93,7 +93,7 @@ func (c console) tokens(t *testing.T) {
 	p.shot("tokens-new")
 	p.click("Close")
 	p.sees("encore")
-	p.run(`document.querySelector('[title="Revoke the tokens of encore"]').click()`)
+	p.click("Revoke the tokens of encore")
 	p.opens()
 	p.click("Revoke")
 	p.sees("The tokens of encore are revoked.")

@@ -24,7 +24,6 @@ func (c console) rooms(t *testing.T) {
 	p.until(`document.querySelector('h1')?.textContent.includes('Morning show')`)
 	p.sees("Prepared")
 	p.settled()
-	p.until(`!document.querySelector('.toast')`) // which stays in its language
 	p.look("room")
 	p.dress("en", "light")
 

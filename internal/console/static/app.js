@@ -1,7 +1,7 @@
 // The first module: takes up the login, loads the texts, shows the console.
 
 import { loadTexts } from './i18n.js';
-import { onEnd, restore } from './session.js';
+import { onBegin, onEnd, restore } from './session.js';
 import { showLogin } from './login.js';
 import { endShell, showShell } from './shell.js';
 
@@ -11,6 +11,8 @@ onEnd((why) => {
   endShell();
   showLogin(root, start, why);
 });
+
+onBegin(start);
 
 async function start() {
   await showShell(root);

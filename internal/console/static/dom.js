@@ -57,6 +57,34 @@ function place(element) {
   return () => (stops().find(same) ?? stops()[index] ?? stops().at(-1))?.focus({ preventScroll: true });
 }
 
+const longestPress = 3000; // ms; the end of one may happen elsewhere
+let pressed = Promise.resolve();
+
+addEventListener('pointerdown', () => {
+  pressed = new Promise((resolve) => {
+    for (const type of ['pointerup', 'pointercancel']) addEventListener(type, () => setTimeout(resolve), { once: true });
+    setTimeout(resolve, longestPress);
+  });
+}, true);
+
+// released is over once no button is being pressed: a click on what was drawn
+// anew between down and up would be lost.
+export const released = () => pressed;
+
+// steady returns what draws into element where the figures have changed, so that
+// what somebody is about to press stays.
+export function steady(element) {
+  let drawn;
+  return async (figures, make) => {
+    const now = JSON.stringify(figures);
+    if (now === drawn) return;
+    const first = drawn === undefined;
+    drawn = now;
+    if (!first) await released();
+    if (now === drawn) put(element, make());
+  };
+}
+
 // data is text that is not ours to translate: a name, an id, an address. It is
 // also how the tests tell it from text that somebody forgot to translate.
 export function data(text, props) {

@@ -28,11 +28,18 @@ const self = String(Math.random());
 // pair is { access, refresh }, without refresh in a tab that borrows.
 let pair = null;
 let ended = () => {};
+let begun = () => {};
 
 // onEnd sets what happens when the login is over. It is told why: 'expired',
 // or 'left' when somebody logged out.
 export function onEnd(f) {
   ended = f;
+}
+
+// onBegin sets what happens when another tab answers after all, when this one has
+// begun to ask for a password: a machine that is busy may be slow.
+export function onBegin(f) {
+  begun = f;
 }
 
 export const loggedIn = () => pair !== null;
@@ -78,6 +85,7 @@ const paired = (body) => ({ access: body.access_token, refresh: body.refresh_tok
 // logOut ends the login on the server and in every tab.
 export async function logOut() {
   const access = token();
+  answered = null;
   end('left');
   channel.postMessage({ ended: 'left' });
   await fetch('/api/v1/logout', { method: 'POST', credentials: 'omit', keepalive: true, headers: { Authorization: `Bearer ${access}` } }).catch(() => {});
@@ -120,19 +128,32 @@ async function exchange(refused) {
 function ask(refused) {
   if (keep.get(owner) === null) return Promise.resolve(null);
   return new Promise((resolve) => {
-    const done = (value) => {
-      channel.removeEventListener('message', hear);
-      resolve(value);
+    let late = false;
+    answered = (access) => {
+      if (access === refused) return;
+      answered = null;
+      if (!late) resolve(access);
+      else if (!pair) {
+        take({ access });
+        begun();
+      }
     };
-    const hear = ({ data }) => data.access && data.access !== refused && done(data.access);
-    channel.addEventListener('message', hear);
     channel.postMessage({ ask: true, refused });
-    setTimeout(done, patience, null);
+    setTimeout(() => {
+      late = true;
+      resolve(null);
+    }, patience);
   });
 }
 
+let answered = null; // hears what this tab has asked for
+
 channel.addEventListener('message', async ({ data }) => {
-  if (data.ended) end(data.ended);
+  if (data.ended) {
+    answered = null;
+    end(data.ended);
+  }
+  if (data.access) answered?.(data.access);
   if (!data.ask || !pair?.refresh) return;
   if (data.refused === pair.access) await renew(data.refused).catch(() => {});
   if (pair) channel.postMessage({ access: pair.access });

@@ -5,19 +5,21 @@ import { data, h, put } from './dom.js';
 import { loadTexts, t } from './i18n.js';
 import { pages } from './pages.js';
 import { link, path, route, setQuery } from './router.js';
-import { logOut } from './session.js';
+import { logOut, loggedIn } from './session.js';
 import { languageSwitch, themeSwitch } from './switches.js';
 import { icon, mark } from './ui/icons.js';
 import { problem } from './ui/problem.js';
 
 let frame = null; // what is shown now; an older one must not draw any more
 
-// showShell shows the page that the address names.
-export async function showShell(root) {
-  const me = await get('/users/me').catch(() => ({ username: '' }));
+// showShell shows the page that the address names. Who is known to be logged in is
+// not asked for again.
+export async function showShell(root, known) {
+  const me = known ?? await get('/users/me').catch(() => ({ username: '' }));
+  if (!loggedIn()) return; // the login ended meanwhile, and its page is shown
   const main = h('main', { id: 'main', tabindex: '-1' });
   const nav = navigation();
-  const redraw = () => showShell(root);
+  const redraw = () => showShell(root, me);
   const menu = h('button', { type: 'button', class: 'quiet menu', 'aria-expanded': 'false', 'aria-controls': 'nav', onclick: () => toggle() }, icon('menu'), h('span', { class: 'hidden' }, t('core.menu')));
   const side = h('aside', { class: 'side', id: 'nav' }, h('a', { class: 'side-brand', href: link(pages[0].path) }, mark(), data('Stagedoor')), nav, footer(me, redraw));
   const shell = h('div', { class: 'shell' },

@@ -1,7 +1,7 @@
 // One room: its state, its URLs, its stream, who watches, what was recorded.
 
 import { get, seg } from '../api.js';
-import { code, data, h, put } from '../dom.js';
+import { code, data, h, put, steady } from '../dom.js';
 import { count, duration } from '../format.js';
 import { loadTexts, t } from '../i18n.js';
 import { followSoon, repeat } from '../live.js';
@@ -23,6 +23,7 @@ export default async function room({ params, signal, me }) {
   const address = `/api/v1/rooms/${seg(params.id)}`;
   let [shown] = await Promise.all([get(address, undefined, signal), loadTexts('health')]);
   const top = h('div', {});
+  const drawTop = steady(top);
   const figures = h('div', {});
   const streams = onAir(signal);
   const side = h('div', { class: 'stack' });
@@ -33,7 +34,7 @@ export default async function room({ params, signal, me }) {
     const same = next.state === shown.state && next.streams.length === shown.streams.length;
     if (!side.childElementCount || told(next) !== told(shown)) put(side, aside(next));
     shown = next;
-    put(top, head(next, { me, changed: reload, draw }));
+    drawTop(lasting(next), () => head(next, { me, changed: reload, draw }));
     put(figures, summary(next));
     streams.draw(next);
     if (!same || !rest.childElementCount) {
@@ -52,6 +53,9 @@ export default async function room({ params, signal, me }) {
     h('div', { class: 'grid' }, rest, h('div', { class: 'stack' }, section(t('room.preview'), player({ ...shown.pull, label: t('room.preview'), signal })), side))),
   ];
 }
+
+// lasting is what of a room does not change by itself.
+const lasting = ({ id, title, state, anchor_id, notice, cover, extends: more }) => [id, title, state, anchor_id, notice, cover, more];
 
 function head(room, { me, changed, draw }) {
   const act = (text, sign, deed, kind) => button(text, deed, { icon: sign, kind });

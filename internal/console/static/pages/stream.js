@@ -3,7 +3,7 @@
 import { get, seg } from '../api.js';
 import { defaultVhost, evictionBadge, evictionText, streamName } from '../door.js';
 import { cutStream } from '../cut.js';
-import { data, h, put } from '../dom.js';
+import { data, h, put, steady } from '../dom.js';
 import { loadTexts, t } from '../i18n.js';
 import { followSoon, repeat } from '../live.js';
 import { link } from '../router.js';
@@ -19,6 +19,7 @@ export default async function stream({ params, signal }) {
   const [first, room] = await Promise.all([findStream(where, signal), roomOf(where, signal)]);
 
   const top = h('div', {});
+  const drawTop = steady(top);
   const figures = h('div', {});
   const charts = section(t('stream.course'), h('div', { class: 'grid' }));
   const list = sessionTable({
@@ -26,7 +27,7 @@ export default async function stream({ params, signal }) {
     load: (cursor) => get('/api/v1/sessions', { ...where, cursor, limit: 20 }, signal),
   });
   const draw = (now) => {
-    put(top, head(where, now, room, () => again()));
+    drawTop([now?.eviction, now?.since, now?.viewers, now?.node], () => head(where, now, room, () => again()));
     put(figures, now ? section(t('stream.health'), health(now, signal, [[t('door.account'), now.subject]])) : h('p', { class: 'note' }, t('stream.off.text')));
     return settle(charts.lastChild, () => course(where, signal));
   };

@@ -24,7 +24,7 @@
 // takes a table for one then. While it loads, the rows of before stay; what fails is shown with its reason and
 // the request id, and can be tried again.
 
-import { h, put } from '../dom.js';
+import { h, put, released } from '../dom.js';
 import { t } from '../i18n.js';
 import { icon } from './icons.js';
 import { problem } from './problem.js';
@@ -38,18 +38,24 @@ export function table({ label, columns, load, href, empty, signal }) {
   let cursors = [undefined]; // of the pages up to the one shown
   let shown = [];
   let asked = 0;
+  let drawn; // the answer that is shown; the same again is not drawn again
 
   async function show(wanted) {
     const mine = ++asked;
     element.setAttribute('aria-busy', 'true');
-    if (!shown.length) put(state, skeleton());
+    if (!shown.length && drawn === undefined) put(state, skeleton());
     try {
       const page = await load(wanted.at(-1), signal);
+      await released();
       if (mine !== asked) return;
+      const answer = JSON.stringify([page, wanted]);
+      if (answer === drawn && page.rows.length) return;
       cursors = wanted;
       draw(page);
+      drawn = answer;
     } catch (err) {
       if (mine !== asked || err.name === 'AbortError') return;
+      drawn = undefined;
       put(state, problem(err, () => show(wanted)));
     } finally {
       if (mine === asked) element.removeAttribute('aria-busy');
