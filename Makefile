@@ -90,6 +90,7 @@ INSTALL = $(if $(filter 0,$(shell id -u)),,sudo )apt-get
 HAVE_POSTGRES = $(or $(wildcard /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres),$(shell command -v postgres))
 HAVE_MEDIA = $(and $(shell command -v ffmpeg),$(wildcard /usr/sbin/nginx /usr/bin/nginx),$(wildcard /usr/lib/nginx/modules/ngx_rtmp_module.so))
 HAVE_CHROMIUM = $(and $(shell command -v chromium),$(shell fc-list :lang=zh 2>/dev/null | head -1))
+HAVE_SHELLS = $(and $(shell command -v bash),$(shell command -v zsh),$(shell command -v fish))
 HAVE_PGBOUNCER = $(wildcard /usr/sbin/pgbouncer /usr/bin/pgbouncer /usr/local/bin/pgbouncer)
 
 .PHONY: deps-run
@@ -98,7 +99,7 @@ deps-run:
 
 .PHONY: deps-test
 deps-test: deps-run $(CACHE)/typescript/.installed $(CACHE)/node-media-server/.installed
-	@$(if $(and $(HAVE_MEDIA),$(HAVE_PGBOUNCER),$(HAVE_CHROMIUM)),:,echo "installing nginx-rtmp, ffmpeg, PgBouncer and Chromium"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq nginx-light libnginx-mod-rtmp ffmpeg jq pgbouncer chromium fontconfig fonts-droid-fallback >/dev/null)
+	@$(if $(and $(HAVE_MEDIA),$(HAVE_PGBOUNCER),$(HAVE_CHROMIUM),$(HAVE_SHELLS)),:,echo "installing nginx-rtmp, ffmpeg, PgBouncer, Chromium, zsh and fish"; $(INSTALL) update -qq && DEBIAN_FRONTEND=noninteractive $(INSTALL) install -y -qq nginx-light libnginx-mod-rtmp ffmpeg jq pgbouncer chromium bash zsh fish fontconfig fonts-droid-fallback >/dev/null)
 
 $(CACHE)/typescript/.installed: $(wildcard internal/e2e/typescript/package*.json)
 	@mkdir -p $(CACHE)/typescript

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,9 +13,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 )
-
-// errSaidNo ends a command whose answer, printed already, is no.
-var errSaidNo = errors.New("refused")
 
 type explainCmd struct {
 	URL     string `arg:"" optional:"" help:"URL of an encoder or a player: rtmp, rtmps, http, https, webrtc, srt, rtsp."`

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 )
 
 // healthPatience is how long a server that is well may take to say so.
@@ -27,11 +26,13 @@ func (healthCmd) Run(e *env) error {
 	ctx, cancel := context.WithTimeout(e.ctx, healthPatience)
 	defer cancel()
 	text, err := askReady(ctx, healthURL(e.cfg))
-	if errors.Is(err, errNotReady) {
-		return errs.New(errs.Unavailable, "not_ready", "the server is not ready: "+text)
-	}
-	if err != nil {
-		return errs.New(errs.Unavailable, "unreachable", "the server does not answer").With(err)
+	switch {
+	case errors.Is(err, errNotReady):
+		fmt.Fprintln(e.stderr, "stagedoor: the server is not ready:", text)
+		return errSaidNo
+	case err != nil:
+		fmt.Fprintln(e.stderr, "stagedoor: the server does not answer:", err)
+		return errSaidNo
 	}
 	return e.print(map[string]bool{"ready": true}, "ready", nil)
 }

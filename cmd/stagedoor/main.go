@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -16,7 +15,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 )
 
 func main() {
@@ -28,14 +26,6 @@ func main() {
 	stop()
 	os.Exit(code)
 }
-
-// The exit codes, for scripts.
-const (
-	exitOK       = 0
-	exitFailed   = 1
-	exitUsage    = 2
-	exitNotFound = 3
-)
 
 // cli is the command line. The settings are flags of every command, because
 // each works beside a running server with the same database.
@@ -60,6 +50,8 @@ type cli struct {
 	Health    healthCmd    `cmd:"" help:"Ask the server on this machine whether it is ready; ends with status 1 if it is not."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
+	Completion completionCmd `cmd:"" help:"Print a script that has a shell complete commands, flags and their values."`
+
 	HashPasswords hashCmd `cmd:"" hidden:"" help:"Hash passwords for the server that started it."`
 }
 
@@ -76,6 +68,11 @@ type env struct {
 // exitPanic carries kong's wish to end (--help) out of its parser.
 type exitPanic int
 
+func newParser(c *cli, stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("stagedoor"), kong.Description("The door of a live-streaming platform. Settings are flags or environment variables."),
+		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exitPanic(code)) }), kong.Help(printHelp), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+}
+
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	defer func() {
@@ -88,15 +85,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 	}()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("stagedoor"), kong.Description("The door of a live-streaming platform. Settings are flags or environment variables."),
-		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(exitPanic(code)) }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	parser, err := newParser(&c, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "stagedoor:", err)
 		return exitFailed
 	}
+	if len(args) > 0 && args[0] == completeWord {
+		printCandidates(stdout, parser.Model, args[1:])
+		return exitOK
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "stagedoor: %v\nRun stagedoor --help for usage.\n", err)
+		fmt.Fprintf(stderr, "stagedoor: %v\nRun %s --help for usage.\n", err, asked(err))
 		return exitUsage
 	}
 	settings, err := c.Config.Resolve()
@@ -106,35 +106,4 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	err = parsed.Run(&env{ctx: ctx, cfg: &settings, json: c.JSON, stdin: stdin, stdout: stdout, stderr: stderr})
 	return report(stderr, err)
-}
-
-func report(stderr io.Writer, err error) int {
-	switch {
-	case err == nil || errors.Is(err, context.Canceled):
-		return exitOK
-	case errors.Is(err, errSaidNo):
-		return exitFailed
-	}
-	fmt.Fprintln(stderr, "stagedoor:", message(err))
-	switch errs.KindOf(err) {
-	case errs.NotFound:
-		return exitNotFound
-	case errs.Invalid:
-		return exitUsage
-	}
-	return exitFailed
-}
-
-// message shows a person the safe text of our own errors, and the cause where
-// something is broken: whoever runs a command may read the logs too.
-func message(err error) string {
-	var e *errs.Error
-	if !errors.As(err, &e) {
-		return err.Error()
-	}
-	broken := e.Kind == errs.Internal || e.Kind == errs.Unavailable || e.Kind == errs.BadGateway
-	if cause := errors.Unwrap(e); cause != nil && broken {
-		return e.Message + ": " + cause.Error()
-	}
-	return e.Message
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
 )
@@ -34,9 +35,23 @@ func (e *env) print(v any, header string, rows [][]string) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.ReplaceAll(header, " ", "\t"))
 	for _, row := range rows {
+		for i := range row {
+			row[i] = shown(row[i])
+		}
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	return w.Flush()
+}
+
+// shown is text without what a terminal would obey: names of streams and clients
+// are whatever somebody sends.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 func orDash(s string) string {

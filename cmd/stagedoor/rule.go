@@ -8,13 +8,16 @@ import (
 	"strings"
 	"time"
 
+	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 type ruleCmd struct {
-	List    ruleListCmd    `cmd:"" help:"List rules with their keys."`
+	List    ruleListCmd    `cmd:"" help:"List rules with their keys: when each was last used, and whether it can go."`
+	Get     ruleGetCmd     `cmd:"" help:"Show one rule, and why its keys can go or not."`
 	Create  ruleCreateCmd  `cmd:"" help:"Create a rule with one active key."`
 	Enable  ruleEnableCmd  `cmd:"" help:"Ask for a signature again."`
 	Disable ruleDisableCmd `cmd:"" help:"Admit requests without credential; a bad one is still refused."`
@@ -24,65 +27,32 @@ type ruleCmd struct {
 	Schemes ruleSchemesCmd `cmd:"" help:"List the signing schemes, how strong each is and what it leaves to choose."`
 }
 
-type ruleJSON struct {
-	ID       int64           `json:"id"`
-	Domain   string          `json:"domain"`
-	Vhost    string          `json:"vhost"`
-	App      string          `json:"app"`
-	Scene    string          `json:"scene"`
-	Scheme   string          `json:"scheme"`
-	Options  urlsign.Options `json:"options"`
-	Strength string          `json:"strength"`
-	Enabled  bool            `json:"enabled"`
-	Validity int             `json:"validity_seconds"`
-	// Takeover is of rules for publishing; the window is resume's.
-	Takeover       string    `json:"takeover"`
-	TakeoverWindow int       `json:"takeover_window_seconds,omitempty"`
-	Keys           []keyJSON `json:"keys"`
-}
-
-// keyJSON has the scheme and options of keys that do not sign as their rule says.
-type keyJSON struct {
-	ID        string           `json:"id"`
-	State     string           `json:"state"`
-	Scheme    string           `json:"scheme,omitempty"`
-	Options   *urlsign.Options `json:"options,omitempty"`
-	CreatedAt time.Time        `json:"created_at"`
-	LastUsed  *time.Time       `json:"last_used_at"`
-}
-
-func toKeyJSON(k access.Key) keyJSON {
-	out := keyJSON{ID: k.ID, State: string(k.State), Scheme: k.Scheme, CreatedAt: k.CreatedAt, LastUsed: k.LastUsed}
-	if k.Scheme != "" {
-		out.Options = &k.Options
-	}
-	return out
-}
-
-func toRuleJSON(r access.Rule) ruleJSON {
-	out := ruleJSON{ID: r.ID, Domain: r.Domain, Vhost: r.Vhost, App: r.App, Scene: string(r.Scene), Scheme: r.Scheme, Options: r.Options,
-		Strength: r.Strength, Enabled: r.Enabled, Validity: int(r.Validity / time.Second),
-		Takeover: string(r.Takeover.Policy), TakeoverWindow: int(r.Takeover.Window / time.Second), Keys: []keyJSON{}}
-	for _, k := range r.Keys {
-		out.Keys = append(out.Keys, toKeyJSON(k))
-	}
-	return out
-}
-
-func printRules(e *env, v any, rules ...access.Rule) error {
+func printRules(e *env, a *app, v any, rules ...access.Rule) error {
 	var rows [][]string
 	for _, r := range rules {
-		keys := make([]string, len(r.Keys))
-		for i, k := range r.Keys {
-			keys[i] = k.ID + ":" + string(k.State)
-			if k.Scheme != "" && (k.Scheme != r.Scheme || !k.Options.Equal(r.Options)) {
-				keys[i] += ":" + k.Scheme + "(" + optionsText(k.Options) + ")"
-			}
+		for _, k := range stagedoor.ToRule(a.access, r).Keys {
+			rows = append(rows, append(ruleRow(r, k), k.ID, string(k.State), orNever(k.LastUsedAt), strconv.FormatBool(k.SafeToRetire)))
 		}
-		rows = append(rows, []string{strconv.FormatInt(r.ID, 10), orDash(r.Domain), orDash(r.Vhost), orDash(r.App), string(r.Scene), r.Scheme,
-			orDash(optionsText(r.Options)), r.Strength, strconv.FormatBool(r.Enabled), r.Validity.String(), takeoverText(r), strings.Join(keys, ",")})
+		if len(r.Keys) == 0 {
+			rows = append(rows, append(ruleRow(r, gen.RuleKey{}), "-", "-", "-", "-"))
+		}
 	}
-	return e.print(v, "ID DOMAIN VHOST APP SCENE SCHEME OPTIONS STRENGTH ENABLED VALIDITY TAKEOVER KEYS", rows)
+	return e.print(v, "ID DOMAIN VHOST APP SCENE SCHEME OPTIONS STRENGTH ENABLED VALIDITY TAKEOVER KEY STATE LAST-USED SAFE-TO-RETIRE", rows)
+}
+
+// ruleRow is what a table says of a rule in the line of one of its keys, which may
+// sign in another way than the rule says.
+func ruleRow(r access.Rule, k gen.RuleKey) []string {
+	scheme, options := r.Scheme, r.Options.Chosen()
+	if k.Scheme != "" {
+		scheme, options = k.Scheme, k.Options
+	}
+	return []string{strconv.FormatInt(r.ID, 10), orDash(r.Domain), orDash(r.Vhost), orDash(r.App), string(r.Scene), scheme,
+		orDash(strings.Join(options, ";")), r.Strength, strconv.FormatBool(r.Enabled), r.Validity.String(), takeoverText(r)}
+}
+
+func printRule(e *env, a *app, r access.Rule) error {
+	return printRules(e, a, stagedoor.ToRule(a.access, r), r)
 }
 
 func takeoverText(r access.Rule) string {
@@ -95,9 +65,6 @@ func takeoverText(r access.Rule) string {
 	return string(r.Takeover.Policy)
 }
 
-// optionsText is options as the flags that make them, without their dashes.
-func optionsText(o urlsign.Options) string { return strings.Join(o.Chosen(), ";") }
-
 type ruleListCmd struct{}
 
 func (ruleListCmd) Run(e *env) error {
@@ -106,11 +73,32 @@ func (ruleListCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		out := make([]ruleJSON, len(rules))
+		out := make([]gen.Rule, len(rules))
 		for i, r := range rules {
-			out[i] = toRuleJSON(r)
+			out[i] = stagedoor.ToRule(a.access, r)
 		}
-		return printRules(e, out, rules...)
+		return printRules(e, a, out, rules...)
+	})
+}
+
+type ruleGetCmd struct {
+	ID int64 `arg:"" help:"Id of the rule."`
+}
+
+func (c ruleGetCmd) Run(e *env) error {
+	return withApp(e, func(a *app) error {
+		r, err := a.access.Rule(e.ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		out := stagedoor.ToRule(a.access, r)
+		rows := [][]string{{"id", out.ID}, {"domain", orDash(r.Domain)}, {"vhost", orDash(r.Vhost)}, {"application", orDash(r.App)}, {"scene", string(r.Scene)},
+			{"scheme", r.Scheme}, {"options", orDash(strings.Join(out.Options, ";"))}, {"strength", r.Strength}, {"enabled", strconv.FormatBool(r.Enabled)},
+			{"validity", r.Validity.String()}, {"takeover", takeoverText(r)}}
+		for _, k := range out.Keys {
+			rows = append(rows, []string{"key " + k.ID, string(k.State) + ". " + k.Why})
+		}
+		return e.print(out, "SETTING VALUE", rows)
 	})
 }
 
@@ -157,7 +145,7 @@ func (c ruleCreateCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return printRules(e, toRuleJSON(r), r)
+		return printRule(e, a, r)
 	})
 }
 
@@ -191,7 +179,7 @@ func (f takeoverFlags) takeover() access.Takeover {
 }
 
 type ruleSetCmd struct {
-	ID             int64         `arg:""`
+	ID             int64         `arg:"" help:"Id of the rule."`
 	Takeover       string        `help:"reject, replace or resume, as for rule create." enum:"reject,replace,resume" required:""`
 	TakeoverWindow time.Duration `help:"resume: as for rule create." placeholder:"DURATION"`
 }
@@ -202,18 +190,18 @@ func (c ruleSetCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return printRules(e, toRuleJSON(r), r)
+		return printRule(e, a, r)
 	})
 }
 
 type ruleEnableCmd struct {
-	ID int64 `arg:""`
+	ID int64 `arg:"" help:"Id of the rule."`
 }
 
 func (c ruleEnableCmd) Run(e *env) error { return e.switchRule(c.ID, true) }
 
 type ruleDisableCmd struct {
-	ID int64 `arg:""`
+	ID int64 `arg:"" help:"Id of the rule."`
 }
 
 func (c ruleDisableCmd) Run(e *env) error { return e.switchRule(c.ID, false) }
@@ -224,12 +212,12 @@ func (e *env) switchRule(id int64, on bool) error {
 		if err != nil {
 			return err
 		}
-		return printRules(e, toRuleJSON(r), r)
+		return printRule(e, a, r)
 	})
 }
 
 type ruleDeleteCmd struct {
-	ID int64 `arg:""`
+	ID int64 `arg:"" help:"Id of the rule."`
 }
 
 func (c ruleDeleteCmd) Run(e *env) error {
@@ -258,14 +246,14 @@ func (c keyAddCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.print(toKeyJSON(k), "KEY STATE", [][]string{{k.ID, string(k.State)}})
+		return e.print(stagedoor.ToRuleKey(a.access, access.Rule{ID: c.Rule}, k), "KEY STATE", [][]string{{k.ID, string(k.State)}})
 	})
 }
 
 type keySetCmd struct {
 	Rule  int64  `arg:"" help:"Rule id."`
 	Key   string `arg:"" help:"Key id."`
-	State string `arg:"" enum:"next,active,retiring,revoked"`
+	State string `arg:"" help:"next, active, retiring or revoked." enum:"next,active,retiring,revoked"`
 }
 
 func (c keySetCmd) Run(e *env) error {

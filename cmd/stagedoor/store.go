@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stagedoor-live/stagedoor/internal/config"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
 )
@@ -54,7 +55,7 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	s.direct.ConnectTimeout = cmp.Or(cfg.DatabaseConnectTimeout, s.direct.ConnectTimeout)
 	if s.pool, err = pg.Open(ctx, url, pg.Options{Conns: cfg.DatabasePool, Connect: cfg.DatabaseConnectTimeout,
 		Statement: cfg.DatabaseTimeout}); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
+		return nil, fmt.Errorf("open the database: %w", advise(err))
 	}
 	if s.pooled = direct != url; s.pooled {
 		if err := pg.CheckDirect(ctx, s.pool, s.direct); err != nil {
@@ -75,10 +76,14 @@ func (s *store) urls(ctx context.Context, cfg *config.Settings) (url, direct str
 	return s.private.URL(), s.private.URL(), nil
 }
 
-// advise says what to set where a pooler is in the way.
+// advise says what to set where a pooler is in the way, and tells a database that
+// does not answer from one that refuses.
 func advise(err error) error {
 	if errors.Is(err, pg.ErrPooled) {
 		return fmt.Errorf("%w: set STAGEDOOR_DATABASE_DIRECT_URL to PostgreSQL itself; STAGEDOOR_DATABASE_URL may stay as it is", err)
+	}
+	if errs.KindOf(pg.Err(err, nil)) == errs.Unavailable {
+		return errs.New(errs.Unavailable, "database_unreachable", "the database cannot be reached").With(err)
 	}
 	return err
 }

@@ -2776,6 +2776,10 @@ type RuleKey struct {
 	// Example: 2023-11-07T22:13:20Z
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
 
+	// Options What the scheme of this key leaves to choose, as in the rule. Absent if the scheme
+	// is that of the rule, or nothing is chosen.
+	Options []string `json:"options,omitempty"`
+
 	// SafeToRetire Whether nobody would notice if it were revoked, as far as can be told.
 	//
 	// Example: false

@@ -131,7 +131,7 @@ func (s *story) revokesKey(t *testing.T) {
 }
 
 type ruleJSON struct {
-	ID    int64
+	ID    string
 	Scene string
 	Keys  []struct{ ID, State string }
 }
@@ -144,7 +144,7 @@ func (s *story) publishRule(t *testing.T) (rule, key string) {
 	for _, r := range rules {
 		for _, k := range r.Keys {
 			if r.Scene == "publish" && k.State == "active" {
-				return strconv.FormatInt(r.ID, 10), k.ID
+				return r.ID, k.ID
 			}
 		}
 	}

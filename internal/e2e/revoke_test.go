@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -98,7 +97,7 @@ func TestWhatIsTakenAwayCutsOffRealClients(t *testing.T) {
 	p, _ = inRoom("signed")
 	p.start(t, nginx)
 	var rules []struct {
-		ID   int64 `json:"id"`
+		ID   string `json:"id"`
 		Keys []struct {
 			ID string `json:"id"`
 		} `json:"keys"`
@@ -108,7 +107,7 @@ func TestWhatIsTakenAwayCutsOffRealClients(t *testing.T) {
 	}
 	began = time.Now()
 	for _, r := range rules {
-		s.cli(t, "rule", "key", "revoke", strconv.FormatInt(r.ID, 10), r.Keys[0].ID)
+		s.cli(t, "rule", "key", "revoke", r.ID, r.Keys[0].ID)
 	}
 	p.cut(t, "signing keys revoked on the command line", began)
 	again(p, "key_revoked")

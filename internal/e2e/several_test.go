@@ -177,7 +177,7 @@ func (x *troupe) changesRoutes(t *testing.T, d *doors) {
 func (x *troupe) revokeKeys(t *testing.T, scene string) {
 	t.Helper()
 	var rules []struct {
-		ID    int64  `json:"id"`
+		ID    string `json:"id"`
 		Scene string `json:"scene"`
 		Keys  []struct {
 			ID string `json:"id"`
@@ -186,7 +186,7 @@ func (x *troupe) revokeKeys(t *testing.T, scene string) {
 	decode(t, x.front.cli(t, "rule", "list", "--json"), &rules)
 	for _, r := range rules {
 		if r.Scene == scene {
-			x.front.cli(t, "rule", "key", "revoke", fmt.Sprint(r.ID), r.Keys[0].ID)
+			x.front.cli(t, "rule", "key", "revoke", r.ID, r.Keys[0].ID)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (s *Server) ListRules(ctx context.Context, req gen.ListRulesRequestObject) 
 	}
 	out := gen.ListRules200JSONResponse{Rules: make([]gen.Rule, min(limit, len(rules)))}
 	for i := range out.Rules {
-		out.Rules[i] = s.toRule(rules[i])
+		out.Rules[i] = ToRule(s.Access, rules[i])
 	}
 	if len(rules) > limit {
 		out.NextCursor = cursor(strconv.FormatInt(rules[limit-1].ID, 10))
@@ -53,7 +53,7 @@ func (s *Server) CreateRule(ctx context.Context, req gen.CreateRuleRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return gen.CreateRule201JSONResponse(s.toRule(r)), nil
+	return gen.CreateRule201JSONResponse(ToRule(s.Access, r)), nil
 }
 
 // GetRule shows one rule.
@@ -62,7 +62,7 @@ func (s *Server) GetRule(ctx context.Context, req gen.GetRuleRequestObject) (gen
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetRule200JSONResponse(s.toRule(r)), nil
+	return gen.GetRule200JSONResponse(ToRule(s.Access, r)), nil
 }
 
 // UpdateRule changes one rule.
@@ -75,7 +75,7 @@ func (s *Server) UpdateRule(ctx context.Context, req gen.UpdateRuleRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return gen.UpdateRule200JSONResponse(s.toRule(r)), nil
+	return gen.UpdateRule200JSONResponse(ToRule(s.Access, r)), nil
 }
 
 var errNoTakeover = errs.InvalidField("takeover_window_seconds", "takeover_window_seconds goes with a takeover of resume")
@@ -114,7 +114,7 @@ func (s *Server) CreateRuleKey(ctx context.Context, req gen.CreateRuleKeyRequest
 	if err != nil {
 		return nil, err
 	}
-	return gen.CreateRuleKey201JSONResponse(s.toRuleKey(access.Rule{ID: id}, k)), nil
+	return gen.CreateRuleKey201JSONResponse(ToRuleKey(s.Access, access.Rule{ID: id}, k)), nil
 }
 
 // ActivateRuleKey signs with a key from now on.
@@ -150,24 +150,30 @@ func (s *Server) moveKey(ctx context.Context, rule, key string, to access.KeySta
 		return gen.Rule{}, err
 	}
 	r, err := s.Access.Rule(ctx, id)
-	return s.toRule(r), err
+	return ToRule(s.Access, r), err
 }
 
-func (s *Server) toRule(r access.Rule) gen.Rule {
+// ToRule is a rule as it is shown, with what a judges of its keys.
+func ToRule(a *access.Service, r access.Rule) gen.Rule {
 	out := gen.Rule{ID: strconv.FormatInt(r.ID, 10), Domain: r.Domain, Vhost: r.Vhost, App: r.App, Scene: gen.RuleScene(r.Scene), Scheme: r.Scheme,
 		Strength: gen.RuleStrength(r.Strength), Options: r.Options.Chosen(), Enabled: r.Enabled, ValiditySeconds: seconds(r.Validity),
 		Takeover: gen.RuleTakeover(r.Takeover.Policy), TakeoverWindowSeconds: seconds(r.Takeover.Window), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		Keys: make([]gen.RuleKey, len(r.Keys))}
 	for i, k := range r.Keys {
-		out.Keys[i] = s.toRuleKey(r, k)
+		out.Keys[i] = ToRuleKey(a, r, k)
 	}
 	return out
 }
 
-func (s *Server) toRuleKey(r access.Rule, k access.Key) gen.RuleKey {
-	judged := s.Access.Rotation(r, k)
-	return gen.RuleKey{ID: k.ID, State: gen.RuleKeyState(k.State), Scheme: k.Scheme, CreatedAt: k.CreatedAt.UTC(), ChangedAt: k.ChangedAt.UTC(),
+// ToRuleKey is a key of r as it is shown.
+func ToRuleKey(a *access.Service, r access.Rule, k access.Key) gen.RuleKey {
+	judged := a.Rotation(r, k)
+	out := gen.RuleKey{ID: k.ID, State: gen.RuleKeyState(k.State), Scheme: k.Scheme, CreatedAt: k.CreatedAt.UTC(), ChangedAt: k.ChangedAt.UTC(),
 		LastUsedAt: utc(k.LastUsed), SafeToRetire: judged.Safe, Why: judged.Why, Secret: k.Secret}
+	if k.Scheme != "" {
+		out.Options = k.Options.Chosen()
+	}
+	return out
 }
 
 func toTakeover(policy string, window int64) access.Takeover {
