@@ -32,6 +32,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 	"github.com/stagedoor-live/stagedoor/internal/route"
+	"github.com/stagedoor-live/stagedoor/internal/tracing/export"
 	"github.com/stagedoor-live/stagedoor/internal/webhook"
 )
 
@@ -41,6 +42,7 @@ type app struct {
 	log      *slog.Logger
 	store    *store
 	metrics  *metrics
+	traces   *export.Traces
 	hashes   *hashing.Workers
 	conns    *connections
 	accounts *account.Service
@@ -81,7 +83,11 @@ func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (*app, 
 }
 
 func newAppOn(ctx context.Context, cfg *config.Settings, log *slog.Logger, s *store) (*app, error) {
-	a := &app{cfg: cfg, log: log, store: s, hashes: &hashing.Workers{Log: log, Seldom: hashing.Seldom()}, metrics: newMetrics(prometheus.NewRegistry()), controls: controls(controlClient(cfg.NodeTimeout))}
+	a := &app{cfg: cfg, log: log, store: s, hashes: &hashing.Workers{Log: log, Seldom: hashing.Seldom()}, metrics: newMetrics(prometheus.NewRegistry())}
+	if err := a.startTraces(ctx); err != nil {
+		return nil, err
+	}
+	a.controls = controls(controlClient(cfg.NodeTimeout, a.traces.Tracer()))
 	most := fitConnections(log, cfg.MaxConnections, int(s.pool.Config().MaxConns), openFiles())
 	a.conns = &connections{most: most, mostOfOne: cfg.MaxConnectionsPerAddress, proxies: cfg.TrustedProxies, limited: a.metrics.countLimited}
 	a.metrics.watchConnections(a.conns.count)
@@ -142,7 +148,7 @@ func (a *app) build(ctx context.Context) (err error) {
 		Guard: outbound.Guard{Allow: a.cfg.RouteAllow, Timeout: a.cfg.LookupTimeout}, Leader: a.leader})
 	a.webhooks, err = webhook.New(ctx, webhook.Config{DB: pool, Box: box, Now: now, Rand: rand.Reader, Log: a.log, Timeout: a.cfg.WebhookTimeout,
 		Grace: a.cfg.ShutdownTimeout, Keep: a.cfg.WebhookKeep, PollOnly: a.store.pooled, Observe: newWebhookMetrics(a.metrics.registry).observe,
-		Guard: outbound.Guard{Allow: a.cfg.WebhookAllowPrivate, Timeout: a.cfg.LookupTimeout}})
+		Tracer: a.traces.Tracer(), Guard: outbound.Guard{Allow: a.cfg.WebhookAllowPrivate, Timeout: a.cfg.LookupTimeout}})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	imaliyun "github.com/stagedoor-live/stagedoor/internal/im/aliyun"
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
+	"github.com/stagedoor-live/stagedoor/internal/tracing"
 	"github.com/stagedoor-live/stagedoor/internal/vod"
 )
 
@@ -42,7 +43,7 @@ func (a *app) cloudClient(endpoint *url.URL, version string) *aliyun.Client {
 	return aliyun.New(aliyun.Config{
 		Endpoint: endpoint, Version: version, Signature: a.cfg.AliyunSignature,
 		Key:  aliyun.Key{ID: a.cfg.AliyunAccessKeyID, Secret: a.cfg.AliyunAccessKeySecret, Token: a.cfg.AliyunSecurityToken},
-		HTTP: &http.Client{Transport: transport}, Now: time.Now, Rand: rand.Reader, Timeout: a.cfg.CloudTimeout, Slots: cloudSlots,
+		HTTP: &http.Client{Transport: tracing.Transport(a.traces.Tracer(), transport, "cloud")}, Now: time.Now, Rand: rand.Reader, Timeout: a.cfg.CloudTimeout, Slots: cloudSlots,
 		Observe: a.metrics.observeCloud,
 	})
 }

@@ -23,6 +23,9 @@ var allowed = map[string][]string{
 	"internal/paging":   {},
 	"internal/clock":    {},
 	"internal/hashing":  {},
+	"internal/tracing":  {},
+
+	"internal/tracing/export": {"internal/tracing"},
 
 	"internal/media/srs":       {"internal/media", "internal/media/hook", "internal/pydantic", "internal/flatjson", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/nginx":     {"internal/media", "internal/media/hook", "internal/httpx", "gen/callback"},
@@ -33,7 +36,7 @@ var allowed = map[string][]string{
 	"internal/media/aliyun":    {"internal/media", "internal/media/hook", "internal/urlsign", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/hook":      {"internal/media", "internal/httpx"},
 	"internal/media/nginxrtmp": {"internal/media", "internal/media/hook", "internal/errs", "internal/httpx", "gen/callback"},
-	"internal/httpx":           {"internal/errs"},
+	"internal/httpx":           {"internal/errs", "internal/tracing"},
 	"internal/pg":              {"gen/db", "schema", "internal/errs", "internal/seal"},
 
 	"internal/aliyun":     {"internal/errs", "internal/config"},
@@ -50,12 +53,12 @@ var allowed = map[string][]string{
 	"internal/jump":       {"gen/db", "internal/pg", "internal/errs", "internal/account", "internal/room"},
 	"internal/relay":      {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/outbound", "internal/route"},
 	"internal/reconcile":  {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
-	"internal/ledger":     {"internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
+	"internal/ledger":     {"internal/tracing", "internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
 
 	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
 	"internal/explain":  {"internal/access", "internal/ledger", "internal/media", "internal/mediaurl"},
 	"internal/event":    {"gen/db", "internal/pg", "internal/errs"},
-	"internal/webhook":  {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound", "internal/event"},
+	"internal/webhook":  {"internal/tracing", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound", "internal/event"},
 	"internal/refusal":  {"gen/db", "internal/pg", "internal/errs", "internal/media"},
 
 	"internal/evict": {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},

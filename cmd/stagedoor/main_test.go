@@ -85,7 +85,7 @@ func (i installation) fails(t *testing.T, code int, word, stdin string, args ...
 // --help.
 func variables() (names []string) {
 	for f := range reflect.TypeFor[config.Config]().Fields() {
-		names = append(names, f.Tag.Get("env"))
+		names = append(names, variableOf(f))
 	}
 	return names
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/stagedoor-live/stagedoor/internal/config"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/aliyun"
@@ -18,6 +20,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/media/zlm"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/tracing"
 )
 
 // controls are the kinds of media server that we know more of than their
@@ -42,8 +45,8 @@ func controls(client *http.Client) media.Controls {
 // controlClient asks media servers. Their control URLs are the operator's own
 // and may lead anywhere, private networks included, but not further: what a
 // server redirects to is not the operator's choice.
-func controlClient(timeout time.Duration) *http.Client {
-	return &http.Client{Timeout: timeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func controlClient(timeout time.Duration, tracer trace.Tracer) *http.Client {
+	return &http.Client{Timeout: timeout, Transport: tracing.Transport(tracer, nil, "media server"), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // configLines are what a node's operator pastes. Where the kind is not known

@@ -61,9 +61,11 @@ func orDash(s string) string {
 	return s
 }
 
-// quiet keeps a command's output free of what only a server needs to tell.
+// quiet keeps a command's output free of what only a server needs to tell, and it is not
+// traced.
 func quiet(e *env) *config.Settings {
 	c := *e.cfg
+	c.Traces = config.Traces{}
 	if c.LogLevel == slog.LevelInfo {
 		c.LogLevel = slog.LevelWarn
 	}

@@ -114,7 +114,12 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	a.live.Close() // who follows events would never leave
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
 	defer cancel()
-	return draining.finish(ending, servers, listeners, failed)
+	err := draining.finish(ending, servers, listeners, failed)
+	stopSending()
+	stopWork()
+	background.Wait() // what it still commits is traced, too
+	a.traces.Close(ending)
+	return err
 }
 
 // announce tells the addresses that are in use, ports that the system chose
@@ -225,7 +230,7 @@ func (a *app) mount(rt *httpx.Router, page *console.Console) {
 	door := relay.Ledger{Ledger: a.ledger, Relays: a.relays} // what an allowed viewer waits for is fetched
 	callback.Config{Nodes: a.nodes, SRS: srs.Hooks{Ledger: door, Log: a.log}, NginxRTMP: nginxrtmp.Hooks{Ledger: door, Log: a.log},
 		Nginx:    nginx.Hooks{Ledger: door, Sessions: a.sessions, Now: time.Now, Log: a.log},
-		NMS:      nms.Hooks{Ledger: door, Log: a.log, Relays: &nms.Client{HTTP: controlClient(a.cfg.NodeTimeout)}},
+		NMS:      nms.Hooks{Ledger: door, Log: a.log, Relays: &nms.Client{HTTP: controlClient(a.cfg.NodeTimeout, a.traces.Tracer())}},
 		MediaMTX: mediamtx.NewHooks(door, a.log, time.Now),
 		ZLM:      zlm.Hooks{Ledger: door, Log: a.log, Now: time.Now},
 		OME:      ome.Hooks{Ledger: door, Log: a.log, Now: time.Now, Lifetime: a.cfg.ViewerLifetime},
@@ -248,7 +253,7 @@ func (a *app) limits(now func() time.Time) httpx.Limits {
 }
 
 func (a *app) wrap(rt httpx.Handler) http.Handler {
-	h := httpx.Config{Log: a.log, Now: time.Now, Rand: rand.Reader, Proxies: a.cfg.TrustedProxies, Observe: a.metrics.observeRequest, MaxBody: a.cfg.MaxBody}.Wrap(rt)
+	h := httpx.Config{Log: a.log, Now: time.Now, Rand: rand.Reader, Proxies: a.cfg.TrustedProxies, Observe: a.metrics.observeRequest, MaxBody: a.cfg.MaxBody, Tracer: a.traces.Tracer()}.Wrap(rt)
 	return a.allowOrigins(h)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
+	"github.com/stagedoor-live/stagedoor/internal/tracing"
 )
 
 // store is the open database with what is needed to read its secrets.
@@ -53,8 +54,11 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 		return nil, err
 	}
 	s.direct.ConnectTimeout = cmp.Or(cfg.DatabaseConnectTimeout, s.direct.ConnectTimeout)
-	if s.pool, err = pg.Open(ctx, url, pg.Options{Conns: cfg.DatabasePool, Connect: cfg.DatabaseConnectTimeout,
-		Statement: cfg.DatabaseTimeout}); err != nil {
+	options := pg.Options{Conns: cfg.DatabasePool, Connect: cfg.DatabaseConnectTimeout, Statement: cfg.DatabaseTimeout}
+	if cfg.Traces.Endpoint != nil {
+		options.Tracer = tracing.Statements{}
+	}
+	if s.pool, err = pg.Open(ctx, url, options); err != nil {
 		return nil, fmt.Errorf("open the database: %w", advise(err))
 	}
 	if s.pooled = direct != url; s.pooled {

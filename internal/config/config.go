@@ -70,6 +70,10 @@ type Config struct {
 	LogLevel            string   `name:"log-level" env:"STAGEDOOR_LOG_LEVEL" default:"info" group:"Network and log" help:"debug, info, warn or error."`
 	LogFormat           string   `name:"log-format" env:"STAGEDOOR_LOG_FORMAT" placeholder:"json|text" group:"Network and log" help:"Empty: text on a terminal, else json."`
 
+	OTLPEndpoint string  `name:"otlp-endpoint" env:"STAGEDOOR_OTLP_ENDPOINT,OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" group:"Traces" help:"OpenTelemetry collector that takes traces by HTTP, without the path v1/traces, such as http://127.0.0.1:4318. Otherwise OTEL_EXPORTER_OTLP_ENDPOINT; empty: no traces."`
+	OTLPHeaders  Secret  `name:"otlp-headers" env:"STAGEDOOR_OTLP_HEADERS,OTEL_EXPORTER_OTLP_HEADERS" placeholder:"NAME=VALUE,..." group:"Traces" help:"Headers of each request to it, such as credentials; values are percent-encoded. Otherwise OTEL_EXPORTER_OTLP_HEADERS."`
+	TraceRatio   float64 `name:"trace-ratio" env:"STAGEDOOR_TRACE_RATIO" default:"1" group:"Traces" help:"How many of the traces that begin here are kept, from 0 to 1. Who calls with a trace of their own decides about that one."`
+
 	MaxConnections           int `name:"max-connections" env:"STAGEDOOR_MAX_CONNECTIONS" default:"10000" group:"Limits" help:"Open connections. The next one takes the place of one that is idle, of the address that has the most. 0, and at most: as many as the process may open files, less what it needs itself."`
 	MaxConnectionsPerAddress int `name:"max-connections-per-address" env:"STAGEDOOR_MAX_CONNECTIONS_PER_ADDRESS" default:"1000" group:"Limits" help:"Open connections of one client address; on more, everything but callbacks is answered 429. 0: no limit."`
 	MaxFollowers             int `name:"max-followers" env:"STAGEDOOR_MAX_FOLLOWERS" default:"256" group:"Limits" help:"Clients that follow events live, of one process."`

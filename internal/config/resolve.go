@@ -41,6 +41,7 @@ type Settings struct {
 	OpenPolicy          bool           // DefaultPolicy is open
 	OpenRegistration    bool           // Registration is open
 	Cloud               Cloud
+	Traces              Traces
 }
 
 // TextLog reports whether to log as text, given whether the log is a terminal.
@@ -61,6 +62,7 @@ func (c Config) Resolve() (Settings, error) {
 	r.network(&s)
 	r.times(&s)
 	r.cloud(&s)
+	r.traces(&s)
 	if len(r.problems) > 0 {
 		return Settings{}, errors.Join(r.problems...)
 	}

@@ -15,6 +15,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 )
 
@@ -33,6 +35,8 @@ type Config struct {
 	// Observe is told every finished request, for metrics. Route is the
 	// pattern that matched, or "" for none.
 	Observe func(method, route string, status int, took time.Duration)
+	// Tracer makes the span of each request; nil: there are none.
+	Tracer trace.Tracer
 }
 
 // Handler is a router that can also answer an error in the right envelope.
@@ -46,7 +50,8 @@ type Handler interface {
 type exchange struct {
 	ctx infoContext
 	recorder
-	id     [1]string // the value of X-Request-Id
+	span   trace.Span // nil: none
+	id     [1]string  // the value of X-Request-Id
 	random [idBytes]byte
 }
 
@@ -63,6 +68,9 @@ func (c Config) Wrap(rt Handler) http.Handler {
 		x.id[0] = c.newID(&x.random)
 		x.ctx.info.id = x.id[0]
 		x.ctx.info.addr, x.ctx.info.direct = c.client(r)
+		if c.Tracer != nil {
+			x.startSpan(c.Tracer, r)
+		}
 		body := r.Body
 		r = r.WithContext(&x.ctx)
 		if mayExceed(r, most) {
@@ -122,6 +130,9 @@ func (c Config) finish(x *exchange, r *http.Request, started time.Time) {
 	ended := c.Now()
 	took := ended.Sub(started)
 	x.conclude()
+	if x.span != nil {
+		x.endSpan(r)
+	}
 	if c.Observe != nil {
 		c.Observe(r.Method, r.Pattern, x.status, took)
 	}

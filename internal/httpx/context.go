@@ -12,6 +12,7 @@ import (
 // the chain fills in what the access log wants to know.
 type info struct {
 	id        string
+	trace     string // id, where it is kept
 	addr      netip.Addr
 	direct    bool
 	principal string
@@ -45,6 +46,10 @@ func from(ctx context.Context) *info {
 
 // RequestID returns the id of the request that ctx belongs to, or "".
 func RequestID(ctx context.Context) string { return from(ctx).id }
+
+// TraceID returns the id of the trace that the request of ctx is in, or "" where
+// none is kept.
+func TraceID(ctx context.Context) string { return from(ctx).trace }
 
 // ClientAddr returns the client's address, as told by a trusted proxy where
 // there is one.
@@ -144,14 +149,19 @@ func (c Config) trusted(a netip.Addr) bool {
 	return false
 }
 
-// LogHandler adds the request id to every record that belongs to a request.
+// LogHandler adds the ids of request and trace to every record that belongs to a
+// request.
 func LogHandler(h slog.Handler) slog.Handler { return logHandler{h} }
 
 type logHandler struct{ slog.Handler }
 
 func (h logHandler) Handle(ctx context.Context, rec slog.Record) error {
-	if id := RequestID(ctx); id != "" {
-		rec.AddAttrs(slog.String("request_id", id))
+	i := from(ctx)
+	if i.id != "" {
+		rec.AddAttrs(slog.String("request_id", i.id))
+	}
+	if i.trace != "" {
+		rec.AddAttrs(slog.String("trace_id", i.trace))
 	}
 	return h.Handler.Handle(ctx, rec)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // JSONLog returns a handler that writes what slog's own JSON handler does, the
-// request id included, at a fraction of the cost where a record holds nothing
+// ids of request and trace included, at a fraction of the cost where a record holds nothing
 // but short texts and numbers, as those of requests do. Warnings and errors do
 // not wait in lines.
 func JSONLog(lines *Lines, level slog.Leveler) slog.Handler {
@@ -23,7 +23,7 @@ type jsonLog struct {
 
 func (h jsonLog) Handle(ctx context.Context, rec slog.Record) (err error) {
 	var room [usualLine]byte
-	if line, simple := appendRecord(room[:0], &rec, RequestID(ctx)); simple {
+	if line, simple := appendRecord(room[:0], &rec, from(ctx)); simple {
 		_, err = h.lines.Write(line)
 	} else {
 		err = h.Handler.Handle(ctx, rec)
@@ -38,7 +38,7 @@ func (h jsonLog) Handle(ctx context.Context, rec slog.Record) (err error) {
 const usualLine = 448
 
 // appendRecord writes a record, unless something in it is not simple.
-func appendRecord(b []byte, rec *slog.Record, requestID string) (_ []byte, simple bool) {
+func appendRecord(b []byte, rec *slog.Record, of *info) (_ []byte, simple bool) {
 	b = append(b, `{"time":"`...)
 	b = rec.Time.AppendFormat(b, time.RFC3339Nano)
 	b = append(append(b, `","level":"`...), rec.Level.String()...)
@@ -51,8 +51,11 @@ func appendRecord(b []byte, rec *slog.Record, requestID string) (_ []byte, simpl
 		}
 		return simple
 	})
-	if requestID != "" && simple {
-		b, simple = appendAttr(b, slog.String("request_id", requestID))
+	if of.id != "" && simple {
+		b, simple = appendAttr(b, slog.String("request_id", of.id))
+	}
+	if of.trace != "" && simple {
+		b, simple = appendAttr(b, slog.String("trace_id", of.trace))
 	}
 	return append(b, "}\n"...), simple
 }

@@ -75,7 +75,9 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if l.limits.Budget > 0 && !slices.Contains(l.limits.Lasting, r.URL.Path) {
 		ctx, cancel := context.WithTimeout(r.Context(), l.limits.Budget)
 		defer cancel()
+		outer := r
 		r = r.WithContext(ctx)
+		defer func() { outer.Pattern = r.Pattern }() // which the chain wants to know
 	}
 	from(r.Context()).accounts = l.accounts
 	l.Handler.ServeHTTP(w, r)

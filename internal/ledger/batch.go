@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/access"
@@ -43,6 +44,7 @@ type op struct {
 	reason string // why those are gone
 
 	deadline time.Time
+	span     trace.Span // of the wait; nil where nothing is traced
 	done     chan struct{}
 	// settled is taken by whoever is first: the committer that answers, or the
 	// waiter that gives up. Who comes second knows what the other did.
@@ -80,6 +82,7 @@ func (o *op) refused() bool { return o.starts() && o.e.Fact && !o.d.Allow }
 func (l *Ledger) record(ctx context.Context, o *op) (media.Verdict, error) {
 	o.done = make(chan struct{})
 	o.deadline, _ = ctx.Deadline()
+	defer o.traceWait(ctx).End()
 	if !l.enqueue(o) {
 		l.keep(o)
 		return media.Verdict{}, errUnavailable.With(errFull)
@@ -303,11 +306,13 @@ var errStuck = errors.New("waited in vain")
 // try writes a batch in one transaction. After a commit whose answer was lost
 // nobody knows what happened: such a batch is written again, and comes to the
 // same.
-func (l *Ledger) try(ctx context.Context, batch []*op, patience time.Duration) error {
+func (l *Ledger) try(ctx context.Context, batch []*op, patience time.Duration) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	ctx, span := traceBatch(ctx, batch)
+	defer func() { endBatch(span, err) }()
 	again := slices.ContainsFunc(batch, func(o *op) bool { return o.maybe })
-	err := l.write(ctx, batch, again)
+	err = l.write(ctx, batch, again)
 	if !again && isOnRecord(err) {
 		err = l.write(ctx, batch, true)
 	}

@@ -217,6 +217,7 @@ func (l *Ledger) report(ctx context.Context, e *media.Event, v media.Verdict, br
 	if l.Observe != nil {
 		l.Observe(*e, v)
 	}
+	traceVerdict(ctx, e, v)
 	if l.Refused != nil && !v.Allow && e.Action.Asks() {
 		l.Refused(ctx, *e, v.Reason, brought)
 	}

@@ -66,9 +66,14 @@ type Options struct {
 	// Statement bounds one statement of the server. It cannot be set behind a
 	// pooler in transaction mode, which has a setting of its own.
 	Statement time.Duration
+	// Tracer is told of statements and of waits for a connection; nil: nobody is.
+	Tracer pgx.QueryTracer
 }
 
 func (o Options) apply(config *pgxpool.Config) {
+	if o.Tracer != nil {
+		config.ConnConfig.Tracer = o.Tracer
+	}
 	if o.Conns > 0 {
 		config.MaxConns = int32(o.Conns)
 	}

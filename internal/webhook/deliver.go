@@ -10,9 +10,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/tracing"
 )
 
 // The states of a delivery.
@@ -38,6 +40,8 @@ const (
 // until the next one, nil when the delivery is over, and an error when the attempt
 // could not be made or not be noted: it is then made again.
 func (s *Service) deliver(ctx context.Context, id int64, at time.Time) error {
+	ctx, span := tracing.Begin(ctx, s.Tracer, "deliver webhook")
+	defer span.End()
 	d, err := s.q.WebhookDeliveryToSend(ctx, s.DB, db.WebhookDeliveryToSendParams{ID: id, At: at})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // nobody waits for it any more
@@ -54,6 +58,7 @@ func (s *Service) deliver(ctx context.Context, id int64, at time.Time) error {
 	if wait := later(d.NextAt, d.HeldUntil).Sub(s.Now()); wait > 0 {
 		return river.JobSnooze(wait)
 	}
+	span.SetAttributes(attribute.String("stagedoor.webhook", d.EndpointID), attribute.String("stagedoor.event.type", d.Type), attribute.String("stagedoor.event.id", d.EventID))
 	a, err := s.send(ctx, d)
 	if err == nil && a.Error != "" && ctx.Err() != nil {
 		err = context.Cause(ctx) // the process stops: the attempt does not count

@@ -201,7 +201,7 @@ func TestWhatGoesWrongIsToldApart(t *testing.T) {
 		if want == ErrTimeout {
 			timeout = 100 * time.Millisecond
 		}
-		b.clients = newClients(loopback, timeout)
+		b.clients = newClients(loopback, timeout, nil)
 		b.attempt(t, b.list(t, e.ID)[0])
 		if a := b.list(t, e.ID)[0].Attempts; len(a) != 1 || a[0].Error != want && !(want == ErrDNS && a[0].Error == ErrTimeout) || a[0].Status != 0 {
 			t.Errorf("%s: %+v, want %s", target, a, want)

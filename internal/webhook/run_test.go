@@ -87,7 +87,7 @@ func TestAStopGivesBackWhatDoesNotFinish(t *testing.T) {
 	b, r := setup(t, loopback), newReceiver(t)
 	r.answers(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
 	b.Grace, b.Timeout = 50*time.Millisecond, time.Hour
-	b.clients = newClients(loopback, time.Hour)
+	b.clients = newClients(loopback, time.Hour, nil)
 	e, secret := b.endpoint(t, r.URL)
 	stop := b.running(t)
 	happen(t, b.pool, "room.started")

@@ -14,9 +14,12 @@ import (
 	"time"
 	"unicode"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
+	"github.com/stagedoor-live/stagedoor/internal/tracing"
 )
 
 const (
@@ -28,18 +31,18 @@ const (
 // newClients returns what sends, by scheme: connections are made by nobody's
 // proxy, to where the guard permits after the name was looked up, and an answer
 // that leads elsewhere is not followed.
-func newClients(g outbound.Guard, timeout time.Duration) map[string]*http.Client {
+func newClients(g outbound.Guard, timeout time.Duration, tracer trace.Tracer) map[string]*http.Client {
 	secure, plain := net.Dialer{Timeout: timeout, Control: g.Control, Resolver: g.Resolver}, net.Dialer{Timeout: timeout, Control: g.ControlAllowed, Resolver: g.Resolver}
-	return map[string]*http.Client{"https": newClient(&secure, timeout), "http": newClient(&plain, timeout)}
+	return map[string]*http.Client{"https": newClient(&secure, timeout, tracer), "http": newClient(&plain, timeout, tracer)}
 }
 
-func newClient(d *net.Dialer, timeout time.Duration) *http.Client {
+func newClient(d *net.Dialer, timeout time.Duration, tracer trace.Tracer) *http.Client {
 	return &http.Client{
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{DialContext: d.DialContext, ForceAttemptHTTP2: true, MaxIdleConns: maxEndpoints, MaxIdleConnsPerHost: perEndpoint,
+		Transport: tracing.Transport(tracer, &http.Transport{DialContext: d.DialContext, ForceAttemptHTTP2: true, MaxIdleConns: maxEndpoints, MaxIdleConnsPerHost: perEndpoint,
 			MaxConnsPerHost: 2 * perEndpoint, IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: timeout, MaxResponseHeaderBytes: maxHeaders,
-			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}},
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}, "webhook"),
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
@@ -85,6 +86,8 @@ type Config struct {
 	PollOnly bool
 	// Observe is told of each attempt. It must not block.
 	Observe func(result string, took time.Duration)
+	// Tracer makes a trace of each attempt; nil: there are none.
+	Tracer trace.Tracer
 }
 
 // Service manages endpoints and delivers to them.
@@ -114,7 +117,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
-	s := &Service{Config: c, q: db.New(), clients: newClients(c.Guard, c.Timeout), outbox: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	s := &Service{Config: c, q: db.New(), clients: newClients(c.Guard, c.Timeout, c.Tracer), outbox: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	var err error
 	if s.schema, err = pg.QueueSchema(ctx, c.DB); err != nil {
 		return nil, err

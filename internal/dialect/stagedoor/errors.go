@@ -17,7 +17,7 @@ func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
 	httpx.SetFailure(r.Context(), e.Reason, e.Unwrap())
 	w.Header().Set("Cache-Control", "no-store")
 	httpx.FailureHeaders(w.Header(), e)
-	httpx.WriteJSON(w, httpx.StatusOf(e.Kind), gen.Error{Code: e.Reason, Message: e.Message, RequestID: httpx.RequestID(r.Context())})
+	httpx.WriteJSON(w, httpx.StatusOf(e.Kind), gen.Error{Code: e.Reason, Message: e.Message, RequestID: httpx.RequestID(r.Context()), TraceID: httpx.TraceID(r.Context())})
 }
 
 // inputError says which parameter or field does not parse, where the generated
