@@ -1242,6 +1242,11 @@ type Error struct {
 	//
 	// Example: 9f86d081884c7d659a2feaa0
 	RequestID string `json:"request_id"`
+
+	// TraceID The id of the trace of this request, where the server keeps one.
+	//
+	// Example: 4bf92f3577b34da6a3ce929d0e0e4736
+	TraceID string `json:"trace_id,omitempty"`
 }
 
 // Event One thing that happened. What `data` holds is said by `x-webhooks`, one entry for each type: an
