@@ -107,19 +107,16 @@ func fresh(t testing.TB, migrated bool) string {
 }
 
 func create(ctx context.Context, server, name string, migrated bool) error {
-	conn, err := pgx.Connect(ctx, server)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	template := "template0"
-	if migrated {
-		if template, err = ensureTemplate(ctx, conn, server); err != nil {
-			return fmt.Errorf("make template: %w", err)
+	return asAdmin(ctx, server, func(conn *pgx.Conn) (err error) {
+		template := "template0"
+		if migrated {
+			if template, err = ensureTemplate(ctx, conn, server); err != nil {
+				return fmt.Errorf("make template: %w", err)
+			}
 		}
-	}
-	_, err = conn.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s%s", name, template, strategy(conn)))
-	return err
+		_, err = conn.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s%s", name, template, strategy(conn)))
+		return err
+	})
 }
 
 // strategy copies files where the server can choose: for a database as small
@@ -133,13 +130,27 @@ func strategy(conn *pgx.Conn) string {
 }
 
 func drop(ctx context.Context, server, name string) error {
-	conn, err := pgx.Connect(ctx, server)
-	if err != nil {
+	return asAdmin(ctx, server, func(conn *pgx.Conn) error {
+		if err := awaitLeaving(ctx, conn, name); err != nil {
+			return err
+		}
+		_, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
 		return err
+	})
+}
+
+// awaitLeaving gives connections that were closed a moment ago the time to go:
+// a drop that meets one sleeps for a tenth of a second.
+func awaitLeaving(ctx context.Context, conn *pgx.Conn, name string) error {
+	for range 20 {
+		var used bool
+		err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = $1)", name).Scan(&used)
+		if err != nil || !used {
+			return err
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-	return err
+	return nil // somebody stays, and is sent away
 }
 
 // ensureTemplate returns the name of a database with the current schema, made
