@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -133,12 +134,19 @@ func (b *bench) endpoint(t *testing.T, url string, types ...string) (Endpoint, s
 	return e, secret
 }
 
-// happen writes an event into the log and the outbox, as triggers do.
+// happen has an event written as the change of a row would.
 func happen(t *testing.T, pool *pgxpool.Pool, typ string) (id string) {
 	t.Helper()
-	err := pool.QueryRow(t.Context(), `WITH e AS (SELECT nextval('event_numbers') AS number, 'evt_' || translate(gen_random_uuid()::text, '-', '') AS id,
-		$1::text AS type, 'room1' AS subject, 1::bigint AS sequence, now() AS at, '{"room": {"id": "room1"}}'::jsonb AS data),
-		logged AS (INSERT INTO events SELECT * FROM e), sent AS (INSERT INTO event_outbox SELECT * FROM e) SELECT id FROM e`, typ).Scan(&id)
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), `INSERT INTO event_drafts (notes) SELECT jsonb_build_array(event_note($1, 'room1', now(), '{"room": {"id": "room1"}}'))`, typ)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(t.Context(), "SELECT write_events()"); err != nil { // not at the commit, to learn its id
+			return err
+		}
+		return tx.QueryRow(t.Context(), "SELECT id FROM events WHERE number = currval('event_numbers')").Scan(&id)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,73 @@
+-- Most transactions write one event: that takes two plain statements, where the
+-- statement for many is mostly the cost of starting it. And the drafts of a
+-- transaction are looked for once, not for each of them.
+
+-- Only what some endpoint wants goes to the outbox.
+DROP TRIGGER event_outbox_wanted ON event_outbox;
+DROP FUNCTION outbox_wanted();
+
+CREATE FUNCTION write_event(note jsonb) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    made events;
+BEGIN
+    made.type := note ->> 'type';
+    made.subject := note ->> 'subject';
+    made.at := note ->> 'at';
+    made.data := note -> 'data';
+    INSERT INTO event_subjects AS s (subject, sequence) VALUES (made.subject, 1)
+    ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + 1
+    RETURNING s.sequence INTO made.sequence;
+    made.number := nextval('event_numbers');
+    made.id := 'evt_' || translate(gen_random_uuid()::text, '-', '');
+    INSERT INTO events VALUES (made.*);
+    IF EXISTS (SELECT FROM event_wants w WHERE w.type = made.type) THEN
+        INSERT INTO event_outbox VALUES (made.*);
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION write_events() RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    drafts jsonb[];
+BEGIN
+    WITH mine AS (DELETE FROM event_drafts d WHERE d.tx = pg_current_xact_id() RETURNING d.id, d.notes)
+    SELECT array_agg(m.notes ORDER BY m.id) INTO drafts FROM mine m;
+    IF drafts IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(('event_numbers'::regclass::oid::bigint & 2147483647)::integer,
+        (coalesce(pg_sequence_last_value('event_numbers'), 0) & 2147483647)::integer);
+    IF cardinality(drafts) = 1 AND jsonb_array_length(drafts[1]) = 1 THEN
+        PERFORM write_event(drafts[1] -> 0);
+        RETURN;
+    END IF;
+    WITH noted AS MATERIALIZED (
+        SELECT n.note ->> 'type' AS type, n.note ->> 'subject' AS subject, (n.note ->> 'at')::timestamptz AS at, n.note -> 'data' AS data,
+            row_number() OVER (ORDER BY d.place, n.place) AS place
+        FROM unnest(drafts) WITH ORDINALITY AS d(notes, place), jsonb_array_elements(d.notes) WITH ORDINALITY AS n(note, place)
+    ), counted AS (
+        INSERT INTO event_subjects AS s (subject, sequence)
+        SELECT n.subject, count(*) FROM noted n GROUP BY n.subject ORDER BY n.subject
+        ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + excluded.sequence
+        RETURNING s.subject, s.sequence
+    ), ordered AS (
+        SELECT n.*, c.sequence + row_number() OVER (PARTITION BY n.subject ORDER BY n.place) - count(*) OVER (PARTITION BY n.subject) AS sequence
+        FROM noted n JOIN counted c ON c.subject = n.subject
+        ORDER BY n.place
+    ), numbered AS (
+        SELECT nextval('event_numbers') AS number, 'evt_' || translate(gen_random_uuid()::text, '-', '') AS id, o.type, o.subject, o.sequence, o.at, o.data
+        FROM ordered o
+    ), logged AS (
+        INSERT INTO events SELECT * FROM numbered
+    )
+    INSERT INTO event_outbox SELECT * FROM numbered n WHERE n.type IN (SELECT w.type FROM event_wants w);
+END $$;
+
+-- The first draft's writes all that there are by then.
+CREATE OR REPLACE FUNCTION write_drafts() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.id > coalesce(nullif(current_setting('stagedoor.written', true), ''), '0')::bigint THEN
+        PERFORM set_config('stagedoor.written', currval('event_drafts_order')::text, true);
+        PERFORM write_events();
+    END IF;
+    RETURN NULL;
+END $$;
