@@ -51,7 +51,7 @@ func (h Hooks) AliyunCallback(w http.ResponseWriter, r *http.Request, p gen.Aliy
 
 // AliyunRecordingCallback is told of a file, or of a change of the recorder.
 func (h Hooks) AliyunRecordingCallback(w http.ResponseWriter, r *http.Request, _ gen.AliyunRecordingCallbackParams) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := hook.Body(w, r, maxBody)
 	if err != nil {
 		h.serve(w, r, media.Event{}, err)
 		return

@@ -6,7 +6,6 @@ package mediamtx
 import (
 	"crypto/subtle"
 	"errors"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -155,10 +154,10 @@ func (h *Hooks) read(w http.ResponseWriter, r *http.Request, contentType string)
 		h.malformed(w, r, node, errors.New("content type is not "+contentType))
 		return node, nil, false
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := hook.Body(w, r, maxBody, contentType)
 	if over := (*http.MaxBytesError)(nil); errors.As(err, &over) {
 		h.Log.WarnContext(r.Context(), "callback too large", "node", node.Name)
-		refuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
+		refuse(w, r, http.StatusRequestEntityTooLarge, hook.TooLarge)
 		return node, nil, false
 	}
 	if err != nil { // the caller went away in the middle of it
@@ -168,15 +167,9 @@ func (h *Hooks) read(w http.ResponseWriter, r *http.Request, contentType string)
 	return node, body, true
 }
 
-// Why a call is refused that no decision was asked about.
-const (
-	malformed media.Reason = "invalid_input"
-	tooLarge  media.Reason = "body_too_large"
-)
-
 func (h *Hooks) malformed(w http.ResponseWriter, r *http.Request, node media.Node, err error) {
 	h.Log.WarnContext(r.Context(), "callback malformed", "node", node.Name, "error", safe(err))
-	refuse(w, r, http.StatusUnprocessableEntity, malformed)
+	refuse(w, r, http.StatusUnprocessableEntity, hook.Malformed)
 }
 
 // safe keeps what a JSON decoder repeats of passwords out of the log.

@@ -4,10 +4,7 @@
 package nginxrtmp
 
 import (
-	"errors"
-	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
@@ -39,16 +36,16 @@ func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	log := h.Log.With("node", node.Name)
-	body, err := readBody(w, r)
+	body, err := hook.Body(w, r, maxBody, "application/x-www-form-urlencoded")
 	if err != nil {
 		log.WarnContext(r.Context(), "callback body not readable", "error", err)
-		refuseBody(w, r, err)
+		refuse.Unread(w, r, err)
 		return
 	}
 	ev, err := decode(string(body))
 	if err != nil {
 		log.WarnContext(r.Context(), "callback malformed", "error", err)
-		refuse(w, r, http.StatusUnprocessableEntity, malformed)
+		refuse(w, r, http.StatusUnprocessableEntity, hook.Malformed)
 		return
 	}
 	ev.Node = node.Name
@@ -61,12 +58,6 @@ func (h Hooks) NginxRTMPCallback(w http.ResponseWriter, r *http.Request) {
 	}
 	answer(w, r, ev.Action, verdict)
 }
-
-// Why a callback is refused that no decision was asked about.
-const (
-	malformed media.Reason = "invalid_input"
-	tooLarge  media.Reason = "body_too_large"
-)
 
 // answer turns a verdict into a status, the only thing that nginx-rtmp reads.
 // Failures of ours refuse, with one exception: nginx-rtmp closes a session whose
@@ -93,24 +84,3 @@ func allow(w http.ResponseWriter) {
 
 // refuse explains itself to whoever reads the traffic; nginx-rtmp does not.
 var refuse = hook.Refusal("body", "not a notification of nginx-rtmp")
-
-var errContentType = errors.New("content type is not a form")
-
-// readBody returns the whole body, or errContentType, or *http.MaxBytesError.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" {
-		if mediaType, _, err := mime.ParseMediaType(t); err != nil || mediaType != "application/x-www-form-urlencoded" {
-			return nil, errContentType
-		}
-	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-}
-
-func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		refuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
-		return
-	}
-	refuse(w, r, http.StatusUnprocessableEntity, malformed)
-}

@@ -4,10 +4,7 @@ package nms
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"time"
 
@@ -49,16 +46,16 @@ func (h Hooks) NodeMediaServerCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	log := h.Log.With("node", node.Name)
-	body, err := readBody(w, r)
+	body, err := hook.Body(w, r, maxBody, "text/plain", hook.JSON)
 	if err != nil {
 		log.WarnContext(r.Context(), "callback body not readable", "error", err)
-		refuseBody(w, r, err)
+		refuse.Unread(w, r, err)
 		return
 	}
 	ev, err := decode(body)
 	if err != nil {
 		log.WarnContext(r.Context(), "callback malformed", "error", err)
-		refuse(w, r, http.StatusUnprocessableEntity, malformed)
+		refuse(w, r, http.StatusUnprocessableEntity, hook.Malformed)
 		return
 	}
 	h.tellRelay(r.Context(), node, &ev)
@@ -98,12 +95,6 @@ func pause(ctx context.Context) {
 	}
 }
 
-// Why a callback is refused that no decision was asked about.
-const (
-	malformed media.Reason = "invalid_input"
-	tooLarge  media.Reason = "body_too_large"
-)
-
 // answer turns a verdict into a status, the only thing that the server reads.
 // What only informs is answered 200 even where the core refuses it.
 func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media.Verdict) {
@@ -120,25 +111,3 @@ func answer(w http.ResponseWriter, r *http.Request, action media.Action, v media
 
 // refuse explains itself to whoever reads the traffic; the server does not.
 var refuse = hook.Refusal("body", "not a notification of Node-Media-Server")
-
-var errContentType = errors.New("content type is neither text nor JSON")
-
-// readBody returns the whole body, or errContentType, or *http.MaxBytesError.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" {
-		mediaType, _, err := mime.ParseMediaType(t)
-		if err != nil || mediaType != "text/plain" && mediaType != "application/json" {
-			return nil, errContentType
-		}
-	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-}
-
-func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		refuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
-		return
-	}
-	refuse(w, r, http.StatusUnprocessableEntity, malformed)
-}

@@ -8,10 +8,8 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -59,16 +57,16 @@ func (h Hooks) OvenmediaengineCallback(w http.ResponseWriter, r *http.Request, _
 		return
 	}
 	log := h.Log.With("node", node.Name)
-	body, err := readBody(w, r)
+	body, err := hook.Body(w, r, maxBody, hook.JSON)
 	if err != nil {
 		log.WarnContext(r.Context(), "callback body not readable", "error", err)
-		refuseBody(w, r, err)
+		refuse.Unread(w, r, err)
 		return
 	}
 	req, err := decode(body)
 	if err != nil {
 		log.WarnContext(r.Context(), "callback malformed", "error", err)
-		refuse(w, r, http.StatusUnprocessableEntity, malformed)
+		refuse(w, r, http.StatusUnprocessableEntity, hook.Malformed)
 		return
 	}
 	if age := h.Now().Sub(req.at); age > window || age < -window {
@@ -119,12 +117,6 @@ func refusal(reason media.Reason) string {
 	return `{"allowed":false,"reason":` + string(text) + `}`
 }
 
-// Why a request is refused that no decision was asked about.
-const (
-	malformed media.Reason = "invalid_input"
-	tooLarge  media.Reason = "body_too_large"
-)
-
 // refuse explains itself to whoever reads the traffic; the server takes every
 // status but 200 for no.
 var refuse = hook.Refusal("body", "not an admission webhook of OvenMediaEngine")
@@ -134,25 +126,4 @@ func write(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body) // a caller that is gone cannot be told
-}
-
-var errContentType = errors.New("content type is not JSON")
-
-// readBody returns the whole body, or errContentType, or *http.MaxBytesError.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" {
-		if mediaType, _, err := mime.ParseMediaType(t); err != nil || mediaType != "application/json" {
-			return nil, errContentType
-		}
-	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-}
-
-func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		refuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
-		return
-	}
-	refuse(w, r, http.StatusUnprocessableEntity, malformed)
 }

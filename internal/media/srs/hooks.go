@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -60,7 +59,7 @@ func (h Hooks) serve(w http.ResponseWriter, r *http.Request, action string) {
 		refuse(w, r, http.StatusForbidden, media.Unauthenticated)
 		return
 	}
-	body, err := readBody(w, r)
+	body, err := hook.Body(w, r, maxBody, hook.JSON)
 	if err != nil {
 		h.Log.WarnContext(r.Context(), "callback body not readable", "node", node.Name, "action", action, "error", err)
 		refuseBody(w, r, err)
@@ -110,23 +109,10 @@ func acceptance(userAgent string) (contentType, body string) {
 	return "text/plain; charset=utf-8", "0"
 }
 
-var errContentType = errors.New("content type is not JSON")
-
-// readBody returns the whole body, or errContentType, or *http.MaxBytesError.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" && t != "application/json" {
-		mediaType, _, err := mime.ParseMediaType(t)
-		if err != nil || mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
-			return nil, errContentType
-		}
-	}
-	return hook.Body(w, r, maxBody)
-}
-
 func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, errContentType):
+	case errors.Is(err, hook.ErrContentType):
 		refuseInput(w, r, []problem{notADict()})
 	case errors.As(err, &tooLarge):
 		httpx.SetFailure(r.Context(), "body_too_large", nil)

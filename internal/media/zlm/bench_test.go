@@ -7,5 +7,5 @@ import (
 )
 
 func BenchmarkCallback(b *testing.B) {
-	mediatest.Benchmark(b, routes, hook("on_publish", publishing("token=abc")))
+	mediatest.Benchmark(b, routes, hooked("on_publish", publishing("token=abc")))
 }

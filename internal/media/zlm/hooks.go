@@ -4,20 +4,17 @@ package zlm
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
-	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/callback"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // maxBody bounds a hook, in bytes. The largest is on_server_started, which is
@@ -50,20 +47,20 @@ func (h Hooks) ZlmediakitCallback(w http.ResponseWriter, r *http.Request, event 
 		writeStatus(w, http.StatusNotFound, `{"detail":"Not Found"}`)
 		return
 	}
-	body, err := readBody(w, r)
+	body, err := hook.Body(w, r, maxBody, hook.JSON)
 	if err != nil {
 		log.WarnContext(r.Context(), "callback body not readable", "error", err)
-		refuseBody(w, r, err)
+		hook.Refuse(refuse).Unread(w, r, err)
 		return
 	}
 	ev, err := decode(string(event), body, h.Now())
 	if err != nil {
 		log.WarnContext(r.Context(), "callback malformed", "error", err)
-		refuse(w, r, http.StatusUnprocessableEntity, malformed)
+		refuse(w, r, http.StatusUnprocessableEntity, hook.Malformed)
 		return
 	}
 	ev.Node = node.Name
-	ev.Source = caller(r)
+	ev.Source = hook.Source(r)
 	verdict, err := h.Ledger.Handle(r.Context(), ev)
 	if err != nil {
 		log.ErrorContext(r.Context(), "callback failed", "client_id", ev.ClientID, "stream", ev.Stream, "error", err)
@@ -72,12 +69,8 @@ func (h Hooks) ZlmediakitCallback(w http.ResponseWriter, r *http.Request, event 
 	answer(w, r, ev.Action, verdict)
 }
 
-// Why a hook is refused that no decision was asked about.
-const (
-	malformed   media.Reason = "invalid_input"
-	tooLarge    media.Reason = "body_too_large"
-	unsupported media.Reason = "not_supported"
-)
+// unsupported is what we never do, whoever asks.
+const unsupported media.Reason = "not_supported"
 
 type answerer func(http.ResponseWriter, *http.Request, media.Action, media.Verdict)
 
@@ -163,34 +156,6 @@ func writeStatus(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body) // a caller that is gone cannot be told
-}
-
-var errContentType = errors.New("content type is not JSON")
-
-// readBody returns the whole body, or errContentType, or *http.MaxBytesError.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" {
-		mediaType, _, err := mime.ParseMediaType(t)
-		if err != nil || mediaType != "application/json" && !strings.HasSuffix(mediaType, "+json") {
-			return nil, errContentType
-		}
-	}
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-}
-
-func refuseBody(w http.ResponseWriter, r *http.Request, err error) {
-	var over *http.MaxBytesError
-	if errors.As(err, &over) {
-		refuse(w, r, http.StatusRequestEntityTooLarge, tooLarge)
-		return
-	}
-	refuse(w, r, http.StatusUnprocessableEntity, malformed)
-}
-
-// caller returns the address that a callback came from.
-func caller(r *http.Request) netip.Addr {
-	from, _ := netip.ParseAddrPort(r.RemoteAddr)
-	return from.Addr().Unmap()
 }
 
 func unavailable(cause error) error {

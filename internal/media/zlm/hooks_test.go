@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 		Recordings:      recordings(t),
 		Exchanges:       exchanges(),
 		Bad:             badRequests(),
-		Publish:         func(query string) mediatest.Payload { return hook("on_publish", publishing(query)) },
+		Publish:         func(query string) mediatest.Payload { return hooked("on_publish", publishing(query)) },
 		Unauthenticated: says(refusal(403, "callback_unauthenticated")),
 	})
 }
@@ -42,7 +42,7 @@ func routes(l media.Ledger, log *slog.Logger) http.Handler {
 }
 
 // hook returns a request as ZLMediaKit sends it.
-func hook(event, body string) mediatest.Payload {
+func hooked(event, body string) mediatest.Payload {
 	return mediatest.Payload{Name: event, Path: path + event, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
 }
 
@@ -62,7 +62,7 @@ func exchanges() []mediatest.Exchange {
 	down, later := errors.New("connection refused"), says(refusal(503, "temporarily_unavailable"))
 	var list []mediatest.Exchange
 	add := func(name, event string, v media.Verdict, err error, want mediatest.Reply) {
-		list = append(list, mediatest.Exchange{Name: event + " " + name, Payload: hook(event, publishing("token=a")), Verdict: v, Err: err, Want: want})
+		list = append(list, mediatest.Exchange{Name: event + " " + name, Payload: hooked(event, publishing("token=a")), Verdict: v, Err: err, Want: want})
 	}
 	for _, event := range []string{"on_publish", "on_play"} {
 		add("allowed", event, allow, nil, says(`{"code":0}`))
@@ -86,7 +86,7 @@ func exchanges() []mediatest.Exchange {
 		add("is never allowed", event, allow, nil, says(refusal(403, "not_supported")))
 	}
 	return append(list, mediatest.Exchange{Name: "no content type is fine", Verdict: allow, Want: says(`{"code":0}`),
-		Payload: hook("on_publish", publishing("")).With("Content-Type", "")})
+		Payload: hooked("on_publish", publishing("")).With("Content-Type", "")})
 }
 
 func badRequests() []mediatest.BadRequest {
@@ -109,14 +109,14 @@ func badRequests() []mediatest.BadRequest {
 		"a number for a name":     strings.Replace(good, `"room1"`, "1", 1),
 		"a list for a connection": strings.Replace(good, `"2-15"`, `["2-15"]`, 1),
 	} {
-		add(name, hook("on_publish", body), says(refusal(422, "invalid_input")))
+		add(name, hooked("on_publish", body), says(refusal(422, "invalid_input")))
 	}
-	add("a file without its name", hook("on_record_mp4", good), says(refusal(422, "invalid_input")))
-	add("a server without its name", hook("on_server_started", `{"hook_index":0}`), says(refusal(422, "invalid_input")))
-	add("bytes below zero", hook("on_flow_report", strings.Replace(good, "{", `{"totalBytes":-1,`, 1)), says(refusal(422, "invalid_input")))
-	add("a form", hook("on_publish", good).With("Content-Type", "application/x-www-form-urlencoded"), says(refusal(422, "invalid_input")))
-	add("more than the limit", hook("on_publish", good+strings.Repeat(" ", maxBody)), says(refusal(413, "body_too_large")))
-	add("another event", hook("on_something", good), mediatest.Reply{Status: 404, ContentType: "application/json", Body: `{"detail":"Not Found"}`})
+	add("a file without its name", hooked("on_record_mp4", good), says(refusal(422, "invalid_input")))
+	add("a server without its name", hooked("on_server_started", `{"hook_index":0}`), says(refusal(422, "invalid_input")))
+	add("bytes below zero", hooked("on_flow_report", strings.Replace(good, "{", `{"totalBytes":-1,`, 1)), says(refusal(422, "invalid_input")))
+	add("a form", hooked("on_publish", good).With("Content-Type", "application/x-www-form-urlencoded"), says(refusal(422, "invalid_input")))
+	add("more than the limit", hooked("on_publish", good+strings.Repeat(" ", maxBody)), says(refusal(413, "body_too_large")))
+	add("another event", hooked("on_something", good), mediatest.Reply{Status: 404, ContentType: "application/json", Body: `{"detail":"Not Found"}`})
 	return list
 }
 
@@ -144,7 +144,7 @@ func recordings(t testing.TB) (list []mediatest.Recording) {
 	for _, name := range captures() {
 		r := mediatest.Recording{Name: name}
 		for _, c := range load(t, name) {
-			r.Payloads = append(r.Payloads, hook(c.Event, c.Body))
+			r.Payloads = append(r.Payloads, hooked(c.Event, c.Body))
 		}
 		list = append(list, r)
 	}
