@@ -20,3 +20,10 @@ LIMIT @row_limit;
 -- name: RefusalsTrim :execrows
 DELETE FROM refusals WHERE id IN (
     SELECT o.id FROM refusals o WHERE o.id <= (SELECT max(m.id) FROM refusals m) - @kept::bigint ORDER BY o.id LIMIT @row_limit);
+
+-- Refusals since a moment by reason, of the newest so many.
+-- name: RefusalCounts :many
+SELECT n.reason, (count(*) + sum(n.repeats))::bigint AS refused, count(*) AS listed
+FROM (SELECT r.reason, r.repeats FROM refusals r WHERE r.at >= @since::timestamptz ORDER BY r.at DESC, r.id DESC LIMIT @row_limit) n
+GROUP BY n.reason
+ORDER BY refused DESC, n.reason;

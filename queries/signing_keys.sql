@@ -42,3 +42,7 @@ DELETE FROM signing_keys WHERE id IN (
 UPDATE signing_keys k SET last_used_at = u.used_at
 FROM (SELECT unnest(@ids::bigint[]) AS id, unnest(@used_at::timestamptz[]) AS used_at) u
 WHERE k.id = u.id AND (k.last_used_at IS NULL OR k.last_used_at < u.used_at);
+
+-- Keys that sign no more and still admit, those first that have for longest.
+-- name: KeysRetiring :many
+SELECT * FROM signing_keys WHERE state = 'retiring' ORDER BY changed_at, id LIMIT @row_limit;

@@ -180,6 +180,7 @@ var examples = map[string]example{
 	"deleteBan":             {query: "app=live&stream=show"},
 	"explainURL":            {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
 	"listRefusals":          {},
+	"getOverview":           {},
 	"listEvents":            {},
 	"followEvents":          {header: map[string]string{"Last-Event-ID": "9223372036854775807"}}, // that nobody can tell of, so it ends
 	"listWebhooks":          {},

@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 
 	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
 	"internal/explain":  {"internal/access", "internal/ledger", "internal/media", "internal/mediaurl"},
+	"internal/overview": {"internal/access", "internal/errs", "internal/ledger", "internal/node", "internal/refusal", "internal/room", "internal/webhook"},
 	"internal/event":    {"gen/db", "internal/pg", "internal/errs"},
 	"internal/webhook":  {"internal/tracing", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound", "internal/event"},
 	"internal/refusal":  {"gen/db", "internal/pg", "internal/errs", "internal/media"},
@@ -68,7 +69,7 @@ var allowed = map[string][]string{
 	"internal/dialect/liveauth":             {"gen/liveauth", "internal/pydantic", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/appserver":            {"gen/appserver", "internal/dialect/bearer", "internal/account", "internal/room", "internal/jump", "internal/im", "internal/vod", "internal/errs", "internal/httpx"},
 	"internal/dialect/ipchub":               {"gen/ipchub", "internal/account", "internal/route", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
-	"internal/dialect/stagedoor":            {"internal/webhook", "internal/event", "internal/room", "internal/ledger", "internal/evict", "internal/access", "internal/explain", "internal/refusal", "gen/stagedoor", "internal/relay", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/stagedoor":            {"internal/overview", "internal/webhook", "internal/event", "internal/room", "internal/ledger", "internal/evict", "internal/access", "internal/explain", "internal/refusal", "gen/stagedoor", "internal/relay", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/ops":                  {"gen/ops", "internal/account", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine":           {"gen/volcengine", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/urlsign", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine/signature": {},

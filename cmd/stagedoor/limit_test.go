@@ -23,7 +23,7 @@ func emptied(t *testing.T) (url string, m *metrics) {
 	t.Helper()
 	a := &app{cfg: &config.Settings{Config: config.Config{RateLimit: 1}}, log: slog.New(slog.DiscardHandler), conns: &connections{}, metrics: newMetrics(prometheus.NewRegistry())}
 	rt := httpx.NewRouter()
-	a.mount(rt, nil)
+	a.mount(rt, nil, nil)
 	start := time.Now()
 	s := httptest.NewServer(a.wrap(a.limits(func() time.Time { return start }).Wrap(teapot{rt})))
 	t.Cleanup(s.Close)

@@ -34,6 +34,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media/ome"
 	"github.com/stagedoor-live/stagedoor/internal/media/srs"
 	"github.com/stagedoor-live/stagedoor/internal/media/zlm"
+	"github.com/stagedoor-live/stagedoor/internal/overview"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 )
@@ -204,7 +205,7 @@ func (a *app) handlers(d *drain, split bool) []http.Handler {
 func (a *app) routers(d *drain, split bool) []*httpx.Router {
 	rt, private := httpx.NewRouter(), httpx.NewRouter()
 	page := a.console()
-	a.mount(rt, page)
+	a.mount(rt, page, a.overview(d))
 	o := &ops.Server{Registry: a.metrics.registry, Spec: spec.YAML, Accounts: a.accounts, Ready: a.ready(d), Console: page, Log: a.log}
 	o.Register(rt)
 	if !split {
@@ -216,9 +217,9 @@ func (a *app) routers(d *drain, split bool) []*httpx.Router {
 }
 
 // mount registers the dialects and the callbacks.
-func (a *app) mount(rt *httpx.Router, page *console.Console) {
+func (a *app) mount(rt *httpx.Router, page *console.Console, o *overview.Service) {
 	(&stagedoor.Server{Accounts: a.accounts, Nodes: a.nodes, Relays: a.relays, Controls: a.controls, Explain: a.explain, Refusals: a.refusals, Webhooks: a.webhooks, Rooms: a.rooms,
-		Events: a.events, Live: a.live, Streams: a.ledger, Kicks: a.evict, Access: a.access,
+		Events: a.events, Live: a.live, Streams: a.ledger, Kicks: a.evict, Access: a.access, Overview: o,
 		Configure: func(n media.Node, secret string) string { return configLines(a.cfg, n, secret) }}).Register(rt)
 	(&liveauth.Server{Accounts: a.accounts, Access: a.access, Ledger: a.ledger, Kicks: a.evict, PlayURL: a.playURL, TokenTTL: a.cfg.TokenTTL}).Register(rt)
 	(&appserver.Server{Accounts: a.accounts, Rooms: a.rooms, Groups: a.groups, Jumps: a.jumps, TimeZone: a.cfg.Location, TokenTTL: a.cfg.AppTokenTTL}).Register(rt)
@@ -299,6 +300,12 @@ func (a *app) mediaOrigins() []string {
 		urls = append(urls, n.URLs.HTTPFLV, n.URLs.HLS)
 	}
 	return console.Origins(urls)
+}
+
+// overview is what the start page of the console shows.
+func (a *app) overview(d *drain) *overview.Service {
+	return &overview.Service{Config: overview.Config{Now: time.Now, Ready: a.ready(d), Staleness: a.feed.Staleness, OnAir: a.ledger, Rooms: a.rooms, Nodes: a.nodes,
+		Webhooks: a.webhooks, Keys: a.access, Refusals: a.refusals}}
 }
 
 // ready says why the process should get no requests, or nil.

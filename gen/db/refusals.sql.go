@@ -10,6 +10,45 @@ import (
 	"time"
 )
 
+const refusalCounts = `-- name: RefusalCounts :many
+SELECT n.reason, (count(*) + sum(n.repeats))::bigint AS refused, count(*) AS listed
+FROM (SELECT r.reason, r.repeats FROM refusals r WHERE r.at >= $1::timestamptz ORDER BY r.at DESC, r.id DESC LIMIT $2) n
+GROUP BY n.reason
+ORDER BY refused DESC, n.reason
+`
+
+type RefusalCountsParams struct {
+	Since    time.Time
+	RowLimit int32
+}
+
+type RefusalCountsRow struct {
+	Reason  string
+	Refused int64
+	Listed  int64
+}
+
+// Refusals since a moment by reason, of the newest so many.
+func (q *Queries) RefusalCounts(ctx context.Context, db DBTX, arg RefusalCountsParams) ([]RefusalCountsRow, error) {
+	rows, err := db.Query(ctx, refusalCounts, arg.Since, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []RefusalCountsRow{}
+	for rows.Next() {
+		var i RefusalCountsRow
+		if err := rows.Scan(&i.Reason, &i.Refused, &i.Listed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const refusalsInsert = `-- name: RefusalsInsert :exec
 INSERT INTO refusals (at, request_id, node, action, scene, vhost, app, stream, client_id, address, protocol, reason, rule_id, key_id, subject, repeats)
 SELECT unnest($1::timestamptz[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::text[]),

@@ -284,6 +284,43 @@ func (q *Queries) KeysOfRules(ctx context.Context, db DBTX, ruleIds []int64) ([]
 	return items, nil
 }
 
+const keysRetiring = `-- name: KeysRetiring :many
+SELECT id, rule_id, kid, secret_sealed, state, created_at, changed_at, last_used_at, scheme, options, position FROM signing_keys WHERE state = 'retiring' ORDER BY changed_at, id LIMIT $1
+`
+
+// Keys that sign no more and still admit, those first that have for longest.
+func (q *Queries) KeysRetiring(ctx context.Context, db DBTX, rowLimit int32) ([]SigningKey, error) {
+	rows, err := db.Query(ctx, keysRetiring, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []SigningKey{}
+	for rows.Next() {
+		var i SigningKey
+		if err := rows.Scan(
+			&i.ID,
+			&i.RuleID,
+			&i.Kid,
+			&i.SecretSealed,
+			&i.State,
+			&i.CreatedAt,
+			&i.ChangedAt,
+			&i.LastUsedAt,
+			&i.Scheme,
+			&i.Options,
+			&i.Position,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const keysRevoke = `-- name: KeysRevoke :exec
 UPDATE signing_keys SET state = 'revoked', changed_at = $1 WHERE id = ANY($2::bigint[])
 `

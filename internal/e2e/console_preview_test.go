@@ -27,6 +27,10 @@ func TestConsolePlaysAStream(t *testing.T) {
 	p.origins = []string{"http://" + m.web}
 	p.expect("404 (Not Found) http://" + m.web) // before the first segment
 	p.logIn("admin", s.password)
+	p.sees("First steps")
+	p.sees("Connect a media server")
+	p.look("start-first")
+	p.dress("en", "light")
 	p.move("/rooms/" + room.ID)
 	p.sees("Prepared")
 	p.sees("Not on air.")
@@ -39,6 +43,12 @@ func TestConsolePlaysAStream(t *testing.T) {
 	p.until(`document.querySelector('video')?.currentTime > 1 && document.querySelector('video').videoWidth > 0`)
 	p.sees("Playing by HLS.")
 	p.look("room-live")
+	p.dress("en", "light")
+	p.move("/")
+	p.sees("Stream on air")
+	if value[bool](p, `document.body.innerText.includes('First steps')`) {
+		t.Error("somebody who has published is shown the first steps")
+	}
 	if out, want := first.run(t, first.api), "1\nh264,320,240\nrefused\n"; out != want {
 		t.Errorf("the API's part says %q, want %q", out, want)
 	}

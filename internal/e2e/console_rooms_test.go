@@ -12,6 +12,7 @@ import (
 // rooms lives through the life of one.
 func (c console) rooms(t *testing.T) {
 	p := c.tab(t, desk)
+	p.move("/rooms")
 	p.click("Create room")
 	p.opens()
 	p.audit("create a room")
@@ -70,6 +71,7 @@ func (c console) rooms(t *testing.T) {
 // news watches the list of rooms while others act.
 func (c console) news(t *testing.T) {
 	p := c.tab(t, desk)
+	p.move("/rooms")
 	room := good[*api.CreateRoomV2Response](t)(c.admin.CreateRoomV2WithResponse(t.Context(), api.RoomCreateV2{Title: "Surprise", IMServer: []api.IMServer{api.IMServerAliyunNew}})).JSON200
 	p.sees("Surprise")
 	good[*api.StartAnyRoomResponse](t)(c.admin.StartAnyRoomWithResponse(t.Context(), room.ID))

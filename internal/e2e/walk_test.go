@@ -112,6 +112,9 @@ func (w walk) nodes(t *testing.T) {
 		t.Errorf("explained %+v", x)
 	}
 	good[*api.ListRefusalsResponse](t)(w.admin.ListRefusalsWithResponse(ctx, &api.ListRefusalsParams{Stream: "live/elsewhere"}))
+	if o := good[*api.GetOverviewResponse](t)(w.admin.GetOverviewWithResponse(ctx)).JSON200; !o.Ready || o.OnAir == nil || o.Nodes == nil || o.Refusals == nil {
+		t.Errorf("the overview is %+v", o)
+	}
 	good[*api.ListEventsResponse](t)(w.admin.ListEventsWithResponse(ctx, &api.ListEventsParams{Type: []string{"room.*"}}))
 	good[*api.FollowEventsResponse](t)(w.admin.FollowEventsWithResponse(ctx, &api.FollowEventsParams{LastEventID: "9223372036854775807"}))
 	good[*api.ListNodesResponse](t)(w.admin.ListNodesWithResponse(ctx, &api.ListNodesParams{}))

@@ -154,3 +154,38 @@ func (l *Log) Trim(ctx context.Context) error {
 		}
 	}
 }
+
+// Counts are refusals of a time by reason, the most frequent first.
+type Counts struct {
+	Since   time.Time
+	Total   int64
+	Reasons []ReasonCount
+	// More says that there were so many that only the newest were counted.
+	More bool
+}
+
+// ReasonCount is how often somebody was refused for a reason.
+type ReasonCount struct {
+	Reason media.Reason
+	N      int64
+}
+
+// maxCounted is how many rows are counted.
+const maxCounted = 20_000
+
+// Count counts refusals since a moment. Error: Unavailable.
+func (l *Log) Count(ctx context.Context, since time.Time) (Counts, error) {
+	rows, err := l.q.RefusalCounts(ctx, l.DB, db.RefusalCountsParams{Since: latest(since, l.Now().Add(-l.Keep)), RowLimit: maxCounted})
+	if err != nil {
+		return Counts{}, pg.Err(err, nil)
+	}
+	out := Counts{Since: since, Reasons: make([]ReasonCount, len(rows))}
+	listed := int64(0)
+	for i, r := range rows {
+		out.Reasons[i] = ReasonCount{media.Reason(r.Reason), r.Refused}
+		out.Total += r.Refused
+		listed += r.Listed
+	}
+	out.More = listed >= maxCounted
+	return out, nil
+}

@@ -37,6 +37,7 @@
 // of style.css; no page has styles of its own.
 
 export const pages = [
+  { name: 'start', path: '/', group: 'live', icon: 'start', load: () => import('./pages/start.js') },
   { name: 'rooms', path: '/rooms', group: 'live', icon: 'rooms', load: () => import('./pages/rooms.js') },
   { name: 'room', path: '/rooms/:id', parent: 'rooms', load: () => import('./pages/room.js') },
   { name: 'streams', path: '/streams', group: 'live', icon: 'streams', load: () => import('./pages/streams.js') },

@@ -81,7 +81,7 @@ func TestConformance(t *testing.T) {
 	for _, op := range []string{"POST /api/v1/logout", "GET /api/v1/accounts", "GET /api/v1/accounts/alice", "PATCH /api/v1/accounts/alice",
 		"DELETE /api/v1/accounts/alice", "GET /api/v1/access-keys", "POST /api/v1/access-keys", "DELETE /api/v1/access-keys/AKSD00000000000000000000",
 		"GET /api/v1/nodes", "POST /api/v1/nodes", "GET /api/v1/nodes/edge1", "PATCH /api/v1/nodes/edge1", "DELETE /api/v1/nodes/edge1",
-		"POST /api/v1/nodes/edge1/secret", "GET /api/v1/nodes/edge1/configuration", "GET /api/v1/relays", "POST /api/v1/explain", "GET /api/v1/refusals",
+		"POST /api/v1/nodes/edge1/secret", "GET /api/v1/nodes/edge1/configuration", "GET /api/v1/relays", "POST /api/v1/explain", "GET /api/v1/refusals", "GET /api/v1/overview",
 		"GET /api/v1/rooms", "GET /api/v1/rooms/r1", "DELETE /api/v1/rooms/r1", "POST /api/v1/rooms/r1/start", "POST /api/v1/rooms/r1/pause",
 		"POST /api/v1/rooms/r1/stop", "GET /api/v1/events", "GET /api/v1/events/live",
 		"GET /api/v1/live-streams", "GET /api/v1/live-streams/samples?app=live&stream=a",

@@ -1,6 +1,7 @@
 package stagedoor
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/im/builtin"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/overview"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -54,6 +56,9 @@ type bench struct {
 	live     *event.Tail
 	streams  *ledger.Ledger
 	spec     *spectest.Validator
+
+	overviews *overview.Service
+	notReady  error
 
 	admin, alice string // access tokens
 }
@@ -91,7 +96,9 @@ func setup(t *testing.T) *bench {
 	explainer := explain.New(explain.Config{Access: b.access, Streams: b.streams, Now: b.clock.now, PublishHost: "push.example.com", PlayHost: "pull.example.com", App: "live"})
 	rt := httpx.NewRouter()
 	rt.HandleFunc("GET /api/v1/broken", func(http.ResponseWriter, *http.Request) { panic("nil pointer in /srv/stagedoor") })
-	(&Server{Accounts: b.accounts, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Webhooks: b.webhooks, Rooms: b.rooms,
+	b.overviews = &overview.Service{Config: overview.Config{Now: b.clock.now, Ready: b.ready, Staleness: func() time.Duration { return 0 }, OnAir: b.streams, Rooms: b.rooms,
+		Nodes: b.nodes, Webhooks: b.webhooks, Keys: b.access, Refusals: b.refusals}}
+	(&Server{Accounts: b.accounts, Overview: b.overviews, Nodes: b.nodes, Controls: someControls, Relays: b.relays, Explain: explainer, Refusals: b.refusals, Webhooks: b.webhooks, Rooms: b.rooms,
 		Streams: b.streams, Kicks: kicks, Access: b.access, Configure: configure,
 		Events: events, Live: b.live, Beat: 20 * time.Millisecond}).Register(rt)
 	srv := httptest.NewServer(httpx.Config{Log: log.Logger(), Now: b.clock.now, Rand: rand.Reader}.Wrap(rt))
@@ -104,6 +111,9 @@ func setup(t *testing.T) *bench {
 	b.alice = b.addAccount(t, account.NewAccount{Username: "alice", Email: "alice@example.com", FullName: "Alice Example"})
 	return b
 }
+
+// ready says what the process of the test is told to say.
+func (b *bench) ready(context.Context) error { return b.notReady }
 
 // defaultRules are those that the first start makes.
 func (b *bench) defaultRules(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/overview"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 	"github.com/stagedoor-live/stagedoor/internal/relay"
 	"github.com/stagedoor-live/stagedoor/internal/room"
@@ -40,10 +41,11 @@ type Server struct {
 	Live     *event.Tail
 	// Beat is how often a live stream without events says that it is there; zero:
 	// every 15 seconds.
-	Beat    time.Duration
-	Streams *ledger.Ledger
-	Kicks   *evict.Service
-	Access  *access.Service
+	Beat     time.Duration
+	Streams  *ledger.Ledger
+	Kicks    *evict.Service
+	Access   *access.Service
+	Overview *overview.Service
 	// Configure returns what to paste into a media server's configuration.
 	Configure func(n media.Node, secret string) string
 }

@@ -13,7 +13,7 @@ globalThis.hands = (() => {
     for (;;) {
       let obstacle;
       try {
-        obstacle = attempt();
+        obstacle = await attempt();
       } catch (err) {
         obstacle = String(err);
       }
@@ -81,7 +81,7 @@ globalThis.hands = (() => {
     return box ? '' : `there is no ${selector}`;
   });
 
-  const until = (holds, patience) => patiently(patience, () => (holds() ? '' : 'not yet'));
+  const until = (holds, patience) => patiently(patience, async () => (await holds() ? '' : 'not yet'));
 
   // move goes to another page and is done when that begins to be drawn.
   const move = (address) => new Promise((resolve) => {

@@ -21,6 +21,7 @@ export default {
   "core.theme.dark": "Dark",
   "core.theme.label": "Theme: {theme}",
   "core.nav.label": "Pages",
+  "core.nav.start": "Overview",
   "core.nav.rooms": "Rooms",
   "core.nav.streams": "Streams",
   "core.nav.sessions": "Sessions",

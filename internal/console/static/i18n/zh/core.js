@@ -21,6 +21,7 @@ export default {
   "core.theme.dark": "深色",
   "core.theme.label": "主题：{theme}",
   "core.nav.label": "页面",
+  "core.nav.start": "概览",
   "core.nav.rooms": "直播间",
   "core.nav.streams": "流",
   "core.nav.sessions": "会话",
