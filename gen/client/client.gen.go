@@ -83,6 +83,60 @@ func (e ClosedStreamInfoSourceType) Valid() bool {
 	}
 }
 
+// Defines values for ConcernCode.
+const (
+	ConcernCodeDatabaseUnavailable ConcernCode = "database_unavailable"
+	ConcernCodeKeyRetirable        ConcernCode = "key_retirable"
+	ConcernCodeNodeUnreachable     ConcernCode = "node_unreachable"
+	ConcernCodeNotReady            ConcernCode = "not_ready"
+	ConcernCodeViewStale           ConcernCode = "view_stale"
+	ConcernCodeWebhookDisabled     ConcernCode = "webhook_disabled"
+	ConcernCodeWebhookFailing      ConcernCode = "webhook_failing"
+)
+
+// Valid indicates whether the value is a known member of the ConcernCode enum.
+func (e ConcernCode) Valid() bool {
+	switch e {
+	case ConcernCodeDatabaseUnavailable:
+		return true
+	case ConcernCodeKeyRetirable:
+		return true
+	case ConcernCodeNodeUnreachable:
+		return true
+	case ConcernCodeNotReady:
+		return true
+	case ConcernCodeViewStale:
+		return true
+	case ConcernCodeWebhookDisabled:
+		return true
+	case ConcernCodeWebhookFailing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConcernSeverity.
+const (
+	ConcernSeverityAdvice   ConcernSeverity = "advice"
+	ConcernSeverityCritical ConcernSeverity = "critical"
+	ConcernSeverityWarning  ConcernSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the ConcernSeverity enum.
+func (e ConcernSeverity) Valid() bool {
+	switch e {
+	case ConcernSeverityAdvice:
+		return true
+	case ConcernSeverityCritical:
+		return true
+	case ConcernSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ConnectCallbackAction.
 const (
 	ConnectCallbackActionOnConnect ConnectCallbackAction = "on_connect"
@@ -2708,6 +2762,55 @@ type ClosedStreamInfo struct {
 //
 // Example: push
 type ClosedStreamInfoSourceType string
+
+// Concern Something that needs somebody.
+type Concern struct {
+	// Code What it is. `not_ready` and `database_unavailable` are about the process, `view_stale`
+	// about what it knows; `node_unreachable`, `webhook_failing` and `webhook_disabled` name whom
+	// in `subject`; `key_retirable` is a signing key that nobody needs any more: `subject` is the
+	// id of its rule, `label` its own.
+	//
+	// Example: node_unreachable
+	Code ConcernCode `json:"code"`
+
+	// Detail The reason of a process that is not ready, the error of a media server, why a webhook was disabled.
+	//
+	// Example: connection refused
+	Detail string `json:"detail"`
+
+	// Label What people call it, where that is not the subject: the URL of a webhook, the id of a key.
+	//
+	// Example:
+	Label string `json:"label"`
+
+	// Severity How soon somebody should look.
+	//
+	// Example: warning
+	Severity ConcernSeverity `json:"severity"`
+
+	// Since Since when; absent if unknown.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since *time.Time `json:"since,omitempty"`
+
+	// Subject Whom or what it is about; empty for the whole.
+	//
+	// Example: edge-1
+	Subject string `json:"subject"`
+}
+
+// ConcernCode What it is. `not_ready` and `database_unavailable` are about the process, `view_stale`
+// about what it knows; `node_unreachable`, `webhook_failing` and `webhook_disabled` name whom
+// in `subject`; `key_retirable` is a signing key that nobody needs any more: `subject` is the
+// id of its rule, `label` its own.
+//
+// Example: node_unreachable
+type ConcernCode string
+
+// ConcernSeverity How soon somebody should look.
+//
+// Example: warning
+type ConcernSeverity string
 
 // ConnectCallback A client connected.
 type ConnectCallback struct {
@@ -5863,6 +5966,134 @@ type OvenmediaengineEventRequestDirection string
 // Example: opening
 type OvenmediaengineEventRequestStatus string
 
+// Overview How everything is.
+type Overview struct {
+	// At When this was true.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At time.Time `json:"at"`
+
+	// Concerns What needs somebody, the worst first.
+	Concerns []Concern `json:"concerns"`
+
+	// Nodes The media servers. Absent if the database did not tell.
+	Nodes *OverviewNodes `json:"nodes,omitempty"`
+
+	// OnAir What runs now. Absent if the database did not tell.
+	OnAir *OverviewOnAir `json:"on_air,omitempty"`
+
+	// Ready Whether this process takes requests, as `/readyz` says.
+	//
+	// Example: true
+	Ready bool `json:"ready"`
+
+	// Refusals Refusals of the last hour. Absent if the database did not tell.
+	Refusals *OverviewRefusals `json:"refusals,omitempty"`
+
+	// ViewStalenessMs How old, in milliseconds, what this process knows of rules, tokens and accounts may be.
+	//
+	// Example: 12
+	ViewStalenessMs int64 `json:"view_staleness_ms"`
+
+	// Webhooks The webhooks. Absent if the database did not tell.
+	Webhooks *OverviewWebhooks `json:"webhooks,omitempty"`
+}
+
+// OverviewNodes Media servers by whether they answer. Absent if the database did not tell.
+type OverviewNodes struct {
+	// Seen Whether any of them has ever called back.
+	//
+	// Example: true
+	Seen bool `json:"seen"`
+
+	// Total Media servers that there are, the first thousand of them.
+	//
+	// Example: 2
+	Total int32 `json:"total"`
+
+	// Unknown Those that cannot be asked, or have not been yet.
+	//
+	// Example: 0
+	Unknown int32 `json:"unknown"`
+
+	// Unreachable Those that do not.
+	//
+	// Example: 1
+	Unreachable int32 `json:"unreachable"`
+
+	// Up Those that answer.
+	//
+	// Example: 1
+	Up int32 `json:"up"`
+}
+
+// OverviewOnAir What runs now, at all processes together. Absent if the database did not tell.
+type OverviewOnAir struct {
+	// LiveRooms Rooms that are live. 10001 are more than 10000.
+	//
+	// Example: 2
+	LiveRooms int32 `json:"live_rooms"`
+
+	// Rooms Rooms that there are. 10001 are more than 10000.
+	//
+	// Example: 18
+	Rooms int32 `json:"rooms"`
+
+	// Sessions Publishers and players together.
+	//
+	// Example: 1253
+	Sessions int64 `json:"sessions"`
+
+	// Streams Streams that are being published.
+	//
+	// Example: 3
+	Streams int64 `json:"streams"`
+
+	// Viewers Players that are connected.
+	//
+	// Example: 1250
+	Viewers int64 `json:"viewers"`
+}
+
+// OverviewRefusals Refusals of the last hour. Absent if the database did not tell.
+type OverviewRefusals struct {
+	// More Whether there were so many that only the newest 20000 records were counted.
+	//
+	// Example: false
+	More bool `json:"more"`
+
+	// Reasons How often for which reason, the most frequent first.
+	Reasons []ReasonCount `json:"reasons"`
+
+	// Since When counting began.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// Total How often somebody was refused.
+	//
+	// Example: 41
+	Total int64 `json:"total"`
+}
+
+// OverviewWebhooks Webhooks by how they do. Absent if the database did not tell.
+type OverviewWebhooks struct {
+	// Disabled Those that nothing is sent to.
+	//
+	// Example: 0
+	Disabled int32 `json:"disabled"`
+
+	// Failing Those that nothing arrives at just now.
+	//
+	// Example: 0
+	Failing int32 `json:"failing"`
+
+	// Total Webhooks that there are.
+	//
+	// Example: 1
+	Total int32 `json:"total"`
+}
+
 // PasswordGrant The form of an OAuth 2.0 password login.
 type PasswordGrant struct {
 	// ClientID Accepted and not used.
@@ -6022,6 +6253,19 @@ type RTCTokenRequest struct {
 	//
 	// Example: Cedric8
 	UserID string `json:"user_id,omitempty"`
+}
+
+// ReasonCount How often somebody was refused for one reason.
+type ReasonCount struct {
+	// Count How often.
+	//
+	// Example: 40
+	Count int64 `json:"count"`
+
+	// Reason The reason, as refusals name it.
+	//
+	// Example: signature_expired
+	Reason string `json:"reason"`
 }
 
 // Refusal One refusal, without the query of the URL.
@@ -10746,6 +10990,19 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/nodes/{node}/secret (the `RotateNodeSecret` operationId).
 	RotateNodeSecret(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetOverview Tell how everything is
+	//
+	// Tells whether this process is ready, what is on air at all of them, who was refused in the
+	// last hour and why, and what needs somebody: media servers that do not answer, webhooks that
+	// do not arrive, signing keys that can go. It is what the start page of the console shows.
+	//
+	// Every process keeps its answer for two seconds. What the database does not tell within
+	// three is absent, and `concerns` says so: the answer is for bad times too. For
+	// administrators.
+	//
+	// Corresponds with GET /api/v1/overview (the `GetOverview` operationId).
+	GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// IpchubRefresh Exchange a refresh token
 	//
 	// Exchanges a refresh token for a new pair. The old refresh token and the access token that was
@@ -13673,6 +13930,29 @@ func (c *Client) GetNodeConfiguration(ctx context.Context, node NodeName, reqEdi
 // Corresponds with POST /api/v1/nodes/{node}/secret (the `RotateNodeSecret` operationId).
 func (c *Client) RotateNodeSecret(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRotateNodeSecretRequest(c.Server, node)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOverview Tell how everything is
+//
+// Tells whether this process is ready, what is on air at all of them, who was refused in the
+// last hour and why, and what needs somebody: media servers that do not answer, webhooks that
+// do not arrive, signing keys that can go. It is what the start page of the console shows.
+//
+// Every process keeps its answer for two seconds. What the database does not tell within
+// three is absent, and `concerns` says so: the answer is for bad times too. For
+// administrators.
+//
+// Corresponds with GET /api/v1/overview (the `GetOverview` operationId).
+func (c *Client) GetOverview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOverviewRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -18848,6 +19128,33 @@ func NewRotateNodeSecretRequest(server string, node NodeName) (*http.Request, er
 	return req, nil
 }
 
+// NewGetOverviewRequest constructs an http.Request for the GetOverview method
+func NewGetOverviewRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/overview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewIpchubRefreshRequest constructs an http.Request for the IpchubRefresh method
 func NewIpchubRefreshRequest(server string, params *IpchubRefreshParams) (*http.Request, error) {
 	var err error
@@ -23584,6 +23891,21 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /api/v1/nodes/{node}/secret (the `RotateNodeSecret` operationId).
 	RotateNodeSecretWithResponse(ctx context.Context, node NodeName, reqEditors ...RequestEditorFn) (*RotateNodeSecretResponse, error)
+
+	// GetOverviewWithResponse Tell how everything is
+	//
+	// Tells whether this process is ready, what is on air at all of them, who was refused in the
+	// last hour and why, and what needs somebody: media servers that do not answer, webhooks that
+	// do not arrive, signing keys that can go. It is what the start page of the console shows.
+	//
+	// Every process keeps its answer for two seconds. What the database does not tell within
+	// three is absent, and `concerns` says so: the answer is for bad times too. For
+	// administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/overview (the `GetOverview` operationId).
+	GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error)
 
 	// IpchubRefreshWithResponse Exchange a refresh token
 	//
@@ -30451,6 +30773,110 @@ func (r RotateNodeSecretResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r RotateNodeSecretResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetOverviewResponse401Headers the declared response headers of an HTTP 401 response for GetOverview
+type GetOverviewResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetOverviewResponse429Headers the declared response headers of an HTTP 429 response for GetOverview
+type GetOverviewResponse429Headers struct {
+	RetryAfter int32
+}
+
+// GetOverviewResponse503Headers the declared response headers of an HTTP 503 response for GetOverview
+type GetOverviewResponse503Headers struct {
+	RetryAfter int32
+}
+
+type GetOverviewResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Overview
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOverviewResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetOverviewResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOverviewResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOverviewResponse) GetJSON200() *Overview {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetOverviewResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetOverviewResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetOverviewResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r GetOverviewResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetOverviewResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetOverviewResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOverviewResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOverviewResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOverviewResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOverviewResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -38718,6 +39144,27 @@ func (c *ClientWithResponses) RotateNodeSecretWithResponse(ctx context.Context, 
 	return ParseRotateNodeSecretResponse(rsp)
 }
 
+// GetOverviewWithResponse Tell how everything is
+//
+// Tells whether this process is ready, what is on air at all of them, who was refused in the
+// last hour and why, and what needs somebody: media servers that do not answer, webhooks that
+// do not arrive, signing keys that can go. It is what the start page of the console shows.
+//
+// Every process keeps its answer for two seconds. What the database does not tell within
+// three is absent, and `concerns` says so: the answer is for bad times too. For
+// administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/overview (the `GetOverview` operationId).
+func (c *ClientWithResponses) GetOverviewWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOverviewResponse, error) {
+	rsp, err := c.GetOverview(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOverviewResponse(rsp)
+}
+
 // IpchubRefreshWithResponse Exchange a refresh token
 //
 // Exchanges a refresh token for a new pair. The old refresh token and the access token that was
@@ -46085,6 +46532,107 @@ func ParseRotateNodeSecretResponse(rsp *http.Response) (*RotateNodeSecretRespons
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers RotateNodeSecretResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOverviewResponse parses an HTTP response from a GetOverviewWithResponse call
+func ParseGetOverviewResponse(rsp *http.Response) (*GetOverviewResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOverviewResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Overview
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetOverviewResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetOverviewResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOverviewResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

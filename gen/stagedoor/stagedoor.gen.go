@@ -29,6 +29,60 @@ const (
 	VolcengineSignatureScopes      volcengineSignatureContextKey      = "volcengineSignature.Scopes"
 )
 
+// Defines values for ConcernCode.
+const (
+	ConcernCodeDatabaseUnavailable ConcernCode = "database_unavailable"
+	ConcernCodeKeyRetirable        ConcernCode = "key_retirable"
+	ConcernCodeNodeUnreachable     ConcernCode = "node_unreachable"
+	ConcernCodeNotReady            ConcernCode = "not_ready"
+	ConcernCodeViewStale           ConcernCode = "view_stale"
+	ConcernCodeWebhookDisabled     ConcernCode = "webhook_disabled"
+	ConcernCodeWebhookFailing      ConcernCode = "webhook_failing"
+)
+
+// Valid indicates whether the value is a known member of the ConcernCode enum.
+func (e ConcernCode) Valid() bool {
+	switch e {
+	case ConcernCodeDatabaseUnavailable:
+		return true
+	case ConcernCodeKeyRetirable:
+		return true
+	case ConcernCodeNodeUnreachable:
+		return true
+	case ConcernCodeNotReady:
+		return true
+	case ConcernCodeViewStale:
+		return true
+	case ConcernCodeWebhookDisabled:
+		return true
+	case ConcernCodeWebhookFailing:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ConcernSeverity.
+const (
+	ConcernSeverityAdvice   ConcernSeverity = "advice"
+	ConcernSeverityCritical ConcernSeverity = "critical"
+	ConcernSeverityWarning  ConcernSeverity = "warning"
+)
+
+// Valid indicates whether the value is a known member of the ConcernSeverity enum.
+func (e ConcernSeverity) Valid() bool {
+	switch e {
+	case ConcernSeverityAdvice:
+		return true
+	case ConcernSeverityCritical:
+		return true
+	case ConcernSeverityWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EventType.
 const (
 	EventTypeDecisionDenied    EventType = "decision.denied"
@@ -1198,6 +1252,55 @@ type BanPage struct {
 	NextCursor string `json:"next_cursor,omitempty"`
 }
 
+// Concern Something that needs somebody.
+type Concern struct {
+	// Code What it is. `not_ready` and `database_unavailable` are about the process, `view_stale`
+	// about what it knows; `node_unreachable`, `webhook_failing` and `webhook_disabled` name whom
+	// in `subject`; `key_retirable` is a signing key that nobody needs any more: `subject` is the
+	// id of its rule, `label` its own.
+	//
+	// Example: node_unreachable
+	Code ConcernCode `json:"code"`
+
+	// Detail The reason of a process that is not ready, the error of a media server, why a webhook was disabled.
+	//
+	// Example: connection refused
+	Detail string `json:"detail"`
+
+	// Label What people call it, where that is not the subject: the URL of a webhook, the id of a key.
+	//
+	// Example:
+	Label string `json:"label"`
+
+	// Severity How soon somebody should look.
+	//
+	// Example: warning
+	Severity ConcernSeverity `json:"severity"`
+
+	// Since Since when; absent if unknown.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since *time.Time `json:"since,omitempty"`
+
+	// Subject Whom or what it is about; empty for the whole.
+	//
+	// Example: edge-1
+	Subject string `json:"subject"`
+}
+
+// ConcernCode What it is. `not_ready` and `database_unavailable` are about the process, `view_stale`
+// about what it knows; `node_unreachable`, `webhook_failing` and `webhook_disabled` name whom
+// in `subject`; `key_retirable` is a signing key that nobody needs any more: `subject` is the
+// id of its rule, `label` its own.
+//
+// Example: node_unreachable
+type ConcernCode string
+
+// ConcernSeverity How soon somebody should look.
+//
+// Example: warning
+type ConcernSeverity string
+
 // CreatedAccessKey A new access key with its secret.
 type CreatedAccessKey struct {
 	// AccessKeyID The id of the key, which is no secret.
@@ -2312,10 +2415,151 @@ type NodeUpdate struct {
 // Example: nginx-rtmp
 type NodeUpdateKind string
 
+// Overview How everything is.
+type Overview struct {
+	// At When this was true.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	At time.Time `json:"at"`
+
+	// Concerns What needs somebody, the worst first.
+	Concerns []Concern `json:"concerns"`
+
+	// Nodes The media servers. Absent if the database did not tell.
+	Nodes *OverviewNodes `json:"nodes,omitempty"`
+
+	// OnAir What runs now. Absent if the database did not tell.
+	OnAir *OverviewOnAir `json:"on_air,omitempty"`
+
+	// Ready Whether this process takes requests, as `/readyz` says.
+	//
+	// Example: true
+	Ready bool `json:"ready"`
+
+	// Refusals Refusals of the last hour. Absent if the database did not tell.
+	Refusals *OverviewRefusals `json:"refusals,omitempty"`
+
+	// ViewStalenessMs How old, in milliseconds, what this process knows of rules, tokens and accounts may be.
+	//
+	// Example: 12
+	ViewStalenessMs int64 `json:"view_staleness_ms"`
+
+	// Webhooks The webhooks. Absent if the database did not tell.
+	Webhooks *OverviewWebhooks `json:"webhooks,omitempty"`
+}
+
+// OverviewNodes Media servers by whether they answer. Absent if the database did not tell.
+type OverviewNodes struct {
+	// Seen Whether any of them has ever called back.
+	//
+	// Example: true
+	Seen bool `json:"seen"`
+
+	// Total Media servers that there are, the first thousand of them.
+	//
+	// Example: 2
+	Total int32 `json:"total"`
+
+	// Unknown Those that cannot be asked, or have not been yet.
+	//
+	// Example: 0
+	Unknown int32 `json:"unknown"`
+
+	// Unreachable Those that do not.
+	//
+	// Example: 1
+	Unreachable int32 `json:"unreachable"`
+
+	// Up Those that answer.
+	//
+	// Example: 1
+	Up int32 `json:"up"`
+}
+
+// OverviewOnAir What runs now, at all processes together. Absent if the database did not tell.
+type OverviewOnAir struct {
+	// LiveRooms Rooms that are live. 10001 are more than 10000.
+	//
+	// Example: 2
+	LiveRooms int32 `json:"live_rooms"`
+
+	// Rooms Rooms that there are. 10001 are more than 10000.
+	//
+	// Example: 18
+	Rooms int32 `json:"rooms"`
+
+	// Sessions Publishers and players together.
+	//
+	// Example: 1253
+	Sessions int64 `json:"sessions"`
+
+	// Streams Streams that are being published.
+	//
+	// Example: 3
+	Streams int64 `json:"streams"`
+
+	// Viewers Players that are connected.
+	//
+	// Example: 1250
+	Viewers int64 `json:"viewers"`
+}
+
+// OverviewRefusals Refusals of the last hour. Absent if the database did not tell.
+type OverviewRefusals struct {
+	// More Whether there were so many that only the newest 20000 records were counted.
+	//
+	// Example: false
+	More bool `json:"more"`
+
+	// Reasons How often for which reason, the most frequent first.
+	Reasons []ReasonCount `json:"reasons"`
+
+	// Since When counting began.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Since time.Time `json:"since"`
+
+	// Total How often somebody was refused.
+	//
+	// Example: 41
+	Total int64 `json:"total"`
+}
+
+// OverviewWebhooks Webhooks by how they do. Absent if the database did not tell.
+type OverviewWebhooks struct {
+	// Disabled Those that nothing is sent to.
+	//
+	// Example: 0
+	Disabled int32 `json:"disabled"`
+
+	// Failing Those that nothing arrives at just now.
+	//
+	// Example: 0
+	Failing int32 `json:"failing"`
+
+	// Total Webhooks that there are.
+	//
+	// Example: 1
+	Total int32 `json:"total"`
+}
+
 // PushAction What a CDN reports of a pushed stream.
 //
 // Example: publish
 type PushAction string
+
+// ReasonCount How often somebody was refused for one reason.
+type ReasonCount struct {
+	// Count How often.
+	//
+	// Example: 40
+	Count int64 `json:"count"`
+
+	// Reason The reason, as refusals name it.
+	//
+	// Example: signature_expired
+	Reason string `json:"reason"`
+}
 
 // Refusal One refusal, without the query of the URL.
 type Refusal struct {
@@ -4048,6 +4292,9 @@ type ServerInterface interface {
 	// RotateNodeSecret Give a media server a new secret
 	// (POST /api/v1/nodes/{node}/secret)
 	RotateNodeSecret(w http.ResponseWriter, r *http.Request, node NodeName)
+	// GetOverview Tell how everything is
+	// (GET /api/v1/overview)
+	GetOverview(w http.ResponseWriter, r *http.Request)
 	// ListRefusals Find refusals
 	// (GET /api/v1/refusals)
 	ListRefusals(w http.ResponseWriter, r *http.Request, params ListRefusalsParams)
@@ -5248,6 +5495,26 @@ func (siw *ServerInterfaceWrapper) RotateNodeSecret(w http.ResponseWriter, r *ht
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.RotateNodeSecret(w, r, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetOverview operation middleware
+func (siw *ServerInterfaceWrapper) GetOverview(w http.ResponseWriter, r *http.Request) {
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetOverview(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6815,6 +7082,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPatch+" "+options.BaseURL+"/api/v1/nodes/{node}", wrapper.UpdateNode)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes/{node}/configuration", wrapper.GetNodeConfiguration)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes/{node}/secret", wrapper.RotateNodeSecret)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/overview", wrapper.GetOverview)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/refusals", wrapper.ListRefusals)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/relays", wrapper.ListRelays)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/rooms", wrapper.FindRooms)
@@ -9856,6 +10124,114 @@ func (response RotateNodeSecret500JSONResponse) VisitRotateNodeSecretResponse(w 
 type RotateNodeSecret503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response RotateNodeSecret503JSONResponse) VisitRotateNodeSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverviewRequestObject struct {
+}
+
+type GetOverviewResponseObject interface {
+	VisitGetOverviewResponse(w http.ResponseWriter) error
+}
+
+type GetOverview200JSONResponse Overview
+
+func (response GetOverview200JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetOverview400JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetOverview401JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetOverview403JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response GetOverview429JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetOverview500JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOverview503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response GetOverview503JSONResponse) VisitGetOverviewResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13599,6 +13975,9 @@ type StrictServerInterface interface {
 	// RotateNodeSecret Give a media server a new secret
 	// (POST /api/v1/nodes/{node}/secret)
 	RotateNodeSecret(ctx context.Context, request RotateNodeSecretRequestObject) (RotateNodeSecretResponseObject, error)
+	// GetOverview Tell how everything is
+	// (GET /api/v1/overview)
+	GetOverview(ctx context.Context, request GetOverviewRequestObject) (GetOverviewResponseObject, error)
 	// ListRefusals Find refusals
 	// (GET /api/v1/refusals)
 	ListRefusals(ctx context.Context, request ListRefusalsRequestObject) (ListRefusalsResponseObject, error)
@@ -14376,6 +14755,30 @@ func (sh *strictHandler) RotateNodeSecret(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(RotateNodeSecretResponseObject); ok {
 		if err := validResponse.VisitRotateNodeSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetOverview operation middleware
+func (sh *strictHandler) GetOverview(w http.ResponseWriter, r *http.Request) {
+	var request GetOverviewRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOverview(ctx, request.(GetOverviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOverview")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetOverviewResponseObject); ok {
+		if err := validResponse.VisitGetOverviewResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
