@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/media/zlm":       {"internal/media", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/ome":       {"internal/media", "internal/media/hook", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/media/aliyun":    {"internal/media", "internal/media/hook", "internal/urlsign", "internal/errs", "internal/httpx", "gen/callback"},
-	"internal/media/hook":      {"internal/media", "internal/httpx"},
+	"internal/media/hook":      {"internal/media", "internal/httpx", "internal/errs"},
 	"internal/media/nginxrtmp": {"internal/media", "internal/media/hook", "internal/errs", "internal/httpx", "gen/callback"},
 	"internal/httpx":           {"internal/errs", "internal/tracing"},
 	"internal/pg":              {"gen/db", "schema", "internal/errs", "internal/seal"},

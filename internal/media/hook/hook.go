@@ -1,4 +1,5 @@
-// Package hook is what the adapters of media servers share in answering HTTP.
+// Package hook is what the adapters of media servers share in answering and asking
+// over HTTP.
 package hook
 
 import (

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -54,17 +54,9 @@ func (c Client) call(ctx context.Context, n media.Node, method, place string, in
 	if err != nil {
 		return errors.New("not a control URL")
 	}
-	resp, err := c.HTTP.Do(req)
+	resp, body, err := hook.Ask(c.HTTP, req, maxReply)
 	if err != nil {
 		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
-	if err != nil {
-		return err
-	}
-	if len(body) > maxReply {
-		return fmt.Errorf("more than %d bytes", maxReply)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return answered(resp, body)
@@ -117,10 +109,6 @@ func answered(resp *http.Response, body []byte) error {
 		return &said{resp.StatusCode, refusal.Error}
 	}
 	return &said{status: resp.StatusCode}
-}
-
-func unavailable(cause error) error {
-	return errs.New(errs.BadGateway, "media_server_unavailable", "media server unavailable").With(cause)
 }
 
 // page is one page of any list of the API.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // Streams lists what is on air on the node right now, pulled streams included.
@@ -19,7 +20,7 @@ import (
 func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, error) {
 	paths, err := c.paths(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	streams := make([]media.LiveStream, 0, len(paths))
 	for _, p := range paths {
@@ -138,7 +139,7 @@ func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) 
 				continue
 			}
 			if err != nil {
-				return media.Census{}, unavailable(fmt.Errorf("%s: %w", place, err))
+				return media.Census{}, hook.Unavailable(fmt.Errorf("%s: %w", place, err))
 			}
 			found = true
 			for _, l := range clients {
@@ -147,7 +148,7 @@ func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) 
 		}
 	}
 	if !found {
-		return media.Census{}, unavailable(errNoPlace)
+		return media.Census{}, hook.Unavailable(errNoPlace)
 	}
 	return census, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 var (
@@ -27,7 +28,7 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 // anywhere does something with a client, in whichever collection it is.
 func (c Client) anywhere(ctx context.Context, n media.Node, who media.Client, method, verb string) (found bool, err error) {
 	if who.ID == "" {
-		return false, unavailable(errors.New("a client without id"))
+		return false, hook.Unavailable(errors.New("a client without id"))
 	}
 	known := false
 	for _, place := range placesOf(who.Protocol) {
@@ -38,7 +39,7 @@ func (c Client) anywhere(ctx context.Context, n media.Node, who media.Client, me
 		case errors.Is(err, errNoSuch), malformedID(err):
 			known = true
 		case !errors.Is(err, errNoPlace):
-			return false, unavailable(err)
+			return false, hook.Unavailable(err)
 		}
 	}
 	if !known {
@@ -56,7 +57,7 @@ func malformedID(err error) bool {
 // unknownPlace finds out whether the API is there at all.
 func (c Client) unknownPlace(ctx context.Context, n media.Node) error {
 	if err := c.call(ctx, n, http.MethodGet, "config/global/get", nil, nil); err != nil {
-		return unavailable(err)
+		return hook.Unavailable(err)
 	}
 	return errOldAPI
 }

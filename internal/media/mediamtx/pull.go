@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // pulled is the part of a path's configuration that makes it a pull.
@@ -75,7 +76,7 @@ func (c Client) Pull(ctx context.Context, n media.Node, p media.Pull) error {
 	case errors.Is(err, errNoSuch):
 		return c.configure(ctx, n, http.MethodPost, "add", p.Stream, want)
 	case err != nil:
-		return unavailable(err)
+		return hook.Unavailable(err)
 	case !have.ours():
 		return errTaken
 	case have.same(want):
@@ -100,7 +101,7 @@ func (c Client) configure(ctx context.Context, n media.Node, method, verb string
 	case errors.As(err, &refusal) && refusal.status == http.StatusBadRequest:
 		return errNotTaken // without what it says, which repeats the URL
 	}
-	return unavailable(plain(err))
+	return hook.Unavailable(plain(err))
 }
 
 // plain drops what the server says, which may repeat a source with its
@@ -155,7 +156,7 @@ func (c Client) Unpull(ctx context.Context, n media.Node, st media.Stream) error
 		err = c.call(ctx, n, http.MethodDelete, "config/paths/delete/"+pathOf(st), nil, nil)
 	}
 	if err != nil && !errors.Is(err, errNoSuch) {
-		return unavailable(plain(err))
+		return hook.Unavailable(plain(err))
 	}
 	return nil
 }
@@ -164,11 +165,11 @@ func (c Client) Unpull(ctx context.Context, n media.Node, st media.Stream) error
 func (c Client) Pulls(ctx context.Context, n media.Node) ([]media.PullState, error) {
 	confs, err := list[confPath](ctx, c, n, "config/paths")
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	paths, err := c.paths(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	running := make(map[string]path, len(paths))
 	for _, p := range paths {

@@ -5,14 +5,13 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -38,7 +37,7 @@ type Client struct {
 func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, error) {
 	page, err := c.stat(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	var list []media.LiveStream
 	page.each(func(app string, s stream) {
@@ -47,7 +46,7 @@ func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, 
 		}
 	})
 	if len(list) > maxStreams {
-		return nil, unavailable(fmt.Errorf("more than %d streams", maxStreams))
+		return nil, hook.Unavailable(fmt.Errorf("more than %d streams", maxStreams))
 	}
 	return list, nil
 }
@@ -58,7 +57,7 @@ func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, 
 func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) {
 	page, err := c.stat(ctx, n)
 	if err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	census := media.Census{Publishers: true, Players: true, Process: page.PID, Age: time.Duration(min(max(page.Uptime, 0), maxUptime)) * time.Second}
 	page.each(func(app string, s stream) {
@@ -67,7 +66,7 @@ func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) 
 		}
 	})
 	if len(census.Clients) > maxClients {
-		return media.Census{}, unavailable(fmt.Errorf("more than %d clients", maxClients))
+		return media.Census{}, hook.Unavailable(fmt.Errorf("more than %d clients", maxClients))
 	}
 	return census, nil
 }
@@ -108,20 +107,11 @@ func (c Client) get(ctx context.Context, n media.Node, url string) (status int, 
 	if n.Username != "" {
 		req.SetBasicAuth(n.Username, n.Password)
 	}
-	resp, err := c.HTTP.Do(req)
+	resp, body, err := hook.Ask(c.HTTP, req, maxStat)
 	if err != nil {
 		return 0, nil, err
 	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxStat+1))
-	if err == nil && len(body) > maxStat {
-		err = fmt.Errorf("the page has more than %d bytes", maxStat)
-	}
-	return resp.StatusCode, body, err
-}
-
-func unavailable(cause error) error {
-	return errs.New(errs.BadGateway, "media_server_unavailable", "media server unavailable").With(cause)
+	return resp.StatusCode, body, nil
 }
 
 type stat struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 var errNoControl = errs.New(errs.Conflict, "cannot_kick",
@@ -29,7 +30,7 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 	// Filters that are missing or no numbers match everybody, so none may be.
 	id, err := strconv.ParseUint(who.ID, 10, 31)
 	if err != nil || id == 0 || who.Stream.App == "" {
-		return false, unavailable(errors.New("not a client of this module"))
+		return false, hook.Unavailable(errors.New("not a client of this module"))
 	}
 	drop := page.JoinPath("../control/drop/client")
 	drop.RawQuery = "app=" + filter(who.Stream.App) + "&clientid=" + strconv.FormatUint(id, 10)
@@ -39,15 +40,15 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 	status, body, err := c.get(ctx, n, drop.String())
 	switch {
 	case err != nil:
-		return false, unavailable(err)
+		return false, hook.Unavailable(err)
 	case status == http.StatusNotFound || status == http.StatusForbidden:
 		return false, errNoControl
 	case status != http.StatusOK:
-		return false, unavailable(fmt.Errorf("control answered %d", status))
+		return false, hook.Unavailable(fmt.Errorf("control answered %d", status))
 	}
 	dropped, err := strconv.Atoi(strings.TrimSpace(string(body)))
 	if err != nil {
-		return false, unavailable(fmt.Errorf("control does not answer with a number: %w", err))
+		return false, hook.Unavailable(fmt.Errorf("control does not answer with a number: %w", err))
 	}
 	return dropped > 0, nil
 }

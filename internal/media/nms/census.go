@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const maxSessions = 100_000
@@ -31,24 +32,24 @@ func (c *Client) Census(ctx context.Context, n media.Node) (media.Census, error)
 	}
 	at, err := c.get(ctx, n, "/sessions", &reply)
 	if err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	if len(reply.Sessions) > maxSessions {
-		return media.Census{}, unavailable(fmt.Errorf("more than %d sessions", maxSessions))
+		return media.Census{}, hook.Unavailable(fmt.Errorf("more than %d sessions", maxSessions))
 	}
 	// Asked for afterwards, so that a publisher among the sessions that is on no
 	// stream has left, or is not let in.
 	_, streams, err := c.streams(ctx, n)
 	if err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	relays, err := c.relays(ctx, n)
 	if err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	age, err := c.age(ctx, n)
 	if err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	return media.Census{Clients: join(reply.Sessions, streams, relays, at), Publishers: true, Players: true, Age: age}, nil
 }

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -35,11 +35,11 @@ type Client struct {
 func (c *Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, error) {
 	at, streams, err := c.streams(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	relays, err := c.relays(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	list := make([]media.LiveStream, 0, len(streams))
 	for _, s := range streams {
@@ -134,7 +134,7 @@ func (c *Client) call(ctx context.Context, method string, n media.Node, path str
 			return nil, nil, err
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
-		if resp, text, err = c.do(req); err != nil {
+		if resp, text, err = hook.Ask(c.HTTP, req, maxReply); err != nil {
 			return nil, nil, err
 		}
 		if resp.StatusCode != http.StatusUnauthorized {
@@ -156,24 +156,6 @@ func (c *Client) request(ctx context.Context, method string, n media.Node, path 
 		return nil, errors.New("the control URL is none")
 	}
 	return http.NewRequestWithContext(ctx, method, strings.TrimRight(base.String(), "/")+"/api/v1"+path, body)
-}
-
-// do reads the whole answer.
-func (c *Client) do(req *http.Request) (*http.Response, []byte, error) {
-	resp, err := c.HTTP.Do(req)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
-	if err == nil && len(text) > maxReply {
-		err = fmt.Errorf("%s answered more than %d bytes", req.URL.Path, maxReply)
-	}
-	return resp, text, err
-}
-
-func unavailable(cause error) error {
-	return errs.New(errs.BadGateway, "media_server_unavailable", "media server unavailable").With(cause)
 }
 
 type stream struct {

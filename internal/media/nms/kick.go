@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 var errNoControl = errs.New(errs.Conflict, "cannot_kick",
@@ -21,14 +22,14 @@ func (c *Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool
 		return false, errNoControl
 	}
 	if !sessionID.MatchString(who.ID) {
-		return false, unavailable(errors.New("not a session of this server"))
+		return false, hook.Unavailable(errors.New("not a session of this server"))
 	}
 	_, _, err := c.call(ctx, http.MethodDelete, n, "/sessions/"+url.PathEscape(who.ID))
 	switch {
 	case errors.Is(err, errNotFound):
 		return false, nil
 	case err != nil:
-		return false, unavailable(err)
+		return false, hook.Unavailable(err)
 	}
 	return true, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // The server takes ten logins a minute of one address, and after five failures
@@ -119,7 +120,7 @@ func (c *Client) askLogin(ctx context.Context, n media.Node, ask map[string]stri
 		return loginReply{}, 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, text, err := c.do(req)
+	resp, text, err := hook.Ask(c.HTTP, req, maxReply)
 	if err != nil {
 		return loginReply{}, 0, err
 	}

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -76,17 +76,10 @@ func (c Client) callAt(ctx context.Context, n media.Node, method, address string
 		req.Header.Set("Content-Type", "application/json")
 	}
 	authorize(req, n)
-	resp, err := c.HTTP.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
+	resp, text, err := hook.Ask(c.HTTP, req, maxReply)
 	switch {
 	case err != nil:
 		return err
-	case len(text) > maxReply:
-		return fmt.Errorf("answered more than %d bytes", maxReply)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return &said{resp.StatusCode}
 	}
@@ -120,10 +113,6 @@ func authorize(req *http.Request, n media.Node) {
 	if token != "" {
 		req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(token)))
 	}
-}
-
-func unavailable(cause error) error {
-	return errs.New(errs.BadGateway, "media_server_unavailable", "media server unavailable").With(cause)
 }
 
 func isStatus(err error, status int) bool {
@@ -199,7 +188,7 @@ func (c Client) names(ctx context.Context, n media.Node) ([]media.Stream, error)
 func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, error) {
 	names, err := c.names(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	list := make([]media.LiveStream, 0, len(names))
 	for i, st := range names {
@@ -207,7 +196,7 @@ func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, 
 		if i < maxDetails {
 			there, err := c.detail(ctx, n, &live)
 			if err != nil {
-				return nil, unavailable(err)
+				return nil, hook.Unavailable(err)
 			}
 			if !there {
 				continue

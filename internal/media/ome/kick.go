@@ -6,6 +6,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 var (
@@ -30,7 +31,7 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 		return false, nil
 	}
 	if err != nil {
-		return false, unavailable(err)
+		return false, hook.Unavailable(err)
 	}
 	return true, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 var (
@@ -102,7 +103,7 @@ func (p *Puller) Pull(ctx context.Context, n media.Node, want media.Pull) error 
 	case isStatus(err, http.StatusNotFound), isStatus(err, http.StatusForbidden):
 		return errNoApp
 	case err != nil:
-		return unavailable(withoutURL(err))
+		return hook.Unavailable(withoutURL(err))
 	}
 	p.ours.set(n, want.Stream, want.Source)
 	return nil
@@ -130,9 +131,9 @@ func (p *Puller) adopt(ctx context.Context, n media.Node, want media.Pull) error
 	there, err := p.detail(ctx, n, &live)
 	switch {
 	case err != nil:
-		return unavailable(err)
+		return hook.Unavailable(err)
 	case !there:
-		return unavailable(errors.New("the stream is gone since a moment ago"))
+		return hook.Unavailable(errors.New("the stream is gone since a moment ago"))
 	case !live.Relay:
 		return errTaken
 	}
@@ -164,7 +165,7 @@ func (p *Puller) Unpull(ctx context.Context, n media.Node, st media.Stream) erro
 	}
 	err := p.call(ctx, n, http.MethodDelete, streamPath(st), nil, nil)
 	if err != nil && !isStatus(err, http.StatusNotFound) {
-		return unavailable(err)
+		return hook.Unavailable(err)
 	}
 	p.ours.set(n, st, "")
 	return nil

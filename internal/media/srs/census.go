@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -25,18 +26,18 @@ const (
 // version has sessions for them. It fails as Streams does.
 func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) {
 	if n.ControlURL == "" {
-		return media.Census{}, unavailable(errors.New("the node has no control URL"))
+		return media.Census{}, hook.Unavailable(errors.New("the node has no control URL"))
 	}
 	for range censusTries {
 		census, whole, err := c.clients(ctx, n)
 		if err != nil {
-			return media.Census{}, unavailable(err)
+			return media.Census{}, hook.Unavailable(err)
 		}
 		if whole {
 			return census, nil
 		}
 	}
-	return media.Census{}, unavailable(errors.New("clients come and go faster than they can be listed"))
+	return media.Census{}, hook.Unavailable(errors.New("clients come and go faster than they can be listed"))
 }
 
 // clients reads all pages. Who leaves moves the others to the front, so each page

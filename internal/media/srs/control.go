@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -32,15 +31,15 @@ type Client struct {
 // more than it could carry; a list is never cut short.
 func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, error) {
 	if n.ControlURL == "" {
-		return nil, unavailable(errors.New("the node has no control URL"))
+		return nil, hook.Unavailable(errors.New("the node has no control URL"))
 	}
 	streams, err := c.active(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	vhosts, err := c.vhostsFor(ctx, n, streams)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	list := make([]media.LiveStream, 0, len(streams))
 	for _, s := range streams {
@@ -120,29 +119,17 @@ func (c Client) call(ctx context.Context, method string, n media.Node, path stri
 	if n.Username != "" {
 		req.SetBasicAuth(n.Username, n.Password)
 	}
-	resp, err := c.HTTP.Do(req)
+	resp, body, err := hook.Ask(c.HTTP, req, maxReply)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answered %s", req.URL.Path, resp.Status)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
-	if err != nil {
-		return err
-	}
-	if len(body) > maxReply {
-		return fmt.Errorf("%s answered more than %d bytes", req.URL.Path, maxReply)
 	}
 	if err := json.Unmarshal(body, reply); err != nil {
 		return fmt.Errorf("read %s: %w", req.URL.Path, err)
 	}
 	return nil
-}
-
-func unavailable(cause error) error {
-	return errs.New(errs.BadGateway, "media_server_unavailable", "media server unavailable").With(cause)
 }
 
 // coded is a reply of the API: HTTP status 200 says nothing, the code does.

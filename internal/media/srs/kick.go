@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // What the API says of a client that it does not know, and of one without a
@@ -30,15 +31,15 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 		return false, errNoControl
 	}
 	if who.ID == "" { // the path without an id is that of all clients
-		return false, unavailable(errors.New("a client without id"))
+		return false, hook.Unavailable(errors.New("a client without id"))
 	}
 	var reply code
 	if err := c.call(ctx, http.MethodDelete, n, "/api/v1/clients/"+url.PathEscape(who.ID), &reply); err != nil {
-		return false, unavailable(err)
+		return false, hook.Unavailable(err)
 	}
 	switch {
 	case reply.Code == nil:
-		return false, unavailable(errors.New("an answer without code"))
+		return false, hook.Unavailable(errors.New("an answer without code"))
 	case *reply.Code == 0:
 		return true, nil
 	case *reply.Code == codeNoClient:
@@ -46,5 +47,5 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 	case *reply.Code == codeNoConnection:
 		return false, errNoConnection
 	}
-	return false, unavailable(fmt.Errorf("code %d", *reply.Code))
+	return false, hook.Unavailable(fmt.Errorf("code %d", *reply.Code))
 }

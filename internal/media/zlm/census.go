@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 // maxPlayerLists is how many streams are asked for their players in one census.
@@ -19,22 +20,22 @@ func (c Client) Census(ctx context.Context, n media.Node) (media.Census, error) 
 	census := media.Census{Publishers: true, Players: true, Unlisted: []string{"hls"}}
 	id, err := c.serverID(ctx, n)
 	if err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	census.ServerID = id
 	// Connections come first: who is on the list of a stream and was not on that
 	// of connections has only just come.
 	var sessions []sock
 	if err := c.list(ctx, n, "getAllSession", nil, &sessions); err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	all, err := c.sources(ctx, n)
 	if err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	named := map[string]bool{}
 	if err := c.addStreams(ctx, n, all, &census, named); err != nil {
-		return media.Census{}, unavailable(err)
+		return media.Census{}, hook.Unavailable(err)
 	}
 	for _, s := range sessions {
 		if !named[s.ID] {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 const (
@@ -86,20 +86,12 @@ func (c Client) call(ctx context.Context, n media.Node, name string, args url.Va
 		return reply{}, err
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := c.HTTP.Do(req)
+	resp, body, err := hook.Ask(c.HTTP, req, maxReply)
 	if err != nil {
 		return reply{}, err
 	}
-	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return reply{}, fmt.Errorf("%s answered %s", name, resp.Status)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
-	if err != nil {
-		return reply{}, err
-	}
-	if len(body) > maxReply {
-		return reply{}, fmt.Errorf("%s answered more than %d bytes", name, maxReply)
 	}
 	var r reply
 	if err := json.Unmarshal(body, &r); err != nil {
@@ -181,7 +173,7 @@ func (c Client) sources(ctx context.Context, n media.Node) ([]source, error) {
 func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, error) {
 	all, err := c.sources(ctx, n)
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	var list []media.LiveStream
 	place := map[media.Stream]int{}
@@ -195,7 +187,7 @@ func (c Client) Streams(ctx context.Context, n media.Node) ([]media.LiveStream, 
 		list[i].RecvKbps = max(list[i].RecvKbps, int(s.BytesSpeed*8/1000))
 	}
 	if len(list) > maxStreams {
-		return nil, unavailable(fmt.Errorf("more than %d streams", maxStreams))
+		return nil, hook.Unavailable(fmt.Errorf("more than %d streams", maxStreams))
 	}
 	return list, nil
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/callback"
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/httpx"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/hook"
@@ -156,8 +155,4 @@ func writeStatus(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body) // a caller that is gone cannot be told
-}
-
-func unavailable(cause error) error {
-	return errs.New(errs.BadGateway, "media_server_unavailable", "media server unavailable").With(cause)
 }

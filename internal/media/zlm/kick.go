@@ -8,6 +8,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 var (
@@ -25,7 +26,7 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 	case who.Protocol == "hls":
 		return false, errNoConnection
 	case who.ID == "":
-		return false, unavailable(errors.New("a client without id"))
+		return false, hook.Unavailable(errors.New("a client without id"))
 	}
 	there, err := c.connected(ctx, n, who)
 	if err != nil || !there {
@@ -34,20 +35,20 @@ func (c Client) Kick(ctx context.Context, n media.Node, who media.Client) (bool,
 	r, err := c.call(ctx, n, "kick_session", url.Values{"id": {who.ID}})
 	switch {
 	case err != nil:
-		return false, unavailable(err)
+		return false, hook.Unavailable(err)
 	case *r.Code == codeDone:
 		return true, nil
 	case *r.Code == codeNoTarget: // gone since a moment ago
 		return false, nil
 	}
-	return false, unavailable(fmt.Errorf("kick_session answered code %d", *r.Code))
+	return false, hook.Unavailable(fmt.Errorf("kick_session answered code %d", *r.Code))
 }
 
 // connected says whether the connection of this id is that client's.
 func (c Client) connected(ctx context.Context, n media.Node, who media.Client) (bool, error) {
 	var sessions []sock
 	if err := c.list(ctx, n, "getAllSession", url.Values{"peer_ip": {who.Address}}, &sessions); err != nil {
-		return false, unavailable(err)
+		return false, hook.Unavailable(err)
 	}
 	for _, s := range sessions {
 		if s.ID == who.ID && (who.Address == "" || s.PeerIP == who.Address) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/media/hook"
 )
 
 var (
@@ -52,7 +53,7 @@ func (c Client) Pull(ctx context.Context, n media.Node, p media.Pull) error {
 	}
 	have, err := c.proxies(ctx, n, keyOf(p.Stream))
 	if err != nil {
-		return unavailable(err)
+		return hook.Unavailable(err)
 	}
 	for _, h := range have {
 		switch {
@@ -91,9 +92,9 @@ func (c Client) add(ctx context.Context, n media.Node, p media.Pull) error {
 	switch {
 	case err != nil && ctx.Err() == nil && errors.Is(asking.Err(), context.DeadlineExceeded):
 	case err != nil:
-		return unavailable(withoutURL(err))
+		return hook.Unavailable(withoutURL(err))
 	case *r.Code != codeDone: // its message may repeat the URL
-		return unavailable(fmt.Errorf("addStreamProxy answered code %d", *r.Code))
+		return hook.Unavailable(fmt.Errorf("addStreamProxy answered code %d", *r.Code))
 	}
 	c.ours.set(n, key, true)
 	return nil
@@ -123,9 +124,9 @@ func (c Client) Unpull(ctx context.Context, n media.Node, st media.Stream) error
 	r, err := c.call(ctx, n, "delStreamProxy", url.Values{"key": {key}})
 	switch {
 	case err != nil:
-		return unavailable(err)
+		return hook.Unavailable(err)
 	case *r.Code != codeDone:
-		return unavailable(fmt.Errorf("delStreamProxy answered code %d", *r.Code))
+		return hook.Unavailable(fmt.Errorf("delStreamProxy answered code %d", *r.Code))
 	}
 	c.ours.set(n, key, false)
 	return nil
@@ -141,7 +142,7 @@ func (c Client) Own(n media.Node, st media.Stream) { c.ours.set(n, keyOf(st), tr
 func (c Client) Pulls(ctx context.Context, n media.Node) ([]media.PullState, error) {
 	all, err := c.proxies(ctx, n, "")
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, hook.Unavailable(err)
 	}
 	var list []media.PullState
 	for _, p := range all {
