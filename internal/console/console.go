@@ -64,44 +64,36 @@ func Live(files fs.FS, media func() []string) *Console {
 
 // bundle is the files of one version.
 type bundle struct {
-	version string // hash of all of them
-	files   map[string]*file
-	page    *file
-	docs    *file
+	version   string // hash of all of them
+	files     map[string]*file
+	documents map[string]*file
 }
 
-var (
-	errNoFile = errs.New(errs.NotFound, "no_such_file", "no such file")
-)
+var errNoFile = errs.New(errs.NotFound, "no_such_file", "no such file")
 
-// Page serves the document.
+// Page serves the console.
 func (c *Console) Page(w http.ResponseWriter, r *http.Request, fail httpx.ErrorWriter) {
-	b, err := c.load()
-	if err != nil {
-		fail(w, r, err)
-		return
-	}
-	serveDocument(w, r, b.page, policy(c.media()))
+	c.document(w, r, fail, document, policy(c.media()))
 }
 
 // Reference serves the API reference.
 func (c *Console) Reference(w http.ResponseWriter, r *http.Request, fail httpx.ErrorWriter) {
+	c.document(w, r, fail, reference, referencePolicy)
+}
+
+func (c *Console) document(w http.ResponseWriter, r *http.Request, fail httpx.ErrorWriter, name, policy string) {
 	b, err := c.load()
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
-	serveDocument(w, r, b.docs, referencePolicy)
-}
-
-func serveDocument(w http.ResponseWriter, r *http.Request, page *file, policy string) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache")
-	page.serve(w, r)
+	b.documents[name].serve(w, r)
 }
 
 // File serves what lies below Root: a version and a name.
@@ -127,7 +119,7 @@ func (c *Console) File(w http.ResponseWriter, r *http.Request, p string, fail ht
 }
 
 func read(files fs.FS) (*bundle, error) {
-	b, sum := &bundle{files: map[string]*file{}}, sha256.New()
+	b, sum := &bundle{files: map[string]*file{}, documents: map[string]*file{}}, sha256.New()
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -144,13 +136,13 @@ func read(files fs.FS) (*bundle, error) {
 		return nil, fmt.Errorf("read the console: %w", err)
 	}
 	b.version = hex.EncodeToString(sum.Sum(nil)[:8])
-	for name, to := range map[string]**file{document: &b.page, reference: &b.docs} {
+	for _, name := range []string{document, reference} {
 		page := b.files[name]
 		if page == nil {
 			return nil, fmt.Errorf("read the console: no %s", name)
 		}
 		delete(b.files, name)
-		*to = newFile(name, b.fill(page.text))
+		b.documents[name] = newFile(name, b.fill(page.text))
 	}
 	return b, nil
 }

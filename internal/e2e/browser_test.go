@@ -443,9 +443,6 @@ func (p *tab) keep(name string) {
 // found while the page was drawn anew has to be there the next time too.
 func (p *tab) audit(name string) {
 	p.Helper()
-	if !value[bool](p, `'axe' in window`) {
-		p.run(axe(p.T))
-	}
 	found := p.violations()
 	if len(found) > 0 {
 		p.until(`!document.querySelector('[aria-busy]')`)
@@ -458,6 +455,9 @@ func (p *tab) audit(name string) {
 
 func (p *tab) violations() (all []string) {
 	p.Helper()
+	if !value[bool](p, `'axe' in window`) {
+		p.run(axe(p.T))
+	}
 	raw := value[string](p, `axe.run(document, { resultTypes: ['violations'] }).then((r) => JSON.stringify(r.violations))`)
 	var violations []struct {
 		ID, Impact, Help string

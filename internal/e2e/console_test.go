@@ -28,6 +28,7 @@ func TestConsole(t *testing.T) {
 		"two tabs of one login":                 c.twoTabs,
 		"keys":                                  c.keys,
 		"the start page":                        c.start,
+		"the API reference":                     c.reference,
 		"rooms":                                 c.rooms,
 		"news":                                  c.news,
 		"streams and sessions":                  c.onAir,
@@ -73,10 +74,15 @@ func (c console) furnish(t *testing.T) {
 func (c console) tab(t *testing.T, l look) *tab {
 	t.Helper()
 	p := newTab(t, c.url, l)
-	p.do(onEveryPage(fmt.Sprintf(`if (!sessionStorage.length) sessionStorage.setItem('stagedoor.session', %q)`, c.session)))
+	p.do(onEveryPage(c.seed()))
 	p.open("")
 	p.settled()
 	return p
+}
+
+// seed is a script after which a page finds the login.
+func (c console) seed() string {
+	return fmt.Sprintf(`if (!sessionStorage.length) sessionStorage.setItem('stagedoor.session', %q)`, c.session)
 }
 
 // ownTab opens one with a login of its own, which may end.

@@ -51,6 +51,26 @@ function readable({ 'x-webhooks': webhooks, ...spec }) {
   return { ...spec, webhooks, servers: [{ url: location.origin }] };
 }
 
+// attend names the fields that the renderer leaves without a name, and lets the
+// keyboard into what scrolls, in its shadow trees as they are drawn.
+function attend(root) {
+  const mend = () => {
+    for (const e of root.querySelectorAll('input, select, textarea')) {
+      if (!e.labels?.length && !e.hasAttribute('aria-label')) e.setAttribute('aria-label', e.dataset.pname ?? e.placeholder ?? e.className);
+    }
+    for (const e of root.querySelectorAll('pre, .tab-content')) e.tabIndex = 0;
+    for (const e of root.querySelectorAll('*')) {
+      if (!e.shadowRoot || attended.has(e.shadowRoot)) continue;
+      attended.add(e.shadowRoot);
+      attend(e.shadowRoot);
+    }
+  };
+  new MutationObserver(mend).observe(root, { childList: true, subtree: true });
+  mend();
+}
+
+const attended = new WeakSet();
+
 async function show() {
   const reference = document.createElement('rapi-doc');
   for (const [name, value] of Object.entries(settings)) reference.setAttribute(name, value);
@@ -63,6 +83,7 @@ async function show() {
   ]);
   reference.addEventListener('spec-loaded', () => {
     if (token()) reference.setApiKey('bearerAuth', token());
+    attend(reference.shadowRoot);
     document.documentElement.dataset.ready = '';
   });
   await reference.loadSpec(readable(spec));
