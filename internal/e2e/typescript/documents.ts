@@ -89,7 +89,8 @@ async function appServer(): Promise<void> {
     await client.POST("/api/v2/live/create", { body: { title: "second", anchor: username, mode: 1, im_server: ["aliyun_new"] } }),
   );
   const ref = { id: room.id, user_id: username };
-  assert.equal(good(await client.POST("/api/v1/live/list", { body: { user_id: username, page_num: 1, page_size: 10 } })).length, 2);
+  const titles = good(await client.POST("/api/v1/live/list", { body: { user_id: username, page_num: 1, page_size: 10 } })).map((r) => r.title);
+  assert.ok(titles.includes("first") && titles.includes("second"));
   assert.equal(good(await client.POST("/api/v1/live/get", { body: ref })).status, 0);
   good(await client.POST("/api/v1/live/update", { body: { id: room.id, title: "the second" } }));
   const members = [{ user_id: username, user_nick: "Typist", camera_opened: true, mic_opened: false }];
