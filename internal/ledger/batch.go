@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -78,10 +80,18 @@ func (o *op) asks() bool { return o.starts() && !o.e.Fact }
 // refused says whether the client of this op is on record only until it is cut off.
 func (o *op) refused() bool { return o.starts() && o.e.Fact && !o.d.Allow }
 
-// record puts an op into the next commit and waits until it is durable.
+// record puts an op into the next commit and waits until it is durable, for no
+// longer than an event may take.
 func (l *Ledger) record(ctx context.Context, o *op) (media.Verdict, error) {
 	o.done = make(chan struct{})
-	o.deadline, _ = ctx.Deadline()
+	o.deadline = time.Now().Add(l.Timeout)
+	if sooner, ok := ctx.Deadline(); ok && sooner.Before(o.deadline) {
+		o.deadline = sooner
+	}
+	over := timers.Get().(*time.Timer)
+	defer timers.Put(over)
+	over.Reset(time.Until(o.deadline))
+	defer over.Stop()
 	defer o.traceWait(ctx).End()
 	if !l.enqueue(o) {
 		l.keep(o)
@@ -90,14 +100,23 @@ func (l *Ledger) record(ctx context.Context, o *op) (media.Verdict, error) {
 	select {
 	case <-o.done:
 		return o.verdict, o.err
+	case <-over.C:
 	case <-ctx.Done():
 	}
 	if o.settled.CompareAndSwap(false, true) {
-		return media.Verdict{}, errUnavailable.With(ctx.Err())
+		return media.Verdict{}, errUnavailable.With(cmp.Or(ctx.Err(), context.DeadlineExceeded))
 	}
 	<-o.done
 	return o.verdict, o.err
 }
+
+// timers are used again: a context with a time limit for each callback cost more
+// than to decide on it.
+var timers = sync.Pool{New: func() any {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}}
 
 var errFull = errors.New("the queue is full or closed")
 
@@ -326,8 +345,7 @@ func (l *Ledger) write(ctx context.Context, batch []*op, again bool) error {
 		for _, o := range batch {
 			o.verdict, o.victim, o.maybe = media.Verdict{Allow: true, Reason: o.d.Reason}, 0, true
 		}
-		_, err := l.q.SessionsAdd(ctx, l.DB, players(batch))
-		return stuckOr(err)
+		return stuckOr(l.addStarts(ctx, players(batch)))
 	}
 	return pg.InTx(ctx, l.DB, func(tx pgx.Tx) error {
 		if err := l.apply(ctx, tx, batch, again); err != nil {

@@ -75,7 +75,8 @@ type Ledger struct {
 	Config
 	q     *db.Queries
 	queue chan *op
-	crowd int // how many events came along of late; only Run uses it
+	crowd int     // how many events came along of late; only Run uses it
+	rows  pg.Rows // of the batch that Run writes
 
 	mu      sync.RWMutex
 	closing bool
@@ -145,11 +146,14 @@ func (l *Ledger) handle(ctx context.Context, e *media.Event) (v media.Verdict, b
 // durable answers an event once it is committed. Only this waits for the database,
 // so only this needs a time limit: deciding has its own, where it looks anything up.
 func (l *Ledger) durable(ctx context.Context, e *media.Event, now time.Time) (v media.Verdict, brought access.Credential, err error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
-	defer cancel()
 	if e.Action != media.Publishing && e.Action != media.Playing {
 		v, err = l.record(ctx, about(*e, access.Decision{}, now))
 		return v, brought, err
+	}
+	if e.Action == media.Publishing { // which may take several steps
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, l.Timeout)
+		defer cancel()
 	}
 	d := l.Access.Decide(ctx, now, *e)
 	v, err = l.admit(ctx, *e, d, now)

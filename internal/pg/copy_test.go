@@ -1,0 +1,68 @@
+package pg_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/stagedoor-live/stagedoor/internal/dbtest"
+	"github.com/stagedoor-live/stagedoor/internal/pg"
+)
+
+func TestRowsArriveAsTheyWere(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.Pool(t)
+	if _, err := pool.Exec(t.Context(), "CREATE TABLE kept (a bytea, b text, c bigint, d timestamptz)"); err != nil {
+		t.Fatal(err)
+	}
+	type row struct {
+		A []byte
+		B string
+		C int64
+		D time.Time
+	}
+	want := []row{
+		{[]byte{0, 255}, "näh", -1, time.Date(1969, 12, 31, 23, 59, 59, 1000, time.UTC)},
+		{[]byte{}, "", 1 << 62, time.Date(2026, 5, 1, 12, 0, 0, 999_999_000, time.UTC)},
+	}
+	var rows pg.Rows
+	for range 2 { // it can be used again
+		rows.Reset()
+		for _, w := range want {
+			rows.Add(4)
+			rows.Bytes(w.A)
+			rows.Text(w.B)
+			rows.Int(w.C)
+			rows.Time(w.D.Add(900)) // which is less than is kept
+		}
+		if err := rows.CopyTo(t.Context(), pool, "kept", []string{"a", "b", "c", "d"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := pool.Query(t.Context(), "SELECT * FROM kept ORDER BY c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(kept, pgx.RowToStructByPos[row])
+	same := func(a, b row) bool { return bytes.Equal(a.A, b.A) && a.B == b.B && a.C == b.C && a.D.Equal(b.D) }
+	if want := []row{want[0], want[0], want[1], want[1]}; err != nil || !slices.EqualFunc(got, want, same) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+}
+
+func TestRowsThatATableRefusesLeaveAConnectionThatCanBeUsed(t *testing.T) {
+	t.Parallel()
+	pool := dbtest.Pool(t)
+	var rows pg.Rows
+	rows.Add(1)
+	rows.Text("the rest is missing")
+	if err := rows.CopyTo(t.Context(), pool, "accounts", []string{"username"}); err == nil {
+		t.Fatal("it was written")
+	}
+	if err := pool.Ping(t.Context()); err != nil || pool.Stat().TotalConns() != 1 {
+		t.Errorf("%v, %d connections", err, pool.Stat().TotalConns())
+	}
+}
