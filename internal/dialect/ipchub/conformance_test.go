@@ -85,6 +85,14 @@ func loginCases() []refused {
 			b.clock.advance(7*24*time.Hour + time.Second)
 			return ask("GET", "/api/v1/refreshtoken", token, "")
 		}},
+		{Fault: "throttled", Name: "a guess too many", Status: 429, Header: map[string]string{"Retry-After": "30"},
+			Request: func(t *testing.T, b *bench) dialecttest.Request {
+				guess := ask("POST", loginPath, "", `{"username":"bob","password":"a guess"}`)
+				for range 8 {
+					dialecttest.Send(t, b.server, guess)
+				}
+				return guess
+			}},
 	}
 }
 
