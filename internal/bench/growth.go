@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // grown is a world with its figures.
 type grown struct {
 	*world
-	alone, answer, list, callbacks float64
+	alone, answer, list, walk, callbacks, creates, visible float64
 }
 
 // growth measures the same figures in one world after the other, each ten times
@@ -41,6 +42,10 @@ func (s *suite) growth(ctx context.Context) (all []grown, err error) {
 			return nil, err
 		}
 	}
+	return s.grownTo(ctx, worlds)
+}
+
+func (s *suite) grownTo(ctx context.Context, worlds []*world) ([]grown, error) {
 	alone, err := s.decidingAlone(ctx, worlds...)
 	if err != nil {
 		return nil, err
@@ -57,16 +62,57 @@ func (s *suite) growth(ctx context.Context) (all []grown, err error) {
 	}
 	answers := each("decision_flat", s.plan.flatRounds, func(w *world) func() (float64, error) { return s.answers(ctx, w) })
 	lists := each("list_page", s.plan.listRounds, func(w *world) func() (float64, error) { return s.firstPage(ctx, w) })
+	walks := each("list_walk", 1, func(w *world) func() (float64, error) { return s.walking(ctx, w) })
 	callbacks := each("callback_keepalive", s.plan.callbackRounds, func(w *world) func() (float64, error) {
 		return func() (float64, error) { return w.viewers.ours.closedLoop(ctx, s.plan.callbackRound) }
 	})
+	// These come last, as pages are known by the rooms that were there before.
+	creates := each("room_create", s.plan.roomRounds, func(w *world) func() (float64, error) { return s.creating(ctx, w) })
+	visible := each("revoke_visible", 1, func(w *world) func() (float64, error) { return s.joined(ctx, w) })
 	if err != nil {
 		return nil, err
 	}
+	var all []grown
 	for i, w := range worlds {
-		all = append(all, grown{w, alone[i], answers[i], lists[i], callbacks[i]})
+		all = append(all, grown{w, alone[i], answers[i], lists[i], walks[i], callbacks[i], creates[i], visible[i]})
 	}
 	return all, nil
+}
+
+// walking returns the milliseconds that each of the last pages takes.
+func (s *suite) walking(ctx context.Context, w *world) func() (float64, error) {
+	return func() (float64, error) {
+		rows, err := s.walk(ctx, w)
+		if err != nil {
+			return 0, err
+		}
+		return rows[0].Figure, nil
+	}
+}
+
+// creating returns how many rooms are made in a second.
+func (s *suite) creating(ctx context.Context, w *world) func() (float64, error) {
+	var created atomic.Int64
+	request := roomRequest(w.server.addr, w.token)
+	l := newLoad(w.server.addr, s.plan.conns, func() shots { return &roomShots{request: request, created: &created} })
+	return func() (float64, error) { return l.closedLoop(ctx, s.plan.roomRound) }
+}
+
+// joined returns the milliseconds in which 99 of 100 revocations are seen by
+// processes that join the server of a world.
+func (s *suite) joined(ctx context.Context, w *world) func() (float64, error) {
+	return func() (_ float64, err error) {
+		c := &crowd{dir: w.dir}
+		defer func() { err = errors.Join(err, c.close()) }()
+		if err := c.open(ctx, s, s.plan.processes-1); err != nil {
+			return 0, err
+		}
+		took, err := c.revocations(ctx, s.plan.visible)
+		if err != nil {
+			return 0, err
+		}
+		return quantile(took, 0.99), nil
+	}
 }
 
 // invite writes sessions, as many as there are rooms, and prepares players of
@@ -122,10 +168,11 @@ func (s *suite) printGrowth(ctx context.Context, to io.Writer) (err error) {
 
 func writeGrowth(to io.Writer, all []grown) error {
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nrooms, tokens, sessions\trules\tready s\tmemory MiB\tbytes/rule\tbytes/token\tbytes/room\tdecision ns\tanswer us\tlist ms\tcallbacks/s\t")
+	fmt.Fprintln(t, "\nrooms, tokens, sessions\trules\tready s\tmemory MiB\tbytes/rule\tbytes/token\tbytes/room\tdecision ns\tanswer us\tlist ms\twalk ms\tcallbacks/s\trooms/s\trevoke p99 ms\t")
 	for _, g := range all {
-		fmt.Fprintf(t, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", g.n, g.rules(), number(g.ready.Seconds()), number(g.memory), known(g.perRule),
-			known(g.perTok), known(g.perRoom), number(g.alone), number(g.answer), number(g.list), number(g.callbacks))
+		fmt.Fprintf(t, "%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", g.n, g.rules(), number(g.ready.Seconds()), number(g.memory), known(g.perRule),
+			known(g.perTok), known(g.perRoom), number(g.alone), number(g.answer), number(g.list), number(g.walk), number(g.callbacks),
+			number(g.creates), number(g.visible))
 	}
 	return t.Flush()
 }
