@@ -26,6 +26,7 @@ func TestEveryOperationAdmitsWhomTheSpecSays(t *testing.T) {
 	// Those who change something come last: some of it reaches the database late.
 	h.each(t, doors, false, h.mustRefuse)
 	h.each(t, doors, true, h.mustAdmit)
+	h.tellsNoSecret(t)
 }
 
 // crowds has many do at once what takes the database. With its one connection

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -41,7 +42,20 @@ type house struct {
 	visitors map[string]visitor
 	names    int    // how many have been made up
 	guest    string // an account that may be gone after the next admitted call
+
+	installed installation
+	secrets   *secrets
+	collector *traceCollector
 }
+
+// The secrets of the settings, as nobody else would choose them.
+const (
+	houseMasterKey = "5ec2e7a3b1c94d0f8e6a5b7c3d2f1a0958e7c6b4a3f2d1e09b8a7c6d5e4f3a2b"
+	houseHeader    = "Bearer key-of-the-collector"
+	houseIMKey     = "key-of-the-messages"
+	houseRTCKey    = "key-of-the-rtc-tokens"
+	houseCloudKey  = "key-of-the-cloud-account"
+)
 
 // visitor is one of them with what it can show.
 type visitor struct {
@@ -51,17 +65,29 @@ type visitor struct {
 	key, secret string // an access key, or a media server's secret
 }
 
-func openHouse(t *testing.T) *house {
+func openHouse(t *testing.T, flags ...string) *house {
 	t.Helper()
-	i := install(t)
+	i := install(t, "--master-key", houseMasterKey)
 	edge := decoded[nodeJSON](t, i, "", "node", "create", "edge", "--kind", "srs")
-	h := &house{spec: spectest.New(t)}
+	h := &house{spec: spectest.New(t), installed: i, secrets: &secrets{}, collector: collectTraces(t)}
+	database, err := url.Parse(i.databaseURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := database.User.Password()
+	for what, text := range map[string]string{"the database's password": password, "the administrator's password": housePassword, "the master key": houseMasterKey,
+		"the collector's header": houseHeader, "the CDN's key": housePushKey, "the message key": houseIMKey, "the RTC key": houseRTCKey, "the cloud's key": houseCloudKey,
+		"a rule's key": houseKey, "a node's secret": edge.Secret} {
+		h.secrets.add(what, text)
+	}
+	t.Cleanup(func() { h.kept(t) }) // after the server has ended
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
-	h.client = &http.Client{Transport: h.spec.Transport(transport), Timeout: patience}
-	h.serving = i.serve(t, "--admin-password", housePassword, "--push-callback-key", housePushKey, "--push-domain", housePushDomain,
+	h.client = &http.Client{Transport: listener{h.spec.Transport(transport), h.secrets, t}, Timeout: patience}
+	h.serving = i.serve(t, append(flags, "--log-level", "debug", "--otlp-endpoint", h.collector.url, "--otlp-headers", "Authorization="+url.PathEscape(houseHeader),
+		"--im-app-key", houseIMKey, "--rtc-app-key", houseRTCKey, "--aliyun-access-key-secret", houseCloudKey, "--admin-password", housePassword, "--push-callback-key", housePushKey, "--push-domain", housePushDomain,
 		"--route-allow", "192.0.2.0/24", "--webhook-allow-private", "127.0.0.0/8", "--rate-limit", "0", "--account-rate-limit", "0",
-		"--database-pool", "1") // who held one and asked for another would wait for himself
+		"--database-pool", "1")...) // who held one and asked for another would wait for himself
 	h.openDatabase(t, i.databaseURL())
 	h.visitors = map[string]visitor{
 		nobody:        {name: nobody, username: "someone"},
