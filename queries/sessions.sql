@@ -258,7 +258,7 @@ LIMIT @row_limit;
 -- of the name in any case.
 -- name: SessionsLivePage :many
 SELECT s.* FROM open_sessions s
-WHERE s.scene = 'publish' AND s.refused = '' AND (@vhost::text = '' OR s.vhost = @vhost)
+WHERE s.scene = 'publish' AND s.refused = '' AND (@vhost::text = '' OR s.vhost = @vhost) AND (@node::text = '' OR s.node = @node)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app COLLATE "default"), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream COLLATE "default"), lower(@stream)) > 0))
   AND stream_path(s.vhost, s.app, s.stream) > @after::text
@@ -267,7 +267,7 @@ LIMIT @row_limit OFFSET @row_offset;
 
 -- name: SessionsLiveCount :one
 SELECT count(*) FROM open_sessions s
-WHERE s.scene = 'publish' AND s.refused = '' AND (@vhost::text = '' OR s.vhost = @vhost)
+WHERE s.scene = 'publish' AND s.refused = '' AND (@vhost::text = '' OR s.vhost = @vhost) AND (@node::text = '' OR s.node = @node)
   AND (@app::text = '' OR s.app = @app OR (@fuzzy::boolean AND strpos(lower(s.app COLLATE "default"), lower(@app)) > 0))
   AND (@stream::text = '' OR s.stream = @stream OR (@fuzzy AND strpos(lower(s.stream COLLATE "default"), lower(@stream)) > 0));
 

@@ -69,7 +69,7 @@ var allowed = map[string][]string{
 	"internal/dialect/liveauth":             {"gen/liveauth", "internal/pydantic", "internal/dialect/bearer", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/appserver":            {"gen/appserver", "internal/dialect/bearer", "internal/account", "internal/room", "internal/jump", "internal/im", "internal/vod", "internal/errs", "internal/httpx"},
 	"internal/dialect/ipchub":               {"gen/ipchub", "internal/account", "internal/route", "internal/ledger", "internal/media", "internal/errs", "internal/httpx"},
-	"internal/dialect/stagedoor":            {"internal/overview", "internal/webhook", "internal/event", "internal/room", "internal/ledger", "internal/evict", "internal/access", "internal/explain", "internal/refusal", "gen/stagedoor", "internal/relay", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
+	"internal/dialect/stagedoor":            {"internal/overview", "internal/urlsign", "internal/webhook", "internal/event", "internal/room", "internal/ledger", "internal/evict", "internal/access", "internal/explain", "internal/refusal", "gen/stagedoor", "internal/relay", "internal/dialect/bearer", "internal/account", "internal/node", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/ops":                  {"gen/ops", "internal/account", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine":           {"gen/volcengine", "internal/account", "internal/access", "internal/ledger", "internal/media", "internal/urlsign", "internal/errs", "internal/httpx"},
 	"internal/dialect/volcengine/signature": {},

@@ -5359,13 +5359,21 @@ type NewRule struct {
 	// Example:
 	Domain string `json:"domain,omitempty"`
 
+	// Options What the scheme leaves to choose, as `name=value`, in the words of `stagedoor rule
+	// create` and of the answer: `param-signature`, `param-time`, `time-base`, `fields` (with
+	// commas between them), `url-format`, `expression`, `path-prefix`, `param-prefix`, `hash`
+	// and `key-name`.
+	//
+	// Example: ["time-base=16"]
+	Options []string `json:"options,omitempty"`
+
 	// Scene The side of the door.
 	//
 	// Example: publish
 	Scene NewRuleScene `json:"scene"`
 
 	// Scheme The scheme, one of those that `stagedoor rule schemes` lists; `stagedoor` where it
-	// is absent. Schemes with a choice to make are created by `stagedoor rule create`.
+	// is absent.
 	//
 	// Example: stagedoor
 	Scheme string `json:"scheme,omitempty"`
@@ -8903,6 +8911,9 @@ type ListRunningStreamsParams struct {
 	// Stream Only streams with this in their name, upper and lower case being the same. Absent
 	// for any.
 	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Node Only streams that are published to this media server. Absent for any.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
 
 	// Limit The most streams that one page may hold.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
@@ -17548,6 +17559,14 @@ func NewListRunningStreamsRequest(server string, params *ListRunningStreamsParam
 		}
 
 		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "node", params.Node, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 			return nil, err
 		} else {
 			for _, qp := range strings.Split(queryFrag, "&") {

@@ -1593,13 +1593,14 @@ func (q *Queries) SessionsLiveByPath(ctx context.Context, db DBTX, path string) 
 
 const sessionsLiveCount = `-- name: SessionsLiveCount :one
 SELECT count(*) FROM open_sessions s
-WHERE s.scene = 'publish' AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
-  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app COLLATE "default"), lower($2)) > 0))
-  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream COLLATE "default"), lower($4)) > 0))
+WHERE s.scene = 'publish' AND s.refused = '' AND ($1::text = '' OR s.vhost = $1) AND ($2::text = '' OR s.node = $2)
+  AND ($3::text = '' OR s.app = $3 OR ($4::boolean AND strpos(lower(s.app COLLATE "default"), lower($3)) > 0))
+  AND ($5::text = '' OR s.stream = $5 OR ($4 AND strpos(lower(s.stream COLLATE "default"), lower($5)) > 0))
 `
 
 type SessionsLiveCountParams struct {
 	Vhost  string
+	Node   string
 	App    string
 	Fuzzy  bool
 	Stream string
@@ -1608,6 +1609,7 @@ type SessionsLiveCountParams struct {
 func (q *Queries) SessionsLiveCount(ctx context.Context, db DBTX, arg SessionsLiveCountParams) (int64, error) {
 	row := db.QueryRow(ctx, sessionsLiveCount,
 		arg.Vhost,
+		arg.Node,
 		arg.App,
 		arg.Fuzzy,
 		arg.Stream,
@@ -1619,16 +1621,17 @@ func (q *Queries) SessionsLiveCount(ctx context.Context, db DBTX, arg SessionsLi
 
 const sessionsLivePage = `-- name: SessionsLivePage :many
 SELECT s.id, s.serial, s.started_at, s.bytes_in, s.bytes_out, s.identity, s.node, s.server_id, s.client_id, s.scene, s.vhost, s.app, s.stream, s.address, s.protocol, s.credential_kind, s.credential_id, s.subject, s.refused, s.seen_at, s.replaced_at FROM open_sessions s
-WHERE s.scene = 'publish' AND s.refused = '' AND ($1::text = '' OR s.vhost = $1)
-  AND ($2::text = '' OR s.app = $2 OR ($3::boolean AND strpos(lower(s.app COLLATE "default"), lower($2)) > 0))
-  AND ($4::text = '' OR s.stream = $4 OR ($3 AND strpos(lower(s.stream COLLATE "default"), lower($4)) > 0))
-  AND stream_path(s.vhost, s.app, s.stream) > $5::text
+WHERE s.scene = 'publish' AND s.refused = '' AND ($1::text = '' OR s.vhost = $1) AND ($2::text = '' OR s.node = $2)
+  AND ($3::text = '' OR s.app = $3 OR ($4::boolean AND strpos(lower(s.app COLLATE "default"), lower($3)) > 0))
+  AND ($5::text = '' OR s.stream = $5 OR ($4 AND strpos(lower(s.stream COLLATE "default"), lower($5)) > 0))
+  AND stream_path(s.vhost, s.app, s.stream) > $6::text
 ORDER BY stream_path(s.vhost, s.app, s.stream)
-LIMIT $7 OFFSET $6
+LIMIT $8 OFFSET $7
 `
 
 type SessionsLivePageParams struct {
 	Vhost     string
+	Node      string
 	App       string
 	Fuzzy     bool
 	Stream    string
@@ -1642,6 +1645,7 @@ type SessionsLivePageParams struct {
 func (q *Queries) SessionsLivePage(ctx context.Context, db DBTX, arg SessionsLivePageParams) ([]OpenSession, error) {
 	rows, err := db.Query(ctx, sessionsLivePage,
 		arg.Vhost,
+		arg.Node,
 		arg.App,
 		arg.Fuzzy,
 		arg.Stream,

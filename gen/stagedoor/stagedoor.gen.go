@@ -2077,13 +2077,21 @@ type NewRule struct {
 	// Example:
 	Domain string `json:"domain,omitempty"`
 
+	// Options What the scheme leaves to choose, as `name=value`, in the words of `stagedoor rule
+	// create` and of the answer: `param-signature`, `param-time`, `time-base`, `fields` (with
+	// commas between them), `url-format`, `expression`, `path-prefix`, `param-prefix`, `hash`
+	// and `key-name`.
+	//
+	// Example: ["time-base=16"]
+	Options []string `json:"options,omitempty"`
+
 	// Scene The side of the door.
 	//
 	// Example: publish
 	Scene NewRuleScene `json:"scene"`
 
 	// Scheme The scheme, one of those that `stagedoor rule schemes` lists; `stagedoor` where it
-	// is absent. Schemes with a choice to make are created by `stagedoor rule create`.
+	// is absent.
 	//
 	// Example: stagedoor
 	Scheme string `json:"scheme,omitempty"`
@@ -3975,6 +3983,9 @@ type ListRunningStreamsParams struct {
 	// for any.
 	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
 
+	// Node Only streams that are published to this media server. Absent for any.
+	Node string `form:"node,omitempty" json:"node,omitempty"`
+
 	// Limit The most streams that one page may hold.
 	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -5120,6 +5131,19 @@ func (siw *ServerInterfaceWrapper) ListRunningStreams(w http.ResponseWriter, r *
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "node" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "node"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
 		}
 		return
 	}

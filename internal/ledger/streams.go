@@ -47,10 +47,10 @@ func (l *Ledger) Streams(ctx context.Context) ([]LiveStream, error) {
 // empty text means any; Fuzzy makes App and Stream mean a part of the name in any
 // case. After is a path as LiveStream.Path gives it: the page begins behind it.
 type LiveFilter struct {
-	Vhost, App, Stream string
-	Fuzzy              bool
-	After              string
-	Offset, Limit      int
+	Vhost, App, Stream, Node string
+	Fuzzy                    bool
+	After                    string
+	Offset, Limit            int
 }
 
 // Live lists one page of the running streams in the order of their paths, at
@@ -63,9 +63,9 @@ func (l *Ledger) Live(ctx context.Context, f LiveFilter) ([]LiveStream, int64, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	p := db.SessionsLivePageParams{Vhost: storable(f.Vhost), App: storable(f.App), Fuzzy: f.Fuzzy, Stream: storable(f.Stream), After: cleanText(f.After, 3*maxText),
+	p := db.SessionsLivePageParams{Vhost: storable(f.Vhost), Node: storable(f.Node), App: storable(f.App), Fuzzy: f.Fuzzy, Stream: storable(f.Stream), After: cleanText(f.After, 3*maxText),
 		RowOffset: int32(max(f.Offset, 0)), RowLimit: int32(min(max(f.Limit, 0), maxPage))}
-	total, err := l.q.SessionsLiveCount(ctx, l.DB, db.SessionsLiveCountParams{Vhost: p.Vhost, App: p.App, Fuzzy: p.Fuzzy, Stream: p.Stream})
+	total, err := l.q.SessionsLiveCount(ctx, l.DB, db.SessionsLiveCountParams{Vhost: p.Vhost, Node: p.Node, App: p.App, Fuzzy: p.Fuzzy, Stream: p.Stream})
 	if err != nil || total == 0 || p.RowLimit == 0 {
 		return nil, total, pg.Err(err, nil)
 	}

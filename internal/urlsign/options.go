@@ -54,6 +54,40 @@ func (o Options) Chosen() (chosen []string) {
 	return chosen
 }
 
+var (
+	errOptionForm    = errors.New("an option is written as name=value, each once")
+	errOptionUnknown = errors.New("options are param-signature, param-time, time-base, fields, url-format, expression, path-prefix, param-prefix, hash and key-name")
+	errOptionNumber  = errors.New("time-base and url-format are numbers")
+)
+
+// ParseOptions reads what Chosen lists. Its errors can be shown.
+func ParseOptions(chosen []string) (o Options, err error) {
+	texts := map[string]*string{"param-signature": &o.SignatureParam, "param-time": &o.TimeParam, "expression": &o.Expression, "path-prefix": &o.PathPrefix,
+		"param-prefix": &o.ParamPrefix, "hash": &o.Hash, "key-name": &o.KeyID}
+	numbers := map[string]*int{"time-base": &o.TimeBase, "url-format": &o.Format}
+	seen := map[string]bool{}
+	for _, option := range chosen {
+		name, value, ok := strings.Cut(option, "=")
+		if !ok || value == "" || seen[name] {
+			return Options{}, errOptionForm
+		}
+		seen[name] = true
+		switch {
+		case name == "fields":
+			o.Fields = strings.Split(value, ",")
+		case texts[name] != nil:
+			*texts[name] = value
+		case numbers[name] != nil:
+			if *numbers[name], err = strconv.Atoi(value); err != nil {
+				return Options{}, errOptionNumber
+			}
+		default:
+			return Options{}, errOptionUnknown
+		}
+	}
+	return o, nil
+}
+
 // set lists the options that are chosen, by their JSON names, in a fixed order.
 func (o *Options) set() (names []string) {
 	for _, option := range []struct {

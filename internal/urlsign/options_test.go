@@ -160,3 +160,23 @@ func FuzzNew(f *testing.F) {
 		}
 	})
 }
+
+func TestOptionsAreReadAsTheyAreListed(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Options{{}, {TimeBase: 16}, {SignatureParam: "s", TimeParam: "t", TimeBase: 2, Fields: []string{"key", "volcTime"}, Format: 2,
+		Expression: "$secure_link_expires$uri $key", PathPrefix: "/p", ParamPrefix: "w", Hash: "sha512", KeyID: "K=1"}} {
+		got, err := ParseOptions(o.Chosen())
+		if err != nil || !got.Equal(o) {
+			t.Errorf("%v is read as %+v, %v", o.Chosen(), got, err)
+		}
+	}
+	for text, want := range map[string]error{"time-base": errOptionForm, "hash=": errOptionForm, "": errOptionForm, "time-base=x": errOptionNumber,
+		"time_base=16": errOptionUnknown, "=": errOptionForm} {
+		if o, err := ParseOptions([]string{text}); err != want || !o.IsZero() {
+			t.Errorf("%q: %+v, %v", text, o, err)
+		}
+	}
+	if _, err := ParseOptions([]string{"hash=sha1", "hash=sha256"}); err != errOptionForm {
+		t.Errorf("one option twice: %v", err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
 
 // ListRules returns one page.
@@ -48,7 +49,11 @@ func (s *Server) ListRules(ctx context.Context, req gen.ListRulesRequestObject) 
 // CreateRule adds a rule and shows the secret of its key, once, if it made one.
 func (s *Server) CreateRule(ctx context.Context, req gen.CreateRuleRequestObject) (gen.CreateRuleResponseObject, error) {
 	b := req.Body
-	r, err := s.Access.CreateRule(ctx, access.NewRule{Domain: b.Domain, Vhost: b.Vhost, App: b.App, Scene: media.Scene(b.Scene), Scheme: b.Scheme,
+	options, err := urlsign.ParseOptions(b.Options)
+	if err != nil {
+		return nil, errs.InvalidField("options", err.Error())
+	}
+	r, err := s.Access.CreateRule(ctx, access.NewRule{Domain: b.Domain, Vhost: b.Vhost, App: b.App, Scene: media.Scene(b.Scene), Scheme: b.Scheme, Options: options,
 		Disabled: b.Disabled, Validity: fromSeconds(b.ValiditySeconds), Takeover: toTakeover(string(b.Takeover), b.TakeoverWindowSeconds), Secret: b.Secret})
 	if err != nil {
 		return nil, err

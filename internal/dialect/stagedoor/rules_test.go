@@ -167,3 +167,17 @@ func TestBansAreMadeListedAndLifted(t *testing.T) {
 	}
 	b.bad(t, ask("GET", "/api/v1/bans?cursor=x", b.admin)).want(t, http.StatusBadRequest, "invalid_cursor")
 }
+
+func TestARuleIsMadeWithWhatItsSchemeLeavesToChoose(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := decode[gen.Rule](t, b.made(t, "/api/v1/rules", `{"scene":"publish","domain":"volc.example.com","scheme":"volcengine_b","options":["time-base=16","param-signature=sig"],
+		"takeover":"resume","takeover_window_seconds":1800}`))
+	if strings.Join(r.Options, " ") != "param-signature=sig time-base=16" || r.TakeoverWindowSeconds != 1800 {
+		t.Errorf("made %+v", r)
+	}
+	for _, body := range []string{`{"scene":"publish","options":["x"]}`, `{"scene":"publish","options":["colour=red"]}`, `{"scene":"publish","options":["hash=sha1"]}`,
+		`{"scene":"publish","scheme":"volcengine_b","options":["time-base=7"]}`} {
+		b.send(t, dialecttest.JSON("/api/v1/rules", b.admin, body)).want(t, http.StatusBadRequest, "invalid_options")
+	}
+}

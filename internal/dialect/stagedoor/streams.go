@@ -20,7 +20,7 @@ func (s *Server) ListRunningStreams(ctx context.Context, req gen.ListRunningStre
 	if err != nil {
 		return nil, err
 	}
-	streams, total, err := s.Streams.Live(ctx, ledger.LiveFilter{Vhost: p.Vhost, App: p.App, Stream: p.Stream, Fuzzy: true, After: after, Limit: limit + 1})
+	streams, total, err := s.Streams.Live(ctx, ledger.LiveFilter{Vhost: p.Vhost, App: p.App, Stream: p.Stream, Node: p.Node, Fuzzy: true, After: after, Limit: limit + 1})
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,12 @@ func TestSessionsAndStreamsAreListed(t *testing.T) {
 		t.Errorf("got %+v", s)
 	}
 	streams := decode[gen.RunningStreamPage](t, b.send(t, ask("GET", "/api/v1/live-streams?stream=SHO", b.admin)))
+	if here := decode[gen.RunningStreamPage](t, b.send(t, ask("GET", "/api/v1/live-streams?node="+streams.Streams[0].Node, b.admin))); len(here.Streams) == 0 {
+		t.Error("the node has no streams")
+	}
+	if elsewhere := decode[gen.RunningStreamPage](t, b.send(t, ask("GET", "/api/v1/live-streams?node=elsewhere", b.admin))); len(elsewhere.Streams) != 0 || elsewhere.Total != 0 {
+		t.Errorf("another node has %+v", elsewhere)
+	}
 	if len(streams.Streams) != 1 || streams.Total != 1 || streams.Streams[0].Viewers != 1 || streams.Streams[0].SessionID != "2" || streams.Streams[0].Health != nil {
 		t.Errorf("got %+v", streams)
 	}

@@ -6,7 +6,7 @@ import { code, data, h, put } from '../dom.js';
 import { duration } from '../format.js';
 import { loadTexts, t } from '../i18n.js';
 import { go, link } from '../router.js';
-import { changeable, place, placeText, revealKey } from '../ruledeeds.js';
+import { changeable, place, placeText, revealKey, takeoverOf } from '../ruledeeds.js';
 import { badge } from '../ui/badge.js';
 import { confirmDialog, formDialog } from '../ui/dialog.js';
 import { button, facts, heading, section } from '../ui/page.js';
@@ -50,8 +50,8 @@ async function enable(address, reload) {
 
 const edit = (now, address) => formDialog({
   title: t('core.edit'), fields: changeable(now), submit: t('core.save'),
-  onSubmit: async ({ validity_seconds: validity = 0, takeover }) => {
-    await send('PATCH', address, { validity_seconds: validity, takeover: takeover === now.takeover ? undefined : takeover });
+  onSubmit: async ({ validity_seconds: validity = 0, ...rest }) => {
+    await send('PATCH', address, { validity_seconds: validity, ...(now.scene === 'publish' && takeoverOf(rest)) });
     toast(t('rule.edit.saved'));
   },
 });
@@ -72,8 +72,10 @@ const remove = (now, address) => confirmDialog({
 const about = (now) => section(t('rule.about'), facts([
   [t('rules.scene'), [sceneText(now.scene)]], [t('rules.domain'), now.domain || now.vhost ? data(now.domain || now.vhost) : [t('rule.any')]], [t('rules.app'), now.app ? data(now.app) : [t('rule.any')]],
   [t('rules.scheme'), [code(now.scheme), ' ', strengthBadge(now.strength)]],
+  [t('rules.options'), now.options?.length ? now.options.map((o) => h('div', {}, code(o))) : undefined],
   [t('rules.validity'), duration(now.validity_seconds)],
   [t('rules.takeover'), now.scene === 'publish' ? [t(`door.takeover.${now.takeover}`)] : undefined],
+  [t('rules.window'), now.takeover === 'resume' ? duration(now.takeover_window_seconds) : undefined],
   [t('rule.changed'), time(now.updated_at)],
 ]));
 
