@@ -2,11 +2,16 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/stagedoor-live/stagedoor/gen/spec"
 	"github.com/stagedoor-live/stagedoor/internal/config"
 )
 
@@ -50,4 +55,30 @@ func TestEverySettingIsAFlagAndAVariableOfTheSameName(t *testing.T) {
 func variableOf(f reflect.StructField) string {
 	ours, _, _ := strings.Cut(f.Tag.Get("env"), ",")
 	return ours
+}
+
+// Two spellings of a field are one in languages that have a style of their own;
+// README.md tells how to leave the second out.
+func TestReadmeNamesFieldsThatDifferInSpellingOnly(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := openapi3.NewLoader().LoadFromData(spec.YAML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range doc.Components.Schemas {
+		seen := map[string]bool{}
+		properties := slices.Sorted(maps.Keys(s.Value.Properties))
+		slices.Reverse(properties) // snake_case first
+		for _, p := range properties {
+			plain := strings.ToLower(strings.ReplaceAll(p, "_", ""))
+			if seen[plain] && !strings.Contains(string(readme), ".properties."+p) {
+				t.Errorf("%s has %s in another spelling, too", name, p)
+			}
+			seen[plain] = true
+		}
+	}
 }
