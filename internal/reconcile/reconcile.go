@@ -25,7 +25,6 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/clock"
-	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
@@ -303,10 +302,10 @@ func (r *Reconciler) note(ctx context.Context, p db.NodeHealthNoteParams) error 
 }
 
 // unanswered leaves the sessions of a node as they are, until it has been away
-// for as long as a lease. The error that is kept of it is the safe one.
+// for as long as a lease. What is kept of the error says what to look at.
 func (r *Reconciler) unanswered(ctx context.Context, n media.Node, m *memory, before []ledger.Session, cause error) error {
 	m.silent()
-	if err := r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Unreachable, Error: errs.As(cause).Message}); err != nil {
+	if err := r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Unreachable, Error: media.Trouble(cause)}); err != nil {
 		return err
 	}
 	health, err := r.q.NodeHealthByNode(ctx, r.DB, n.Name)

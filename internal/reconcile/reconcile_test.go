@@ -149,17 +149,19 @@ func TestANodeThatDoesNotAnswerKeepsItsSessionsUntilTheLeaseIsOver(t *testing.T)
 	s.lists(later, p)
 	b.clock.advance(2 * lease)
 	b.once(t, s)
-	for name, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
-		"an error": func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true },
-		"no list":  func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte(`{"code":1}`)); return true },
-		"nothing":  func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
+	for said, answer := range map[string]func(http.ResponseWriter, *http.Request) bool{
+		"its control API fails (502): what does its own log say?": func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusBadGateway); return true },
+		"it does not answer as its control API should: are kind and control URL right? The log says more": func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = w.Write([]byte(`{"code":1}`))
+			return true
+		},
+		"it refuses us (401): are username and password those of its control API, and may our address ask?": func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusUnauthorized); return true },
 	} {
 		s.answers(answer)
 		b.clock.advance(later)
 		b.once(t, s)
 		b.wantOpen(t, "p")
-		b.wantHealth(t, s, "unreachable vid-1/p1 1/1 media server unavailable")
-		t.Log(name)
+		b.wantHealth(t, s, "unreachable vid-1/p1 1/1 "+said)
 	}
 	b.clock.advance(lease - 10*time.Minute)
 	b.once(t, s)

@@ -43,6 +43,7 @@ type said struct {
 }
 
 func (e *said) Error() string { return fmt.Sprintf("answered %d: %s", e.status, e.text) }
+func (e *said) Unwrap() error { return media.Answered(e.status) }
 
 // call asks the API and decodes its answer into out, where that is not nil. The
 // error never repeats what we sent: it may hold credentials.

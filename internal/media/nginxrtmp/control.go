@@ -90,7 +90,7 @@ func (c Client) stat(ctx context.Context, n media.Node) (stat, error) {
 		return stat{}, err
 	}
 	if status != http.StatusOK {
-		return stat{}, fmt.Errorf("statistics page answered %d", status)
+		return stat{}, fmt.Errorf("statistics page: %w", media.Answered(status))
 	}
 	var page stat
 	if err := xml.Unmarshal(body, &page); err != nil {

@@ -147,7 +147,7 @@ func (c *Client) call(ctx context.Context, method string, n media.Node, path str
 	case http.StatusNotFound:
 		return nil, nil, errNotFound
 	}
-	return nil, nil, fmt.Errorf("%s answered %s", path, resp.Status)
+	return nil, nil, fmt.Errorf("%s: %w", path, media.Answered(resp.StatusCode))
 }
 
 func (c *Client) request(ctx context.Context, method string, n media.Node, path string, body io.Reader) (*http.Request, error) {

@@ -79,9 +79,9 @@ func (c *Client) token(ctx context.Context, n media.Node, refused string) (strin
 }
 
 var (
-	errLogin  = errors.New("the login at the API is refused: username and password of the node must be those of one of its auth.jwt.users")
-	errLogins = errors.New("too many logins at the API; it takes none for a while")
-	errNoAPI  = errors.New("there is no API: auth.jwt must be configured")
+	errLogin  error = media.Advice("the login at the API is refused: username and password of the node must be those of one of its auth.jwt.users")
+	errLogins error = media.Advice("too many logins at the API; it takes none for a while")
+	errNoAPI  error = media.Advice("there is no API: auth.jwt must be configured")
 )
 
 // logIn asks for a token. It also returns how long not to ask again after a
@@ -133,7 +133,7 @@ func (c *Client) askLogin(ctx context.Context, n media.Node, ask map[string]stri
 	case http.StatusNotFound:
 		return loginReply{}, 0, errNoAPI
 	default:
-		return loginReply{}, 0, fmt.Errorf("login answered %s", resp.Status)
+		return loginReply{}, 0, fmt.Errorf("login: %w", media.Answered(resp.StatusCode))
 	}
 	var reply envelope[loginReply]
 	if err := json.Unmarshal(text, &reply); err != nil {

@@ -40,6 +40,7 @@ type Client struct {
 type said struct{ status int }
 
 func (s *said) Error() string { return "answered " + strconv.Itoa(s.status) }
+func (s *said) Unwrap() error { return media.Answered(s.status) }
 
 // base returns the URL of the virtual host.
 func base(n media.Node) string {

@@ -124,7 +124,7 @@ func (c Client) call(ctx context.Context, method string, n media.Node, path stri
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answered %s", req.URL.Path, resp.Status)
+		return fmt.Errorf("%s: %w", req.URL.Path, media.Answered(resp.StatusCode))
 	}
 	if err := json.Unmarshal(body, reply); err != nil {
 		return fmt.Errorf("read %s: %w", req.URL.Path, err)

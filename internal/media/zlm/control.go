@@ -57,12 +57,15 @@ func (o ours) set(n media.Node, key string, ours bool) {
 
 func (o ours) has(n media.Node, key string) bool { return o.known.Contains(n.Name + " " + key) }
 
-// The codes of the API that are not a failure of it.
+// Codes of the API; its failures have others.
 const (
 	codeDone     = 0
+	codeRefused  = -100 // it takes another secret than ours
 	codeNoTarget = -1   // kick_session of somebody who is gone, and other refusals
 	codeNoStream = -500 // getMediaPlayerList of a stream that is gone
 )
+
+var errSecret error = media.Advice("it refuses our secret: the password of the node must be api.secret of its configuration")
 
 // reply is what every answer has; the HTTP status is always 200.
 type reply struct {
@@ -91,7 +94,7 @@ func (c Client) call(ctx context.Context, n media.Node, name string, args url.Va
 		return reply{}, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return reply{}, fmt.Errorf("%s answered %s", name, resp.Status)
+		return reply{}, fmt.Errorf("%s: %w", name, media.Answered(resp.StatusCode))
 	}
 	var r reply
 	if err := json.Unmarshal(body, &r); err != nil {

@@ -171,7 +171,11 @@ func (c Client) proxies(ctx context.Context, n media.Node, key string) ([]proxy,
 
 // into reads what an answer lists.
 func (r reply) into(list any) error {
-	if *r.Code != codeDone {
+	switch *r.Code {
+	case codeDone:
+	case codeRefused:
+		return errSecret
+	default:
 		return fmt.Errorf("code %d", *r.Code)
 	}
 	if len(r.Data) == 0 {
