@@ -38,3 +38,22 @@ SELECT * FROM live_token_access WHERE token_hash = @hash OR play_hash = @hash;
 
 -- name: LiveTokenPurge :execrows
 DELETE FROM live_tokens WHERE revoked_at < @revoked_before::timestamptz;
+
+-- One page of all pairs, the newest first.
+-- name: LiveTokenPage :many
+SELECT t.*, a.username FROM live_tokens t JOIN accounts a ON a.id = t.account_id
+WHERE t.revoked_at IS NULL AND t.id < @before
+ORDER BY t.id DESC
+LIMIT @row_limit;
+
+-- One page of those of an account, the newest first.
+-- name: LiveTokenPageOf :many
+SELECT t.*, a.username FROM live_tokens t JOIN accounts a ON a.id = t.account_id
+WHERE t.revoked_at IS NULL AND t.id < @before AND t.account_id = (SELECT o.id FROM accounts o WHERE lower(o.username) = lower(@username))
+ORDER BY t.id DESC
+LIMIT @row_limit;
+
+-- The pair of a stream, which has one at most.
+-- name: LiveTokenOfStream :many
+SELECT t.*, a.username FROM live_tokens t JOIN accounts a ON a.id = t.account_id
+WHERE t.revoked_at IS NULL AND t.app = @app AND t.stream = @stream AND t.id < @before AND (@username::text = '' OR lower(a.username) = lower(@username));

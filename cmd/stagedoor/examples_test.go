@@ -176,6 +176,8 @@ var examples = map[string]example{
 	"retireRuleKey":         {},
 	"revokeRuleKey":         {},
 	"listBans":              {},
+	"findLiveTokens":        {},
+	"revokeLiveToken":       {query: "stream=show"},
 	"createBan":             {body: `{"app":"live","stream":"{fresh}"}`},
 	"deleteBan":             {query: "app=live&stream=show"},
 	"explainURL":            {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},

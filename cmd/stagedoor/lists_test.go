@@ -38,6 +38,7 @@ var lists = map[string]list{
 	"listStreamSamples":                 {query: "app=live&stream=r1", mark: `"viewers"`},
 	"listSessions":                      {query: "state=ended&scene=publish&limit=100", mark: `"client_id"`},
 	"listRules":                         {query: "limit=50", mark: `"strength"`},
+	"findLiveTokens":                    {query: "limit=50", mark: `"play_token"`},
 	"listBans":                          {query: "limit=50", mark: `"until"`},
 	"listEvents":                        {query: "limit=100", mark: `"sequence"`},
 	"listWebhooks":                      {query: "limit=50", mark: `"url"`},

@@ -4835,6 +4835,17 @@ type LiveToken struct {
 	Username string `json:"username"`
 }
 
+// LiveTokenPage One page of live tokens.
+type LiveTokenPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: MTc
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Tokens The pairs, the newest first.
+	Tokens []ManagedLiveToken `json:"tokens"`
+}
+
 // LoginRequest Who wants to log in.
 type LoginRequest struct {
 	// Password The password.
@@ -4882,6 +4893,44 @@ type LoginToken struct {
 	//
 	// Example: eyJhbGciOiJFUzI1NiIsImtpZCI6ImsxIn0.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl
 	LoginTokenAgain string `json:"login_token"`
+}
+
+// ManagedLiveToken The pair of secrets that opens one stream, as administrators see it.
+type ManagedLiveToken struct {
+	// App The application of the stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// CreatedAt When it was made.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// PermissionsLevel The `level` that the token was made with.
+	//
+	// Example: 0
+	PermissionsLevel int32 `json:"permissions_level"`
+
+	// PlayToken The play secret. It never opens the publish door.
+	//
+	// Example: w5fT7p_2sWcR9aYhJd0LQeUgK1xM-iVa
+	PlayToken string `json:"play_token"`
+
+	// Stream The name of the stream.
+	//
+	// Example: room1
+	Stream string `json:"stream"`
+
+	// Token The publish secret. It opens the play door as well.
+	//
+	// Example: Zb1vHkVTGQ0mCqN4b6yXn3ZwT8u2LrEo
+	Token string `json:"token"`
+
+	// Username The owner.
+	//
+	// Example: alice
+	Username string `json:"username"`
 }
 
 // ManagedRoom A room as administrators see it. A list leaves out what is said to be absent from lists.
@@ -8598,6 +8647,9 @@ type Forbidden = Error
 // InternalError The error envelope of our own operations.
 type InternalError = Error
 
+// LiveTokenNotFound The error envelope of our own operations.
+type LiveTokenNotFound = Error
+
 // NodeConflict The error envelope of our own operations.
 type NodeConflict = Error
 
@@ -8938,6 +8990,33 @@ type ListStreamSamplesParams struct {
 
 	// Until Only samples of before then. Absent for up to now.
 	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
+// RevokeLiveTokenParams defines parameters for RevokeLiveToken.
+type RevokeLiveTokenParams struct {
+	// App The application; the default one where it is absent.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream The name of the stream.
+	Stream string `form:"stream" json:"stream"`
+}
+
+// FindLiveTokensParams defines parameters for FindLiveTokens.
+type FindLiveTokensParams struct {
+	// App The application of `stream`; the default one where it is absent.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream Only the pair of this stream. Absent for any.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Username Only pairs of this account. Absent for any.
+	Username string `form:"username,omitempty" json:"username,omitempty"`
+
+	// Limit The most pairs that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // HandlePushStreamEventParams defines parameters for HandlePushStreamEvent.
@@ -10397,6 +10476,21 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/v1/live-streams/samples (the `ListStreamSamples` operationId).
 	ListStreamSamples(ctx context.Context, params *ListStreamSamplesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeLiveToken Revoke a live token
+	//
+	// Revokes the pair of a stream and cuts off whoever came in by it. For administrators.
+	//
+	// Corresponds with DELETE /api/v1/live-tokens (the `RevokeLiveToken` operationId).
+	RevokeLiveToken(ctx context.Context, params *RevokeLiveTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// FindLiveTokens Page through live tokens
+	//
+	// Lists the pairs of live tokens of everybody, the newest first, a page at a time; follow
+	// `next_cursor` until it is absent. Several filters are all to hold. For administrators.
+	//
+	// Corresponds with GET /api/v1/live-tokens (the `FindLiveTokens` operationId).
+	FindLiveTokens(ctx context.Context, params *FindLiveTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelMuteChatroomWithBody Let everybody speak again
 	//
@@ -12788,6 +12882,41 @@ func (c *Client) ListRunningStreams(ctx context.Context, params *ListRunningStre
 // Corresponds with GET /api/v1/live-streams/samples (the `ListStreamSamples` operationId).
 func (c *Client) ListStreamSamples(ctx context.Context, params *ListStreamSamplesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListStreamSamplesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeLiveToken Revoke a live token
+//
+// Revokes the pair of a stream and cuts off whoever came in by it. For administrators.
+//
+// Corresponds with DELETE /api/v1/live-tokens (the `RevokeLiveToken` operationId).
+func (c *Client) RevokeLiveToken(ctx context.Context, params *RevokeLiveTokenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeLiveTokenRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// FindLiveTokens Page through live tokens
+//
+// Lists the pairs of live tokens of everybody, the newest first, a page at a time; follow
+// `next_cursor` until it is absent. Several filters are all to hold. For administrators.
+//
+// Corresponds with GET /api/v1/live-tokens (the `FindLiveTokens` operationId).
+func (c *Client) FindLiveTokens(ctx context.Context, params *FindLiveTokensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFindLiveTokensRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -17682,6 +17811,150 @@ func NewListStreamSamplesRequest(server string, params *ListStreamSamplesParams)
 				}
 			}
 
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRevokeLiveTokenRequest constructs an http.Request for the RevokeLiveToken method
+func NewRevokeLiveTokenRequest(server string, params *RevokeLiveTokenParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live-tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewFindLiveTokensRequest constructs an http.Request for the FindLiveTokens method
+func NewFindLiveTokensRequest(server string, params *FindLiveTokensParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/live-tokens")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "app", params.App, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stream", params.Stream, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "username", params.Username, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
 		}
 
 		if encoded := queryValues.Encode(); encoded != "" {
@@ -23290,6 +23563,25 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /api/v1/live-streams/samples (the `ListStreamSamples` operationId).
 	ListStreamSamplesWithResponse(ctx context.Context, params *ListStreamSamplesParams, reqEditors ...RequestEditorFn) (*ListStreamSamplesResponse, error)
 
+	// RevokeLiveTokenWithResponse Revoke a live token
+	//
+	// Revokes the pair of a stream and cuts off whoever came in by it. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/live-tokens (the `RevokeLiveToken` operationId).
+	RevokeLiveTokenWithResponse(ctx context.Context, params *RevokeLiveTokenParams, reqEditors ...RequestEditorFn) (*RevokeLiveTokenResponse, error)
+
+	// FindLiveTokensWithResponse Page through live tokens
+	//
+	// Lists the pairs of live tokens of everybody, the newest first, a page at a time; follow
+	// `next_cursor` until it is absent. Several filters are all to hold. For administrators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/live-tokens (the `FindLiveTokens` operationId).
+	FindLiveTokensWithResponse(ctx context.Context, params *FindLiveTokensParams, reqEditors ...RequestEditorFn) (*FindLiveTokensResponse, error)
+
 	// CancelMuteChatroomWithBodyWithResponse Let everybody speak again
 	//
 	// Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -27268,6 +27560,214 @@ func (r ListStreamSamplesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListStreamSamplesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RevokeLiveTokenResponse401Headers the declared response headers of an HTTP 401 response for RevokeLiveToken
+type RevokeLiveTokenResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// RevokeLiveTokenResponse429Headers the declared response headers of an HTTP 429 response for RevokeLiveToken
+type RevokeLiveTokenResponse429Headers struct {
+	RetryAfter int32
+}
+
+// RevokeLiveTokenResponse503Headers the declared response headers of an HTTP 503 response for RevokeLiveToken
+type RevokeLiveTokenResponse503Headers struct {
+	RetryAfter int32
+}
+
+type RevokeLiveTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *LiveTokenNotFound
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RevokeLiveTokenResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RevokeLiveTokenResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RevokeLiveTokenResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r RevokeLiveTokenResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RevokeLiveTokenResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RevokeLiveTokenResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RevokeLiveTokenResponse) GetJSON404() *LiveTokenNotFound {
+	return r.JSON404
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r RevokeLiveTokenResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RevokeLiveTokenResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RevokeLiveTokenResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RevokeLiveTokenResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RevokeLiveTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RevokeLiveTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RevokeLiveTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// FindLiveTokensResponse401Headers the declared response headers of an HTTP 401 response for FindLiveTokens
+type FindLiveTokensResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// FindLiveTokensResponse429Headers the declared response headers of an HTTP 429 response for FindLiveTokens
+type FindLiveTokensResponse429Headers struct {
+	RetryAfter int32
+}
+
+// FindLiveTokensResponse503Headers the declared response headers of an HTTP 503 response for FindLiveTokens
+type FindLiveTokensResponse503Headers struct {
+	RetryAfter int32
+}
+
+type FindLiveTokensResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *LiveTokenPage
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyRequests
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *Unavailable
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *FindLiveTokensResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *FindLiveTokensResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *FindLiveTokensResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r FindLiveTokensResponse) GetJSON200() *LiveTokenPage {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r FindLiveTokensResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r FindLiveTokensResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r FindLiveTokensResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r FindLiveTokensResponse) GetJSON429() *TooManyRequests {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r FindLiveTokensResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r FindLiveTokensResponse) GetJSON503() *Unavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r FindLiveTokensResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r FindLiveTokensResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r FindLiveTokensResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r FindLiveTokensResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -38212,6 +38712,37 @@ func (c *ClientWithResponses) ListStreamSamplesWithResponse(ctx context.Context,
 	return ParseListStreamSamplesResponse(rsp)
 }
 
+// RevokeLiveTokenWithResponse Revoke a live token
+//
+// Revokes the pair of a stream and cuts off whoever came in by it. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/live-tokens (the `RevokeLiveToken` operationId).
+func (c *ClientWithResponses) RevokeLiveTokenWithResponse(ctx context.Context, params *RevokeLiveTokenParams, reqEditors ...RequestEditorFn) (*RevokeLiveTokenResponse, error) {
+	rsp, err := c.RevokeLiveToken(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRevokeLiveTokenResponse(rsp)
+}
+
+// FindLiveTokensWithResponse Page through live tokens
+//
+// Lists the pairs of live tokens of everybody, the newest first, a page at a time; follow
+// `next_cursor` until it is absent. Several filters are all to hold. For administrators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/live-tokens (the `FindLiveTokens` operationId).
+func (c *ClientWithResponses) FindLiveTokensWithResponse(ctx context.Context, params *FindLiveTokensParams, reqEditors ...RequestEditorFn) (*FindLiveTokensResponse, error) {
+	rsp, err := c.FindLiveTokens(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseFindLiveTokensResponse(rsp)
+}
+
 // CancelMuteChatroomWithBodyWithResponse Let everybody speak again
 //
 // Ends what `muteChatroom` began. Doing so again changes nothing. Only the owner may do this. 502
@@ -43123,6 +43654,211 @@ func ParseListStreamSamplesResponse(rsp *http.Response) (*ListStreamSamplesRespo
 		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListStreamSamplesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRevokeLiveTokenResponse parses an HTTP response from a RevokeLiveTokenWithResponse call
+func ParseRevokeLiveTokenResponse(rsp *http.Response) (*RevokeLiveTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RevokeLiveTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest LiveTokenNotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers RevokeLiveTokenResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers RevokeLiveTokenResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers RevokeLiveTokenResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseFindLiveTokensResponse parses an HTTP response from a FindLiveTokensWithResponse call
+func ParseFindLiveTokensResponse(rsp *http.Response) (*FindLiveTokensResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &FindLiveTokensResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest LiveTokenPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers FindLiveTokensResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers FindLiveTokensResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers FindLiveTokensResponse503Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {

@@ -245,6 +245,195 @@ func (q *Queries) LiveTokenLockStream(ctx context.Context, db DBTX, path string)
 	return err
 }
 
+const liveTokenOfStream = `-- name: LiveTokenOfStream :many
+SELECT t.id, t.account_id, t.app, t.stream, t.level, t.token_hash, t.play_hash, t.token_sealed, t.play_sealed, t.created_at, t.revoked_at, a.username FROM live_tokens t JOIN accounts a ON a.id = t.account_id
+WHERE t.revoked_at IS NULL AND t.app = $1 AND t.stream = $2 AND t.id < $3 AND ($4::text = '' OR lower(a.username) = lower($4))
+`
+
+type LiveTokenOfStreamParams struct {
+	App      string
+	Stream   string
+	Before   int64
+	Username string
+}
+
+type LiveTokenOfStreamRow struct {
+	ID          int64
+	AccountID   int64
+	App         string
+	Stream      string
+	Level       int32
+	TokenHash   []byte
+	PlayHash    []byte
+	TokenSealed []byte
+	PlaySealed  []byte
+	CreatedAt   time.Time
+	RevokedAt   *time.Time
+	Username    string
+}
+
+// The pair of a stream, which has one at most.
+func (q *Queries) LiveTokenOfStream(ctx context.Context, db DBTX, arg LiveTokenOfStreamParams) ([]LiveTokenOfStreamRow, error) {
+	rows, err := db.Query(ctx, liveTokenOfStream,
+		arg.App,
+		arg.Stream,
+		arg.Before,
+		arg.Username,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LiveTokenOfStreamRow{}
+	for rows.Next() {
+		var i LiveTokenOfStreamRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.App,
+			&i.Stream,
+			&i.Level,
+			&i.TokenHash,
+			&i.PlayHash,
+			&i.TokenSealed,
+			&i.PlaySealed,
+			&i.CreatedAt,
+			&i.RevokedAt,
+			&i.Username,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const liveTokenPage = `-- name: LiveTokenPage :many
+SELECT t.id, t.account_id, t.app, t.stream, t.level, t.token_hash, t.play_hash, t.token_sealed, t.play_sealed, t.created_at, t.revoked_at, a.username FROM live_tokens t JOIN accounts a ON a.id = t.account_id
+WHERE t.revoked_at IS NULL AND t.id < $1
+ORDER BY t.id DESC
+LIMIT $2
+`
+
+type LiveTokenPageParams struct {
+	Before   int64
+	RowLimit int32
+}
+
+type LiveTokenPageRow struct {
+	ID          int64
+	AccountID   int64
+	App         string
+	Stream      string
+	Level       int32
+	TokenHash   []byte
+	PlayHash    []byte
+	TokenSealed []byte
+	PlaySealed  []byte
+	CreatedAt   time.Time
+	RevokedAt   *time.Time
+	Username    string
+}
+
+// One page of all pairs, the newest first.
+func (q *Queries) LiveTokenPage(ctx context.Context, db DBTX, arg LiveTokenPageParams) ([]LiveTokenPageRow, error) {
+	rows, err := db.Query(ctx, liveTokenPage, arg.Before, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LiveTokenPageRow{}
+	for rows.Next() {
+		var i LiveTokenPageRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.App,
+			&i.Stream,
+			&i.Level,
+			&i.TokenHash,
+			&i.PlayHash,
+			&i.TokenSealed,
+			&i.PlaySealed,
+			&i.CreatedAt,
+			&i.RevokedAt,
+			&i.Username,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const liveTokenPageOf = `-- name: LiveTokenPageOf :many
+SELECT t.id, t.account_id, t.app, t.stream, t.level, t.token_hash, t.play_hash, t.token_sealed, t.play_sealed, t.created_at, t.revoked_at, a.username FROM live_tokens t JOIN accounts a ON a.id = t.account_id
+WHERE t.revoked_at IS NULL AND t.id < $1 AND t.account_id = (SELECT o.id FROM accounts o WHERE lower(o.username) = lower($2))
+ORDER BY t.id DESC
+LIMIT $3
+`
+
+type LiveTokenPageOfParams struct {
+	Before   int64
+	Username string
+	RowLimit int32
+}
+
+type LiveTokenPageOfRow struct {
+	ID          int64
+	AccountID   int64
+	App         string
+	Stream      string
+	Level       int32
+	TokenHash   []byte
+	PlayHash    []byte
+	TokenSealed []byte
+	PlaySealed  []byte
+	CreatedAt   time.Time
+	RevokedAt   *time.Time
+	Username    string
+}
+
+// One page of those of an account, the newest first.
+func (q *Queries) LiveTokenPageOf(ctx context.Context, db DBTX, arg LiveTokenPageOfParams) ([]LiveTokenPageOfRow, error) {
+	rows, err := db.Query(ctx, liveTokenPageOf, arg.Before, arg.Username, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []LiveTokenPageOfRow{}
+	for rows.Next() {
+		var i LiveTokenPageOfRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.AccountID,
+			&i.App,
+			&i.Stream,
+			&i.Level,
+			&i.TokenHash,
+			&i.PlayHash,
+			&i.TokenSealed,
+			&i.PlaySealed,
+			&i.CreatedAt,
+			&i.RevokedAt,
+			&i.Username,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const liveTokenPurge = `-- name: LiveTokenPurge :execrows
 DELETE FROM live_tokens WHERE revoked_at < $1::timestamptz
 `

@@ -1808,6 +1808,55 @@ type KickResult struct {
 // Example: kicked
 type KickResultState string
 
+// LiveTokenPage One page of live tokens.
+type LiveTokenPage struct {
+	// NextCursor The `cursor` of the next page; absent on the last one.
+	//
+	// Example: MTc
+	NextCursor string `json:"next_cursor,omitempty"`
+
+	// Tokens The pairs, the newest first.
+	Tokens []ManagedLiveToken `json:"tokens"`
+}
+
+// ManagedLiveToken The pair of secrets that opens one stream, as administrators see it.
+type ManagedLiveToken struct {
+	// App The application of the stream.
+	//
+	// Example: live
+	App string `json:"app"`
+
+	// CreatedAt When it was made.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	CreatedAt time.Time `json:"created_at"`
+
+	// PermissionsLevel The `level` that the token was made with.
+	//
+	// Example: 0
+	PermissionsLevel int32 `json:"permissions_level"`
+
+	// PlayToken The play secret. It never opens the publish door.
+	//
+	// Example: w5fT7p_2sWcR9aYhJd0LQeUgK1xM-iVa
+	PlayToken string `json:"play_token"`
+
+	// Stream The name of the stream.
+	//
+	// Example: room1
+	Stream string `json:"stream"`
+
+	// Token The publish secret. It opens the play door as well.
+	//
+	// Example: Zb1vHkVTGQ0mCqN4b6yXn3ZwT8u2LrEo
+	Token string `json:"token"`
+
+	// Username The owner.
+	//
+	// Example: alice
+	Username string `json:"username"`
+}
+
 // ManagedRoom A room as administrators see it. A list leaves out what is said to be absent from lists.
 type ManagedRoom struct {
 	// AnchorID The user name of its anchor.
@@ -3800,6 +3849,9 @@ type Forbidden = Error
 // InternalError The error envelope of our own operations.
 type InternalError = Error
 
+// LiveTokenNotFound The error envelope of our own operations.
+type LiveTokenNotFound = Error
+
 // NodeConflict The error envelope of our own operations.
 type NodeConflict = Error
 
@@ -4009,6 +4061,33 @@ type ListStreamSamplesParams struct {
 
 	// Until Only samples of before then. Absent for up to now.
 	Until *time.Time `form:"until,omitempty" json:"until,omitempty"`
+}
+
+// RevokeLiveTokenParams defines parameters for RevokeLiveToken.
+type RevokeLiveTokenParams struct {
+	// App The application; the default one where it is absent.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream The name of the stream.
+	Stream string `form:"stream" json:"stream"`
+}
+
+// FindLiveTokensParams defines parameters for FindLiveTokens.
+type FindLiveTokensParams struct {
+	// App The application of `stream`; the default one where it is absent.
+	App string `form:"app,omitempty" json:"app,omitempty"`
+
+	// Stream Only the pair of this stream. Absent for any.
+	Stream string `form:"stream,omitempty" json:"stream,omitempty"`
+
+	// Username Only pairs of this account. Absent for any.
+	Username string `form:"username,omitempty" json:"username,omitempty"`
+
+	// Limit The most pairs that one page may hold.
+	Limit *int32 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor The `next_cursor` of the page before, unchanged. Absent for the first page.
+	Cursor string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListNodesParams defines parameters for ListNodes.
@@ -4279,6 +4358,12 @@ type ServerInterface interface {
 	// ListStreamSamples Show how a stream went
 	// (GET /api/v1/live-streams/samples)
 	ListStreamSamples(w http.ResponseWriter, r *http.Request, params ListStreamSamplesParams)
+	// RevokeLiveToken Revoke a live token
+	// (DELETE /api/v1/live-tokens)
+	RevokeLiveToken(w http.ResponseWriter, r *http.Request, params RevokeLiveTokenParams)
+	// FindLiveTokens Page through live tokens
+	// (GET /api/v1/live-tokens)
+	FindLiveTokens(w http.ResponseWriter, r *http.Request, params FindLiveTokensParams)
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(w http.ResponseWriter, r *http.Request)
@@ -5267,6 +5352,149 @@ func (siw *ServerInterfaceWrapper) ListStreamSamples(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListStreamSamples(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeLiveToken operation middleware
+func (siw *ServerInterfaceWrapper) RevokeLiveToken(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeLiveTokenParams
+
+	// ------------- Optional query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeLiveToken(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// FindLiveTokens operation middleware
+func (siw *ServerInterfaceWrapper) FindLiveTokens(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	ctx := r.Context()
+
+	ctx = context.WithValue(ctx, BearerAuthScopes, []string{})
+
+	r = r.WithContext(ctx)
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FindLiveTokensParams
+
+	// ------------- Optional query parameter "app" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "app", r.URL.Query(), &params.App, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "app"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "app", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "stream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stream", r.URL.Query(), &params.Stream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "stream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "username" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "username", r.URL.Query(), &params.Username, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "username"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "username", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FindLiveTokens(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -7098,6 +7326,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/live-streams", wrapper.CutStream)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/live-streams", wrapper.ListRunningStreams)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/live-streams/samples", wrapper.ListStreamSamples)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/api/v1/live-tokens", wrapper.RevokeLiveToken)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/live-tokens", wrapper.FindLiveTokens)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/logout", wrapper.Logout)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/api/v1/nodes", wrapper.ListNodes)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/api/v1/nodes", wrapper.CreateNode)
@@ -7258,6 +7488,8 @@ type ConflictJSONResponse Error
 type ForbiddenJSONResponse Error
 
 type InternalErrorJSONResponse Error
+
+type LiveTokenNotFoundJSONResponse Error
 
 type NodeConflictJSONResponse Error
 
@@ -9204,6 +9436,232 @@ func (response ListStreamSamples500JSONResponse) VisitListStreamSamplesResponse(
 type ListStreamSamples503JSONResponse struct{ UnavailableJSONResponse }
 
 func (response ListStreamSamples503JSONResponse) VisitListStreamSamplesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeLiveTokenRequestObject struct {
+	Params RevokeLiveTokenParams
+}
+
+type RevokeLiveTokenResponseObject interface {
+	VisitRevokeLiveTokenResponse(w http.ResponseWriter) error
+}
+
+type RevokeLiveToken204Response struct {
+}
+
+func (response RevokeLiveToken204Response) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeLiveToken400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RevokeLiveToken400JSONResponse) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeLiveToken401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RevokeLiveToken401JSONResponse) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeLiveToken403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RevokeLiveToken403JSONResponse) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeLiveToken404JSONResponse struct{ LiveTokenNotFoundJSONResponse }
+
+func (response RevokeLiveToken404JSONResponse) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeLiveToken429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response RevokeLiveToken429JSONResponse) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeLiveToken500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RevokeLiveToken500JSONResponse) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeLiveToken503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response RevokeLiveToken503JSONResponse) VisitRevokeLiveTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLiveTokensRequestObject struct {
+	Params FindLiveTokensParams
+}
+
+type FindLiveTokensResponseObject interface {
+	VisitFindLiveTokensResponse(w http.ResponseWriter) error
+}
+
+type FindLiveTokens200JSONResponse LiveTokenPage
+
+func (response FindLiveTokens200JSONResponse) VisitFindLiveTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLiveTokens400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response FindLiveTokens400JSONResponse) VisitFindLiveTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLiveTokens401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response FindLiveTokens401JSONResponse) VisitFindLiveTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLiveTokens403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response FindLiveTokens403JSONResponse) VisitFindLiveTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLiveTokens429JSONResponse struct{ TooManyRequestsJSONResponse }
+
+func (response FindLiveTokens429JSONResponse) VisitFindLiveTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLiveTokens500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response FindLiveTokens500JSONResponse) VisitFindLiveTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLiveTokens503JSONResponse struct{ UnavailableJSONResponse }
+
+func (response FindLiveTokens503JSONResponse) VisitFindLiveTokensResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -13975,6 +14433,12 @@ type StrictServerInterface interface {
 	// ListStreamSamples Show how a stream went
 	// (GET /api/v1/live-streams/samples)
 	ListStreamSamples(ctx context.Context, request ListStreamSamplesRequestObject) (ListStreamSamplesResponseObject, error)
+	// RevokeLiveToken Revoke a live token
+	// (DELETE /api/v1/live-tokens)
+	RevokeLiveToken(ctx context.Context, request RevokeLiveTokenRequestObject) (RevokeLiveTokenResponseObject, error)
+	// FindLiveTokens Page through live tokens
+	// (GET /api/v1/live-tokens)
+	FindLiveTokens(ctx context.Context, request FindLiveTokensRequestObject) (FindLiveTokensResponseObject, error)
 	// Logout End the caller's access token
 	// (POST /api/v1/logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
@@ -14561,6 +15025,58 @@ func (sh *strictHandler) ListStreamSamples(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListStreamSamplesResponseObject); ok {
 		if err := validResponse.VisitListStreamSamplesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeLiveToken operation middleware
+func (sh *strictHandler) RevokeLiveToken(w http.ResponseWriter, r *http.Request, params RevokeLiveTokenParams) {
+	var request RevokeLiveTokenRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeLiveToken(ctx, request.(RevokeLiveTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeLiveToken")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeLiveTokenResponseObject); ok {
+		if err := validResponse.VisitRevokeLiveTokenResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// FindLiveTokens operation middleware
+func (sh *strictHandler) FindLiveTokens(w http.ResponseWriter, r *http.Request, params FindLiveTokensParams) {
+	var request FindLiveTokensRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.FindLiveTokens(ctx, request.(FindLiveTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindLiveTokens")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(FindLiveTokensResponseObject); ok {
+		if err := validResponse.VisitFindLiveTokensResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

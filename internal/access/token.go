@@ -30,6 +30,7 @@ func (o Owner) manages() bool { return o.Level >= 1 }
 // LiveToken is a pair of secrets for one stream: Token publishes (and plays),
 // PlayToken only plays.
 type LiveToken struct {
+	ID        int64
 	Username  string
 	App       string
 	Stream    string
@@ -206,17 +207,21 @@ func (s *Service) Tokens(ctx context.Context, o Owner) ([]LiveToken, error) {
 	}
 	out := make([]LiveToken, len(rows))
 	for i, r := range rows {
-		token, err := s.Box.Open(r.TokenSealed, tokenPurpose)
-		if err != nil {
+		if out[i], err = s.opened(db.LiveTokenPageRow(r)); err != nil {
 			return nil, err
 		}
-		play, err := s.Box.Open(r.PlaySealed, playPurpose)
-		if err != nil {
-			return nil, err
-		}
-		out[i] = LiveToken{Username: r.Username, App: r.App, Stream: r.Stream, Token: string(token), PlayToken: string(play), Level: int(r.Level), CreatedAt: r.CreatedAt}
 	}
 	return out, nil
+}
+
+// opened is a pair with its secrets.
+func (s *Service) opened(r db.LiveTokenPageRow) (LiveToken, error) {
+	token, err := s.Box.Open(r.TokenSealed, tokenPurpose)
+	if err != nil {
+		return LiveToken{}, err
+	}
+	play, err := s.Box.Open(r.PlaySealed, playPurpose)
+	return LiveToken{ID: r.ID, Username: r.Username, App: r.App, Stream: r.Stream, Token: string(token), PlayToken: string(play), Level: int(r.Level), CreatedAt: r.CreatedAt}, err
 }
 
 // PurgeTokens forgets pairs that were destroyed long ago.

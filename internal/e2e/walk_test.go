@@ -112,6 +112,11 @@ func (w walk) nodes(t *testing.T) {
 		t.Errorf("explained %+v", x)
 	}
 	good[*api.ListRefusalsResponse](t)(w.admin.ListRefusalsWithResponse(ctx, &api.ListRefusalsParams{Stream: "live/elsewhere"}))
+	good[*api.CreateLiveTokenResponse](t)(w.admin.CreateLiveTokenWithResponse(ctx, &api.CreateLiveTokenParams{Stream: "walked-pair"}))
+	if p := good[*api.FindLiveTokensResponse](t)(w.admin.FindLiveTokensWithResponse(ctx, &api.FindLiveTokensParams{Stream: "walked-pair"})).JSON200; len(p.Tokens) != 1 {
+		t.Errorf("the tokens are %+v", p.Tokens)
+	}
+	good[*api.RevokeLiveTokenResponse](t)(w.admin.RevokeLiveTokenWithResponse(ctx, &api.RevokeLiveTokenParams{Stream: "walked-pair"}))
 	if o := good[*api.GetOverviewResponse](t)(w.admin.GetOverviewWithResponse(ctx)).JSON200; !o.Ready || o.OnAir == nil || o.Nodes == nil || o.Refusals == nil {
 		t.Errorf("the overview is %+v", o)
 	}

@@ -60,7 +60,7 @@ func TestADatabaseThatIsAwayIsToldAsSuch(t *testing.T) {
 		ask("GET", "/api/v1/rules", b.admin), dialecttest.JSON("/api/v1/rules", b.admin, `{"scene":"play"}`), ask("GET", "/api/v1/rules/1", b.admin),
 		patchRule("1", b.admin, `{"enabled":true}`), ask("DELETE", "/api/v1/rules/1", b.admin), dialecttest.JSON("/api/v1/rules/1/keys", b.admin, `{}`),
 		ask("POST", "/api/v1/rules/1/keys/k/activate", b.admin), ask("POST", "/api/v1/rules/1/keys/k/retire", b.admin),
-		ask("POST", "/api/v1/rules/1/keys/k/revoke", b.admin), ask("GET", "/api/v1/bans", b.admin),
+		ask("POST", "/api/v1/rules/1/keys/k/revoke", b.admin), ask("GET", "/api/v1/bans", b.admin), ask("GET", "/api/v1/live-tokens", b.admin), ask("DELETE", "/api/v1/live-tokens?stream=a", b.admin),
 		dialecttest.JSON("/api/v1/bans", b.admin, `{"app":"live","stream":"a"}`), ask("DELETE", "/api/v1/bans?app=live&stream=a", b.admin),
 	} {
 		got := b.send(t, r).want(t, http.StatusServiceUnavailable, "temporarily_unavailable")
@@ -88,7 +88,7 @@ func TestConformance(t *testing.T) {
 		"DELETE /api/v1/live-streams?app=live&stream=a", "GET /api/v1/sessions", "DELETE /api/v1/sessions/1",
 		"GET /api/v1/rules", "POST /api/v1/rules", "GET /api/v1/rules/1", "PATCH /api/v1/rules/1", "DELETE /api/v1/rules/1", "POST /api/v1/rules/1/keys",
 		"POST /api/v1/rules/1/keys/k/activate", "POST /api/v1/rules/1/keys/k/retire", "POST /api/v1/rules/1/keys/k/revoke",
-		"GET /api/v1/bans", "POST /api/v1/bans", "DELETE /api/v1/bans?app=live&stream=a"} {
+		"GET /api/v1/live-tokens", "DELETE /api/v1/live-tokens?stream=a", "GET /api/v1/bans", "POST /api/v1/bans", "DELETE /api/v1/bans?app=live&stream=a"} {
 		method, path, _ := strings.Cut(op, " ")
 		cases = append(cases,
 			dialecttest.Case[*bench]{Fault: dialecttest.NoCredential, Name: op, Status: 401, Header: challenge,

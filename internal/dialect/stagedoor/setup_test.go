@@ -76,7 +76,7 @@ func setup(t *testing.T) *bench {
 	b.nodes = node.New(node.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader})
 	b.routes = route.New(route.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Log: log.Logger()})
 	b.relays = relay.New(relay.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Routes: b.routes, Nodes: b.nodes, Controls: someControls})
-	b.access = access.New(access.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(), Accounts: b.accounts, App: "live",
+	b.access = access.New(access.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(), Accounts: b.accounts, Owners: nobody{}, App: "live",
 		PublishHost: "push.example.com", PlayHost: "pull.example.com", Policy: access.DenyByDefault})
 	b.refusals = refusal.New(refusal.Config{DB: b.pool, Now: b.clock.now, Log: log.Logger(), Keep: time.Hour})
 	b.rooms = room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: rand.Reader, Log: log.Logger(), Signer: b.access, Nodes: b.nodes,
@@ -111,6 +111,11 @@ func setup(t *testing.T) *bench {
 	b.alice = b.addAccount(t, account.NewAccount{Username: "alice", Email: "alice@example.com", FullName: "Alice Example"})
 	return b
 }
+
+// nobody owns no stream.
+type nobody struct{}
+
+func (nobody) StreamOwner(context.Context, string, string) (string, error) { return "", nil }
 
 // ready says what the process of the test is told to say.
 func (b *bench) ready(context.Context) error { return b.notReady }

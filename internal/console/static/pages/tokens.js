@@ -10,45 +10,47 @@ import { confirmDialog, formDialog, openDialog } from '../ui/dialog.js';
 import { filters } from '../ui/filters.js';
 import { button, heading } from '../ui/page.js';
 import { table } from '../ui/table.js';
+import { time } from '../ui/time.js';
 import { toast } from '../ui/toast.js';
 
-const most = 20; // on one page
-const listed = 1000; // more the server does not list
+// name is the stream of a pair, with its application where that is not the usual one.
+const name = ({ app, stream }) => (app === 'live' ? stream : `${app}/${stream}`);
 
 export default async function tokens({ query, setQuery, signal }) {
   await loadTexts('door');
-  let text = query.get('text') ?? '';
-  const total = h('p', { class: 'muted small', role: 'status' });
+  let wanted = { stream: query.get('stream') ?? '', username: query.get('username') ?? '' };
   const list = table({
     label: t('tokens.title'),
     columns: [
-      { label: t('door.stream'), cell: (k) => data(k.stream) },
+      { label: t('door.stream'), cell: (k) => data(name(k)) },
       { label: t('door.account'), cell: (k) => data(k.username) },
       { label: t('tokens.level'), cell: (k) => data(count(k.permissions_level)), number: true, minor: true },
       { label: t('tokens.publish'), cell: (k) => secret(k.token, t('tokens.publish.copy')) },
       { label: t('tokens.play'), cell: (k) => secret(k.play_token, t('tokens.play.copy')) },
-      { label: t('tokens.revoke'), cell: (k) => button(t('tokens.revoke'), async () => await revoke(k) && list.reload(), { kind: 'danger', title: t('tokens.revoke.what', k) }) },
+      { label: t('tokens.created'), cell: (k) => time(k.created_at), minor: true },
+      { label: t('tokens.revoke'), cell: (k) => button(t('tokens.revoke'), async () => await revoke(k) && list.reload(), { kind: 'danger', title: t('tokens.revoke.what', { stream: name(k) }) }) },
     ],
-    // The server has no pages of these: it lists them all.
-    load: async (cursor = 0) => {
-      const all = await get('/live/list_tokens', undefined, signal);
-      const found = all.filter((k) => `${k.stream} ${k.username}`.toLowerCase().includes(text.toLowerCase()));
-      total.textContent = all.length >= listed ? t('tokens.many', { n: listed }) : '';
-      return { rows: found.slice(cursor, cursor + most), next: cursor + most < found.length ? cursor + most : undefined };
+    load: async (cursor) => {
+      const [stream, app] = wanted.stream.split('/').reverse();
+      const page = await get('/api/v1/live-tokens', { stream, app, username: wanted.username, cursor, limit: 20 }, signal);
+      return { rows: page.tokens, next: page.next_cursor };
     },
-    empty: () => t(text ? 'tokens.none' : 'tokens.empty'), signal,
+    empty: () => t(wanted.stream || wanted.username ? 'tokens.none' : 'tokens.empty'), signal,
   });
   return [
     heading(t('tokens.title'), { text: t('tokens.about'), actions: [button(t('tokens.create'), async () => await create() && list.reload(true), { icon: 'plus', kind: 'primary' })] }),
     filters({
-      fields: [{ name: 'text', label: t('core.search'), type: 'search', hint: t('tokens.search'), value: text, attributes: { maxlength: 256 } }],
+      fields: [
+        { name: 'stream', label: t('door.stream'), type: 'search', hint: t('door.stream'), value: wanted.stream, attributes: { maxlength: 257 } },
+        { name: 'username', label: t('door.account'), type: 'search', hint: t('door.account'), value: wanted.username, attributes: { maxlength: 64 } },
+      ],
       onChange: (values) => {
-        ({ text } = values);
+        wanted = values;
         setQuery(values);
         list.reload(true);
       },
     }),
-    list.element, total,
+    list.element,
   ];
 }
 
@@ -75,9 +77,9 @@ async function create() {
 }
 
 const revoke = (pair) => confirmDialog({
-  title: t('tokens.revoke.title', pair), text: t('tokens.revoke.text'), action: t('tokens.revoke'), danger: true,
+  title: t('tokens.revoke.title', { stream: name(pair) }), text: t('tokens.revoke.text'), action: t('tokens.revoke'), danger: true,
   act: async () => {
-    await send('DELETE', `/live/destroy_token?${new URLSearchParams({ token: pair.token })}`);
-    toast(t('tokens.revoked', pair));
+    await send('DELETE', `/api/v1/live-tokens?${new URLSearchParams({ app: pair.app, stream: pair.stream })}`);
+    toast(t('tokens.revoked', { stream: name(pair) }));
   },
 });

@@ -6,8 +6,6 @@ export default {
   "tokens.publish.copy": "Copy the publish token",
   "tokens.play": "Play token",
   "tokens.play.copy": "Copy the play token",
-  "tokens.search": "Stream or account",
-  "tokens.many": "The server lists the first {n} only.",
   "tokens.none": "No token is like that.",
   "tokens.empty": "No live tokens yet.",
   "tokens.create": "New token",
@@ -20,5 +18,6 @@ export default {
   "tokens.revoke.what": "Revoke the tokens of {stream}",
   "tokens.revoke.title": "Revoke the tokens of {stream}?",
   "tokens.revoke.text": "Both are refused from now on. Whoever publishes or plays with them is cut off where the media server can be told to.",
-  "tokens.revoked": "The tokens of {stream} are revoked."
+  "tokens.revoked": "The tokens of {stream} are revoked.",
+  "tokens.created": "Created"
 };

@@ -6,8 +6,6 @@ export default {
   "tokens.publish.copy": "复制推流令牌",
   "tokens.play": "播放令牌",
   "tokens.play.copy": "复制播放令牌",
-  "tokens.search": "流或账号",
-  "tokens.many": "服务器仅列出前 {n} 对。",
   "tokens.none": "没有符合条件的令牌。",
   "tokens.empty": "还没有直播令牌。",
   "tokens.create": "新建令牌",
@@ -20,5 +18,6 @@ export default {
   "tokens.revoke.what": "吊销 {stream} 的令牌",
   "tokens.revoke.title": "吊销 {stream} 的令牌？",
   "tokens.revoke.text": "两个令牌即刻失效。正在使用它们推流或播放的客户端会被断开（如媒体服务器支持）。",
-  "tokens.revoked": "{stream} 的令牌已吊销。"
+  "tokens.revoked": "{stream} 的令牌已吊销。",
+  "tokens.created": "创建时间"
 };
