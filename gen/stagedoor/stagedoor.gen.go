@@ -3417,6 +3417,11 @@ type StreamHealth struct {
 	// Example: 45035996273
 	BytesOut int64 `json:"bytes_out,omitempty"`
 
+	// FrameRate The pictures per second.
+	//
+	// Example: 29.97
+	FrameRate float64 `json:"frame_rate,omitempty"`
+
 	// Height The height of the picture in pixels.
 	//
 	// Example: 720

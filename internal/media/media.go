@@ -235,6 +235,16 @@ type LiveStream struct {
 type Video struct {
 	Codec, Profile, Level string
 	Width, Height         int
+	FrameRate             float64 // pictures per second
+}
+
+// FrameRate is what a server tells, or zero where that is none: it repeats what an
+// encoder says of itself.
+func FrameRate(told float64) float64 {
+	if told > 0 && told <= 1e6 {
+		return told
+	}
+	return 0
 }
 
 // Audio describes the audio track; zero values where the server tells nothing.

@@ -3,6 +3,7 @@ package media
 import (
 	"context"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 )
@@ -125,6 +126,15 @@ func TestStreamsAreLoggedWithoutWhatAClientHidInTheirNames(t *testing.T) {
 		log.Info("refused", "stream", Stream{App: "live", Name: name})
 		if text := b.String(); !strings.HasSuffix(text, " stream=live/room1\n") {
 			t.Errorf("%s: logged %s", name, text)
+		}
+	}
+}
+
+func TestAFrameRateIsOne(t *testing.T) {
+	t.Parallel()
+	for told, want := range map[float64]float64{25: 25, 29.97: 29.97, 0: 0, -1: 0, math.Inf(1): 0, math.NaN(): 0, 1e300: 0} {
+		if got := FrameRate(told); got != want {
+			t.Errorf("%v: %v", told, got)
 		}
 	}
 }

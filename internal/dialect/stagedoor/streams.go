@@ -41,7 +41,7 @@ func toRunningStream(l ledger.LiveStream) gen.RunningStream {
 	if l.Told {
 		v, a := l.Video, l.Audio
 		out.Health = &gen.StreamHealth{RecvKbps: int32(l.RecvKbps), SendKbps: int32(l.SendKbps), BytesIn: l.BytesIn, BytesOut: l.BytesOut,
-			VideoCodec: v.Codec, VideoProfile: v.Profile, VideoLevel: v.Level, Width: int32(v.Width), Height: int32(v.Height),
+			VideoCodec: v.Codec, VideoProfile: v.Profile, VideoLevel: v.Level, Width: int32(v.Width), Height: int32(v.Height), FrameRate: v.FrameRate,
 			AudioCodec: a.Codec, AudioProfile: a.Profile, AudioSampleRate: int32(a.SampleRate), AudioChannels: int32(a.Channel)}
 	}
 	return out

@@ -2,6 +2,7 @@ package volcengine
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -115,6 +116,7 @@ func (s *Server) toLive(asked place, live ledger.LiveStream, newer bool, kinds [
 		{"onlineuser", &out.OnlineUser, int64(max(0, live.Clients-1))},
 		{"bandwidth", &out.BandWidth, int64(live.SendKbps) * 1000},
 		{"bitrate", &out.Bitrate, int64(live.RecvKbps) * 1000},
+		{"framerate", &out.Framerate, int64(math.Round(live.Video.FrameRate))},
 	} {
 		if slices.Contains(kinds, figure.kind) {
 			*figure.to = &figure.value

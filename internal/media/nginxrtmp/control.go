@@ -137,11 +137,12 @@ type stream struct {
 	Count      int       `xml:"nclients"`
 	Publishing *struct{} `xml:"publishing"`
 	Video      struct {
-		Codec   string `xml:"codec"`
-		Profile string `xml:"profile"`
-		Level   string `xml:"level"`
-		Width   int    `xml:"width"`
-		Height  int    `xml:"height"`
+		Codec     string  `xml:"codec"`
+		Profile   string  `xml:"profile"`
+		Level     string  `xml:"level"`
+		Width     int     `xml:"width"`
+		Height    int     `xml:"height"`
+		FrameRate float64 `xml:"frame_rate"`
 	} `xml:"meta>video"`
 	Audio struct {
 		Codec      string `xml:"codec"`
@@ -149,6 +150,12 @@ type stream struct {
 		SampleRate int    `xml:"sample_rate"`
 		Channel    int    `xml:"channels"`
 	} `xml:"meta>audio"`
+}
+
+func (s stream) video() media.Video {
+	v := media.Video(s.Video)
+	v.FrameRate = media.FrameRate(v.FrameRate)
+	return v
 }
 
 type client struct {
@@ -195,7 +202,7 @@ func (s stream) live(app string) media.LiveStream {
 		SendKbps: int(s.BitsOut / 1000),
 		BytesIn:  s.BytesIn,
 		BytesOut: s.BytesOut,
-		Video:    media.Video(s.Video),
+		Video:    s.video(),
 		Audio:    media.Audio(s.Audio),
 		Uptime:   time.Duration(s.Millis) * time.Millisecond,
 	}

@@ -50,7 +50,7 @@ func TestStreamsTellsWhatThePageTells(t *testing.T) {
 	want := []media.LiveStream{{
 		Stream:      media.Stream{Vhost: media.DefaultVhost, App: "live", Name: "room1"},
 		Clients:     2,
-		Video:       media.Video{Codec: "H264", Profile: "Baseline", Level: "3.0", Width: 640, Height: 360},
+		Video:       media.Video{Codec: "H264", Profile: "Baseline", Level: "3.0", Width: 640, Height: 360, FrameRate: 25},
 		Audio:       media.Audio{Codec: "AAC", Profile: "LC", SampleRate: 44100, Channel: 1},
 		Uptime:      4936 * time.Millisecond,
 		BytesIn:     1136234,

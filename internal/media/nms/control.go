@@ -168,6 +168,7 @@ type stream struct {
 		VideoCodec float64 `json:"videoCodec"`
 		Width      float64 `json:"videoWidth"`
 		Height     float64 `json:"videoHeight"`
+		FrameRate  float64 `json:"videoFramerate"`
 		AudioCodec float64 `json:"audioCodec"`
 		Channels   float64 `json:"audioChannels"`
 		SampleRate float64 `json:"audioSamplerate"`
@@ -197,7 +198,7 @@ func (s stream) live(at time.Time) media.LiveStream {
 		SendKbps:    int(count(s.OutBps) * 8 / 1000),
 		BytesIn:     count(p.InBytes),
 		BytesOut:    count(s.OutBytes),
-		Video:       media.Video{Codec: videoCodec(p.VideoCodec), Width: int(count(p.Width)), Height: int(count(p.Height))},
+		Video:       media.Video{Codec: videoCodec(p.VideoCodec), Width: int(count(p.Width)), Height: int(count(p.Height)), FrameRate: media.FrameRate(p.FrameRate)},
 		Audio:       media.Audio{Codec: audioCodec(p.AudioCodec), SampleRate: int(count(p.SampleRate)), Channel: int(count(p.Channels))},
 		Uptime:      uptime(at, p.CreateTime),
 		PublisherID: p.ID,

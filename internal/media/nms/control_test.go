@@ -126,7 +126,7 @@ func TestStreamsAreThoseWithAPublisher(t *testing.T) {
 	a := &api{pages: captured(t, "01-lifecycle-allow")}
 	got, err := client().Streams(t.Context(), a.serve(t))
 	want := media.LiveStream{Stream: media.Stream{Vhost: media.DefaultVhost, App: "live", Name: "room1"}, Clients: 3, RecvKbps: 1894, SendKbps: 4044,
-		BytesIn: 1095521, BytesOut: 2371804, Video: media.Video{Codec: "H264", Width: 640, Height: 360},
+		BytesIn: 1095521, BytesOut: 2371804, Video: media.Video{Codec: "H264", Width: 640, Height: 360, FrameRate: 25},
 		Audio: media.Audio{Codec: "AAC", SampleRate: 44100, Channel: 1}, Uptime: 4052 * time.Millisecond, PublisherID: "mwr2syiev5r5kqwc"}
 	if err != nil || len(got) != 1 || got[0] != want {
 		t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)

@@ -138,9 +138,10 @@ type details struct {
 type track struct {
 	Type  string `json:"type"`
 	Video struct {
-		Codec  string `json:"codec"`
-		Width  int    `json:"width"`
-		Height int    `json:"height"`
+		Codec     string      `json:"codec"`
+		Width     int         `json:"width"`
+		Height    int         `json:"height"`
+		FrameRate json.Number `json:"framerate"` // the bit rate beside it is a text
 	} `json:"video"`
 	Audio struct {
 		Codec      string `json:"codec"`
@@ -226,6 +227,8 @@ func (c Client) detail(ctx context.Context, n media.Node, live *media.LiveStream
 		switch t.Type {
 		case "Video":
 			live.Video = media.Video{Codec: t.Video.Codec, Width: t.Video.Width, Height: t.Video.Height}
+			rate, _ := t.Video.FrameRate.Float64() // zero where it is not told
+			live.Video.FrameRate = media.FrameRate(rate)
 		case "Audio":
 			live.Audio = media.Audio{Codec: t.Audio.Codec, SampleRate: t.Audio.SampleRate, Channel: t.Audio.Channel}
 		}

@@ -88,7 +88,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 			`"lastThroughputIn":2500000,"lastThroughputOut":7500000}}`)
 	default:
 		_, _ = io.WriteString(w, `{"statusCode":200,"response":{"name":"`+name+`","input":{"createdTime":"2030-05-17T11:59:00.000+00:00","sourceType":"`+source+
-			`","tracks":[{"type":"Video","video":{"codec":"H264","width":1280,"height":720}},{"type":"Audio","audio":{"codec":"AAC","samplerate":48000,"channel":2}}]}}}`)
+			`","tracks":[{"type":"Video","video":{"codec":"H264","width":1280,"height":720,"framerate":29.97}},{"type":"Audio","audio":{"codec":"AAC","samplerate":48000,"channel":2}}]}}}`)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestStreamsTellsWhatTheServerTells(t *testing.T) {
 	_, n := api(t, map[string]string{"room1": "Rtmp"})
 	got, err := client().Streams(t.Context(), n)
 	want := media.LiveStream{Stream: named("room1"), Clients: 4, RecvKbps: 2500, SendKbps: 7500, BytesIn: 1000, BytesOut: 3000, Uptime: time.Minute,
-		Video: media.Video{Codec: "H264", Width: 1280, Height: 720}, Audio: media.Audio{Codec: "AAC", SampleRate: 48000, Channel: 2}}
+		Video: media.Video{Codec: "H264", Width: 1280, Height: 720, FrameRate: 29.97}, Audio: media.Audio{Codec: "AAC", SampleRate: 48000, Channel: 2}}
 	if err != nil || len(got) != 1 || got[0] != want {
 		t.Errorf("got  %+v %v\nwant %+v", got, err, want)
 	}

@@ -210,7 +210,7 @@ func (s stream) live(vhosts map[string]string) media.LiveStream {
 		SendKbps:    s.Kbps.Send,
 		BytesIn:     s.Recv,
 		BytesOut:    s.Send,
-		Video:       media.Video(s.Video),
+		Video:       media.Video{Codec: s.Video.Codec, Profile: s.Video.Profile, Level: s.Video.Level, Width: s.Video.Width, Height: s.Video.Height},
 		Audio:       media.Audio(s.Audio),
 		PublisherID: s.Publish.CID,
 		ServerID:    s.serverID,

@@ -142,12 +142,13 @@ type sock struct {
 }
 
 type track struct {
-	Type       int    `json:"codec_type"` // 0 video, 1 audio
-	Codec      string `json:"codec_id_name"`
-	Width      int    `json:"width"`
-	Height     int    `json:"height"`
-	SampleRate int    `json:"sample_rate"`
-	Channels   int    `json:"channels"`
+	Type       int     `json:"codec_type"` // 0 video, 1 audio
+	Codec      string  `json:"codec_id_name"`
+	Width      int     `json:"width"`
+	Height     int     `json:"height"`
+	FrameRate  float64 `json:"fps"`
+	SampleRate int     `json:"sample_rate"`
+	Channels   int     `json:"channels"`
 }
 
 func (s source) name() media.Stream {
@@ -208,7 +209,7 @@ func (s source) live() media.LiveStream {
 	for _, t := range s.Tracks {
 		switch t.Type {
 		case 0:
-			live.Video = media.Video{Codec: t.Codec, Width: t.Width, Height: t.Height}
+			live.Video = media.Video{Codec: t.Codec, Width: t.Width, Height: t.Height, FrameRate: media.FrameRate(t.FrameRate)}
 		case 1:
 			live.Audio = media.Audio{Codec: codec(t.Codec), SampleRate: t.SampleRate, Channel: t.Channels}
 		}

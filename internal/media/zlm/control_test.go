@@ -109,7 +109,7 @@ func TestStreamsTellsWhatTheServerTells(t *testing.T) {
 		t.Fatalf("%+v %v", got, err)
 	}
 	want := media.LiveStream{Stream: media.Stream{Vhost: media.DefaultVhost, App: "live", Name: "room1"}, Clients: 6, RecvKbps: 345, BytesIn: 289647,
-		Video: media.Video{Codec: "H264", Width: 320, Height: 240}, Audio: media.Audio{Codec: "AAC", SampleRate: 44100, Channel: 1},
+		Video: media.Video{Codec: "H264", Width: 320, Height: 240, FrameRate: 15}, Audio: media.Audio{Codec: "AAC", SampleRate: 44100, Channel: 1},
 		Uptime: 6 * time.Second, PublisherID: "2-15"}
 	if got[0] != want {
 		t.Errorf("got  %+v\nwant %+v", got[0], want)

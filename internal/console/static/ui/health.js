@@ -34,6 +34,7 @@ export function health(stream, signal, more = []) {
     [t('health.in'), is.recv_kbps !== undefined && bitrate(is.recv_kbps)], [t('health.out'), is.send_kbps !== undefined && bitrate(is.send_kbps)],
     [t('health.video'), [is.video_codec, is.video_profile, is.video_level].filter(Boolean).join(' ')],
     [t('health.size'), is.width && `${is.width} × ${is.height}`],
+    [t('health.frames'), is.frame_rate && `${count(is.frame_rate)} fps`],
     [t('health.audio'), audio(is)],
     [t('health.volume'), is.bytes_in && bytes(is.bytes_in)],
     [t('health.node'), stream.node], [t('health.from'), [stream.protocol.toUpperCase(), stream.address].filter(Boolean).join(' · ')],

@@ -6,6 +6,7 @@ export default {
   "health.out": "Bit rate out",
   "health.video": "Video",
   "health.size": "Size",
+  "health.frames": "Frame rate",
   "health.audio": "Audio",
   "health.channels": "{n|mono|# channels}",
   "health.volume": "Received",

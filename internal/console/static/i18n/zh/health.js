@@ -6,6 +6,7 @@ export default {
   "health.out": "输出码率",
   "health.video": "视频",
   "health.size": "分辨率",
+  "health.frames": "帧率",
   "health.audio": "音频",
   "health.channels": "{n} 声道",
   "health.volume": "已接收",
