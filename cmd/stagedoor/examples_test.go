@@ -177,7 +177,7 @@ var examples = map[string]example{
 	"revokeRuleKey":         {},
 	"listBans":              {},
 	"findLiveTokens":        {},
-	"revokeLiveToken":       {query: "stream=show"},
+	"revokeLiveToken":       {query: "stream={stream}"},
 	"createBan":             {body: `{"app":"live","stream":"{fresh}"}`},
 	"deleteBan":             {query: "app=live&stream=show"},
 	"explainURL":            {body: `{"url":"rtmp://push.example.com/live/x?token=abc"}`},
