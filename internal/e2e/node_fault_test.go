@@ -162,7 +162,11 @@ func TestNodesThatHang(t *testing.T) {
 		}
 	}
 	c.recovers(t)
-	if grown := s.memory(t) - before; grown > 512<<20 {
+	most := 256 << 20
+	if raceEnabled { // which keeps several bytes for each of ours
+		most = 1 << 30
+	}
+	if grown := s.memory(t) - before; grown > most {
 		t.Errorf("the process grew by %d MB", grown>>20)
 	} else {
 		say(t, "the process grew by %d MB", grown>>20)
