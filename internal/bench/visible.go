@@ -81,20 +81,18 @@ func (c *crowd) open(ctx context.Context, s *suite, n int) error {
 		if err != nil {
 			return err
 		}
-		m := &member{server: srv, asked: asked}
-		c.members = append(c.members, m)
-		tcp, err := new(net.Dialer).DialContext(ctx, "tcp", srv.addr)
-		if err != nil {
-			return err
-		}
-		m.conn = newConn(tcp)
+		c.members = append(c.members, &member{server: srv, asked: asked})
 	}
 	st := &stage{server: c.members[0].server}
 	if err := st.logIn(ctx); err != nil {
 		return err
 	}
 	for _, m := range c.members {
-		var err error
+		tcp, err := new(net.Dialer).DialContext(ctx, "tcp", m.server.addr) // when all have started: nobody waits long for a first request
+		if err != nil {
+			return err
+		}
+		m.conn = newConn(tcp)
 		m.api, err = client.NewClientWithResponses("http://"+m.server.addr, client.WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("Authorization", "Bearer "+st.token)
 			return nil
