@@ -9,6 +9,7 @@ package overview
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -177,13 +178,8 @@ func (b *builder) readiness() {
 
 // sort puts the worst first and leaves the rest in its order.
 func (b *builder) sort() {
-	var out []Concern
-	for _, severity := range []Severity{Critical, Warning, Advice} {
-		for _, c := range b.out.Concerns {
-			if c.Severity == severity {
-				out = append(out, c)
-			}
-		}
-	}
-	b.out.Concerns = append([]Concern{}, out...)
+	order := []Severity{Critical, Warning, Advice}
+	slices.SortStableFunc(b.out.Concerns, func(x, y Concern) int {
+		return slices.Index(order, x.Severity) - slices.Index(order, y.Severity)
+	})
 }
