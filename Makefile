@@ -27,12 +27,18 @@ build: ## build bin/stagedoor
 	@CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/stagedoor ./cmd/stagedoor
 
 # Vetting is verify's; without debugger's tables, fifty test programs link faster.
+# Browsers, encoders and servers share the machine with all of them. What fails
+# beside the others is run once more when they are done, and is named at the end;
+# a data race fails at once.
+RERUN := --rerun-fails=1 --rerun-fails-run-root-test --rerun-fails-abort-on-data-race --rerun-fails-report=bin/reruns.txt
+
 .PHONY: test
 test: deps-test ## run every test with the race detector, against real programs; keeps screenshots in bin/
-	@mkdir -p bin/screenshots; STAGEDOOR_E2E_SCREENSHOTS=$(CURDIR)/bin/screenshots STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server \
-		$(POSTGRES) go test -race -vet=off -ldflags='-s -w' -timeout 15m $(LONGEST) $(PACKAGES) 2>&1 | tee bin/test.log || { \
+	@mkdir -p bin/screenshots; rm -f bin/reruns.txt; STAGEDOOR_E2E_SCREENSHOTS=$(CURDIR)/bin/screenshots STAGEDOOR_E2E_NODE_MODULES=$(CACHE)/typescript/node_modules STAGEDOOR_E2E_NMS=$(CACHE)/node-media-server \
+		$(POSTGRES) go tool gotestsum --format-hide-empty-pkg --hide-summary=skipped $(RERUN) --packages="$(LONGEST) $(PACKAGES)" -- -race -vet=off -ldflags='-s -w' -timeout 15m 2>&1 | tee bin/test.log || { \
 		echo; echo "What failed, without the programs' logs:"; \
-		grep -avE '^ *\{"|unhandled node event' bin/test.log | grep -aE -A12 -e '--- FAIL|^panic|DATA RACE|_test\.go:[0-9]+: ' | tail -60; exit 1; }
+		grep -avE '^ *\{"|unhandled node event' bin/test.log | grep -aE -A12 -e '=== FAIL|^panic|DATA RACE|_test\.go:[0-9]+: ' | tail -60; exit 1; }
+	@if [ -s bin/reruns.txt ]; then echo "Failed at first, passed when run again:"; cat bin/reruns.txt; echo; fi
 	@cd $(SDKTEST) && go test -count=1 -timeout 5m ./...
 
 .PHONY: demo
