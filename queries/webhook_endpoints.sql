@@ -34,10 +34,10 @@ RETURNING *;
 DELETE FROM webhook_endpoints WHERE id = @id;
 
 -- Something has arrived, after a time in which nothing did.
--- name: WebhookEndpointWell :exec
+-- name: WebhookEndpointWell :execrows
 UPDATE webhook_endpoints SET failing_since = NULL, held_until = NULL WHERE id = @id AND failing_since IS NOT NULL;
 
--- name: WebhookEndpointFailing :exec
+-- name: WebhookEndpointFailing :execrows
 UPDATE webhook_endpoints SET failing_since = @now WHERE id = @id AND failing_since IS NULL;
 
 -- name: WebhookEndpointHold :exec

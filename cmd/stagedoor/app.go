@@ -25,6 +25,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/media/nginx"
 	"github.com/stagedoor-live/stagedoor/internal/node"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/reconcile"
@@ -40,6 +41,7 @@ import (
 type app struct {
 	cfg      *config.Settings
 	log      *slog.Logger
+	outages  *outage.Log
 	store    *store
 	metrics  *metrics
 	traces   *export.Traces
@@ -83,7 +85,8 @@ func newApp(ctx context.Context, cfg *config.Settings, log *slog.Logger) (*app, 
 }
 
 func newAppOn(ctx context.Context, cfg *config.Settings, log *slog.Logger, s *store) (*app, error) {
-	a := &app{cfg: cfg, log: log, store: s, hashes: &hashing.Workers{Log: log, Seldom: hashing.Seldom()}, metrics: newMetrics(prometheus.NewRegistry())}
+	a := &app{cfg: cfg, log: log, outages: outage.New(log, time.Now), store: s, hashes: &hashing.Workers{Log: log, Seldom: hashing.Seldom()},
+		metrics: newMetrics(prometheus.NewRegistry())}
 	if err := a.startTraces(ctx); err != nil {
 		return nil, err
 	}

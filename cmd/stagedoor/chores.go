@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 )
 
 const (
@@ -15,11 +17,16 @@ const (
 	seldom     = time.Hour
 )
 
-// duty is something that one process does for all, now and then. It bears being
-// done twice.
+// chore is something that is to be done now and then. The log knows its name.
+type chore struct {
+	name string
+	do   func(context.Context) error
+}
+
+// duty is a chore that one process does for all. It bears being done twice.
 type duty struct {
+	chore
 	every time.Duration
-	do    func(context.Context) error
 	next  time.Time
 }
 
@@ -28,18 +35,27 @@ type duty struct {
 func (a *app) duties() []duty {
 	expire := func(ctx context.Context) error { return a.rooms.ExpireReports(ctx, a.cfg.SessionLease) }
 	var all []duty
-	for _, do := range []func(context.Context) error{a.accounts.Purge, a.access.PurgeTokens, a.access.PurgeBans, a.jumps.Purge,
-		expire, a.ledger.Maintain, a.ledger.ForgetStreams, a.events.Maintain, a.refusals.Maintain, a.refusals.Trim, a.webhooks.Maintain} {
-		all = append(all, duty{every: seldom, do: do})
+	for _, c := range append(a.upkeep(), []chore{{"forget old logins", a.accounts.Purge}, {"forget old tokens", a.access.PurgeTokens},
+		{"forget old bans", a.access.PurgeBans}, {"forget old invitations", a.jumps.Purge}, {"expire reports of rooms", expire},
+		{"forget old streams", a.ledger.ForgetStreams}, {"forget old refusals", a.refusals.Trim}}...) {
+		all = append(all, duty{chore: c, every: seldom})
 	}
-	return append(all, duty{every: flushPause, do: a.ledger.Purge}, duty{every: 10 * time.Minute, do: a.rooms.SweepGroups})
+	return append(all, duty{chore: chore{"forget ended sessions", a.ledger.Purge}, every: flushPause},
+		duty{chore: chore{"remove stray message groups", a.rooms.SweepGroups}, every: 10 * time.Minute})
+}
+
+// upkeep makes the days that tables are kept in, and drops the old ones.
+func (a *app) upkeep() []chore {
+	return []chore{{"days of sessions", a.ledger.Maintain}, {"days of events", a.events.Maintain}, {"days of refusals", a.refusals.Maintain},
+		{"days of deliveries", a.webhooks.Maintain}}
 }
 
 // chores are what must happen now and then, until ctx ends: what this process
 // has to write down or forget itself, at the end too, and what it does for all
 // while it leads.
 func (a *app) chores(ctx context.Context) {
-	own := []func(context.Context) error{a.access.FlushKeyUse, a.accounts.FlushKeyUse, a.nodes.FlushSeen, a.ledger.FlushSeen}
+	own := []chore{{"write down the use of signing keys", a.access.FlushKeyUse}, {"write down the use of access keys", a.accounts.FlushKeyUse},
+		{"write down who was seen", a.nodes.FlushSeen}, {"write down which sessions go on", a.ledger.FlushSeen}}
 	all := a.duties()
 	flush, look, forget := time.NewTicker(flushPause), time.NewTicker(dutyPause), time.NewTicker(seldom)
 	defer flush.Stop()
@@ -51,10 +67,10 @@ func (a *app) chores(ctx context.Context) {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
-			a.chore(ctx, own...)
+			a.attend(ctx, own...)
 			return
 		case <-flush.C:
-			a.chore(ctx, own...)
+			a.attend(ctx, own...)
 			spaceHeap()
 		case <-look.C:
 			a.serveAll(ctx, all)
@@ -74,21 +90,22 @@ func (a *app) serveAll(ctx context.Context, all []duty) {
 			d.next = time.Time{}
 		case !time.Now().Before(d.next):
 			d.next = time.Now().Add(retryPause)
-			if a.chore(ctx, d.do) {
+			if a.attend(ctx, d.chore) {
 				d.next = time.Now().Add(d.every)
 			}
 		}
 	}
 }
 
-// chore reports whether all of it succeeded.
-func (a *app) chore(ctx context.Context, work ...func(context.Context) error) bool {
+var undone = outage.Words{Begins: "chore failed", Ends: "chore done again"}
+
+// attend does chores and reports whether all succeeded.
+func (a *app) attend(ctx context.Context, work ...chore) bool {
 	done := true
-	for _, do := range work {
-		if err := do(ctx); err != nil {
-			done = false
-			a.log.WarnContext(ctx, "chore failed", "error", err)
-		}
+	for _, c := range work {
+		err := c.do(ctx)
+		a.outages.Note(ctx, undone, c.name, err, "chore", c.name)
+		done = done && err == nil
 	}
 	return done
 }

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"internal/clock":    {},
 	"internal/hashing":  {},
 	"internal/tracing":  {},
+	"internal/outage":   {},
 
 	"internal/tracing/export": {"internal/tracing"},
 
@@ -49,20 +50,20 @@ var allowed = map[string][]string{
 	"internal/route":      {"gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound"},
 	"internal/node":       {"internal/lastuse", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media"},
 	"internal/access":     {"internal/paging", "internal/lastuse", "internal/account", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/media", "internal/urlsign"},
-	"internal/room":       {"internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
+	"internal/room":       {"internal/outage", "internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/urlsign", "internal/im", "internal/vod"},
 	"internal/jump":       {"gen/db", "internal/pg", "internal/errs", "internal/account", "internal/room"},
-	"internal/relay":      {"gen/db", "internal/pg", "internal/errs", "internal/media", "internal/outbound", "internal/route"},
-	"internal/reconcile":  {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
-	"internal/ledger":     {"internal/tracing", "internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
+	"internal/relay":      {"internal/outage", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/outbound", "internal/route"},
+	"internal/reconcile":  {"internal/outage", "internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/ledger"},
+	"internal/ledger":     {"internal/outage", "internal/tracing", "internal/paging", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access"},
 
 	"internal/mediaurl": {"internal/errs", "internal/media", "internal/urlsign"},
 	"internal/explain":  {"internal/access", "internal/ledger", "internal/media", "internal/mediaurl"},
 	"internal/overview": {"internal/access", "internal/errs", "internal/ledger", "internal/node", "internal/refusal", "internal/room", "internal/webhook"},
 	"internal/event":    {"gen/db", "internal/pg", "internal/errs"},
-	"internal/webhook":  {"internal/tracing", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound", "internal/event"},
-	"internal/refusal":  {"gen/db", "internal/pg", "internal/errs", "internal/media"},
+	"internal/webhook":  {"internal/outage", "internal/tracing", "gen/db", "internal/pg", "internal/seal", "internal/errs", "internal/outbound", "internal/event"},
+	"internal/refusal":  {"internal/outage", "gen/db", "internal/pg", "internal/errs", "internal/media"},
 
-	"internal/evict": {"internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},
+	"internal/evict": {"internal/outage", "internal/clock", "gen/db", "internal/pg", "internal/errs", "internal/media", "internal/access", "internal/account"},
 
 	"internal/callback":                     {"gen/callback", "internal/media", "internal/errs", "internal/httpx"},
 	"internal/dialect/bearer":               {"internal/account", "internal/errs", "internal/httpx"},

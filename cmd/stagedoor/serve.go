@@ -80,7 +80,7 @@ func (a *app) serve(ctx context.Context, listeners []net.Listener) error {
 	defer background.Wait()
 	defer stopSending()
 	defer stopWork()
-	a.chore(ctx, a.ledger.Maintain, a.events.Maintain, a.refusals.Maintain, a.webhooks.Maintain)
+	a.attend(ctx, a.upkeep()...)
 	if err := a.feed.Start(work); err != nil {
 		return fmt.Errorf("load the view: %w", err)
 	}

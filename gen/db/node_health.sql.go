@@ -10,26 +10,6 @@ import (
 	"time"
 )
 
-const nodeHealthByNode = `-- name: NodeHealthByNode :one
-SELECT node, state, server_id, error, checked_at, changed_at, streams, clients FROM node_health WHERE node = $1
-`
-
-func (q *Queries) NodeHealthByNode(ctx context.Context, db DBTX, node string) (NodeHealth, error) {
-	row := db.QueryRow(ctx, nodeHealthByNode, node)
-	var i NodeHealth
-	err := row.Scan(
-		&i.Node,
-		&i.State,
-		&i.ServerID,
-		&i.Error,
-		&i.CheckedAt,
-		&i.ChangedAt,
-		&i.Streams,
-		&i.Clients,
-	)
-	return i, err
-}
-
 const nodeHealthList = `-- name: NodeHealthList :many
 SELECT node, state, server_id, error, checked_at, changed_at, streams, clients FROM node_health ORDER BY node
 `
@@ -63,7 +43,7 @@ func (q *Queries) NodeHealthList(ctx context.Context, db DBTX) ([]NodeHealth, er
 	return items, nil
 }
 
-const nodeHealthNote = `-- name: NodeHealthNote :exec
+const nodeHealthNote = `-- name: NodeHealthNote :one
 INSERT INTO node_health AS h (node, state, server_id, error, checked_at, changed_at, streams, clients)
 SELECT n.name, $1, $2, $3, $4::timestamptz, $4, $5, $6 FROM nodes n WHERE n.name = $7
 ON CONFLICT (node) DO UPDATE SET
@@ -73,6 +53,9 @@ ON CONFLICT (node) DO UPDATE SET
     server_id = CASE WHEN excluded.state = 'up' THEN excluded.server_id ELSE h.server_id END,
     streams = CASE WHEN excluded.state = 'up' THEN excluded.streams ELSE h.streams END,
     clients = CASE WHEN excluded.state = 'up' THEN excluded.clients ELSE h.clients END
+RETURNING h.changed_at,
+    COALESCE((SELECT b.state FROM node_health b WHERE b.node = h.node), '')::text AS was,
+    COALESCE((SELECT b.changed_at FROM node_health b WHERE b.node = h.node), h.changed_at)::timestamptz AS was_since
 `
 
 type NodeHealthNoteParams struct {
@@ -85,9 +68,16 @@ type NodeHealthNoteParams struct {
 	Node     string
 }
 
-// A node that has been deleted meanwhile gets no row.
-func (q *Queries) NodeHealthNote(ctx context.Context, db DBTX, arg NodeHealthNoteParams) error {
-	_, err := db.Exec(ctx, nodeHealthNote,
+type NodeHealthNoteRow struct {
+	ChangedAt time.Time
+	Was       string
+	WasSince  time.Time
+}
+
+// A node that has been deleted meanwhile gets no row. What it was before is told,
+// and since when.
+func (q *Queries) NodeHealthNote(ctx context.Context, db DBTX, arg NodeHealthNoteParams) (NodeHealthNoteRow, error) {
+	row := db.QueryRow(ctx, nodeHealthNote,
 		arg.State,
 		arg.ServerID,
 		arg.Error,
@@ -96,5 +86,7 @@ func (q *Queries) NodeHealthNote(ctx context.Context, db DBTX, arg NodeHealthNot
 		arg.Clients,
 		arg.Node,
 	)
-	return err
+	var i NodeHealthNoteRow
+	err := row.Scan(&i.ChangedAt, &i.Was, &i.WasSince)
+	return i, err
 }

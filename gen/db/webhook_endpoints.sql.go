@@ -76,7 +76,7 @@ func (q *Queries) WebhookEndpointDisable(ctx context.Context, db DBTX, arg Webho
 	return result.RowsAffected(), nil
 }
 
-const webhookEndpointFailing = `-- name: WebhookEndpointFailing :exec
+const webhookEndpointFailing = `-- name: WebhookEndpointFailing :execrows
 UPDATE webhook_endpoints SET failing_since = $1 WHERE id = $2 AND failing_since IS NULL
 `
 
@@ -85,9 +85,12 @@ type WebhookEndpointFailingParams struct {
 	ID  string
 }
 
-func (q *Queries) WebhookEndpointFailing(ctx context.Context, db DBTX, arg WebhookEndpointFailingParams) error {
-	_, err := db.Exec(ctx, webhookEndpointFailing, arg.Now, arg.ID)
-	return err
+func (q *Queries) WebhookEndpointFailing(ctx context.Context, db DBTX, arg WebhookEndpointFailingParams) (int64, error) {
+	result, err := db.Exec(ctx, webhookEndpointFailing, arg.Now, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const webhookEndpointHold = `-- name: WebhookEndpointHold :exec
@@ -409,12 +412,15 @@ func (q *Queries) WebhookEndpointUpdate(ctx context.Context, db DBTX, arg Webhoo
 	return i, err
 }
 
-const webhookEndpointWell = `-- name: WebhookEndpointWell :exec
+const webhookEndpointWell = `-- name: WebhookEndpointWell :execrows
 UPDATE webhook_endpoints SET failing_since = NULL, held_until = NULL WHERE id = $1 AND failing_since IS NOT NULL
 `
 
 // Something has arrived, after a time in which nothing did.
-func (q *Queries) WebhookEndpointWell(ctx context.Context, db DBTX, id string) error {
-	_, err := db.Exec(ctx, webhookEndpointWell, id)
-	return err
+func (q *Queries) WebhookEndpointWell(ctx context.Context, db DBTX, id string) (int64, error) {
+	result, err := db.Exec(ctx, webhookEndpointWell, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

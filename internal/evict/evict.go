@@ -24,6 +24,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/account"
 	"github.com/stagedoor-live/stagedoor/internal/clock"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -65,8 +66,9 @@ type Config struct {
 // that Run.
 type Service struct {
 	Config
-	q    *db.Queries
-	wake chan struct{}
+	q       *db.Queries
+	outages *outage.Log
+	wake    chan struct{}
 
 	mu      sync.Mutex
 	busy    map[string]bool // nodes that somebody here works on
@@ -75,7 +77,7 @@ type Service struct {
 
 // New returns a Service.
 func New(c Config) *Service {
-	return &Service{Config: c, q: db.New(), wake: make(chan struct{}, 1), busy: map[string]bool{}}
+	return &Service{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), wake: make(chan struct{}, 1), busy: map[string]bool{}}
 }
 
 // The bounds of the work.
@@ -119,15 +121,16 @@ func (s *Service) Run(ctx context.Context) {
 // turn takes up what is due and returns when to look again. Who is to be cut off
 // already does not wait for sweeping that fails.
 func (s *Service) turn(ctx context.Context) time.Duration {
-	if err := s.sweepFor(ctx, dbTimeout); err != nil {
-		s.failed(ctx, err)
-	}
+	s.outages.Note(ctx, waiting, "sweeps", pg.Err(s.sweepFor(ctx, dbTimeout), nil))
 	next, err := s.startDue(ctx)
+	s.outages.Note(ctx, waiting, "kicks", pg.Err(err, nil))
 	if err != nil {
-		return s.failed(ctx, err)
+		return lookAgain
 	}
 	return next
 }
+
+var waiting = outage.Words{Begins: "evictions wait for the database", Ends: "evictions wait for the database no more"}
 
 // startDue has the nodes worked on where somebody is to be cut off now, and
 // returns how long nothing else is due.
@@ -145,13 +148,6 @@ func (s *Service) startDue(ctx context.Context) (time.Duration, error) {
 	now = s.Now()
 	next, err := s.q.EvictionNext(query, s.DB, now.Add(lookAgain))
 	return min(max(next.Sub(now), lookSoon), lookAgain), err
-}
-
-func (s *Service) failed(ctx context.Context, err error) time.Duration {
-	if ctx.Err() == nil {
-		s.Log.WarnContext(ctx, "evictions wait for the database", "error", pg.Err(err, nil))
-	}
-	return lookAgain
 }
 
 // start has a node worked on, unless that is being done or too many are.

@@ -11,6 +11,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -45,13 +46,13 @@ type job struct {
 	err   error
 }
 
+var delayed = outage.Words{Begins: "evictions are delayed", Ends: "evictions are done again"}
+
 // workOn evicts whoever is due on a node.
 func (s *Service) workOn(ctx context.Context, node string) {
 	for ctx.Err() == nil {
 		more, err := s.workOnce(ctx, node)
-		if err != nil && ctx.Err() == nil {
-			s.Log.WarnContext(ctx, "evictions are delayed", "node", node, "error", err)
-		}
+		s.outages.Note(ctx, delayed, node, err, "node", node)
 		if !more || err != nil {
 			return
 		}

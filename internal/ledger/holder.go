@@ -7,6 +7,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 )
 
 // holderGrace is how long a publisher may be missing from its server's list
@@ -30,8 +31,8 @@ func (l *Ledger) holderGone(ctx context.Context, holder db.OpenSession, now time
 	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
 	defer cancel()
 	streams, err := lister.Streams(ctx, n)
+	l.outages.Note(ctx, untold, n.Name, err, "node", n.Name)
 	if err != nil {
-		l.Log.WarnContext(ctx, "node does not tell its streams", "node", n.Name, "error", err)
 		return false
 	}
 	for _, s := range streams {
@@ -41,6 +42,8 @@ func (l *Ledger) holderGone(ctx context.Context, holder db.OpenSession, now time
 	}
 	return true
 }
+
+var unfound = outage.Words{Begins: "node does not tell whether it has a client", Ends: "node tells whether it has a client again"}
 
 // finder is the ability to look for one client, whatever it is doing. A server
 // that has it knows its clients before it asks about them, so that no time of
@@ -53,9 +56,7 @@ func (l *Ledger) notFound(ctx context.Context, f finder, n media.Node, holder db
 	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
 	defer cancel()
 	has, err := f.Has(ctx, n, media.Client{ID: holder.ClientID, Stream: streamOf(holder), Protocol: holder.Protocol})
-	if err != nil {
-		l.Log.WarnContext(ctx, "node does not tell whether it has a client", "node", n.Name, "error", err)
-	}
+	l.outages.Note(ctx, unfound, n.Name, err, "node", n.Name)
 	return err == nil && !has
 }
 

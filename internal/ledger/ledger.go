@@ -22,6 +22,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/paging"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
@@ -73,10 +74,11 @@ type Config struct {
 // Ledger records and answers events.
 type Ledger struct {
 	Config
-	q     *db.Queries
-	queue chan *op
-	crowd int     // how many events came along of late; only Run uses it
-	rows  pg.Rows // of the batch that Run writes
+	q       *db.Queries
+	outages *outage.Log
+	queue   chan *op
+	crowd   int     // how many events came along of late; only Run uses it
+	rows    pg.Rows // of the batch that Run writes
 
 	mu      sync.RWMutex
 	closing bool
@@ -97,7 +99,7 @@ type Ledger struct {
 
 // New returns a Ledger; it answers once Run runs.
 func New(c Config) *Ledger {
-	return &Ledger{Config: c, q: db.New(), queue: make(chan *op, queueLength), processes: map[string]string{}, began: c.Now(),
+	return &Ledger{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), queue: make(chan *op, queueLength), processes: map[string]string{}, began: c.Now(),
 		livePlaces: paging.New[string](), closedPlaces: paging.New[closedPlace]()}
 }
 

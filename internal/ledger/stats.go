@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 )
 
 // The bounds of asking nodes for statistics.
@@ -70,6 +71,8 @@ func (l *Ledger) ask(ctx context.Context, names map[string]bool) map[string]node
 	return told
 }
 
+var untold = outage.Words{Begins: "node does not tell its streams", Ends: "node tells its streams again"}
+
 func (l *Ledger) askNode(ctx context.Context, n media.Node, lister media.Lister) nodeStats {
 	e := l.stats.of(n.Name)
 	e.mu.Lock()
@@ -81,9 +84,7 @@ func (l *Ledger) askNode(ctx context.Context, n media.Node, lister media.Lister)
 	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
 	defer cancel()
 	streams, err := lister.Streams(ctx, n)
-	if err != nil {
-		l.Log.WarnContext(ctx, "node does not tell its streams", "node", n.Name, "error", err)
-	}
+	l.outages.Note(ctx, untold, n.Name, err, "node", n.Name)
 	told := make(nodeStats, len(streams))
 	for _, s := range streams {
 		told[s.Stream] = s

@@ -45,6 +45,7 @@ type memory struct {
 	// credential was there.
 	asks map[door]time.Time
 
+	troubles     map[string]bool      // why it does not answer, as far as that is in the log
 	clockSet     time.Time            // see clock.Watch
 	identity     string               // of the process that answered last
 	answeredAt   time.Time            // when that was
@@ -67,7 +68,7 @@ type door struct {
 }
 
 func newMemory() *memory {
-	return &memory{missing: map[clientKey]time.Time{}, asks: map[door]time.Time{}, former: map[string]time.Time{}}
+	return &memory{missing: map[clientKey]time.Time{}, asks: map[door]time.Time{}, former: map[string]time.Time{}, troubles: map[string]bool{}}
 }
 
 // setClock forgets what cannot be compared with the clock as it is now.

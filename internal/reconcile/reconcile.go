@@ -19,14 +19,18 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/clock"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -89,7 +93,8 @@ type Config struct {
 // Reconciler repairs the ledger while Run runs.
 type Reconciler struct {
 	Config
-	q *db.Queries
+	q       *db.Queries
+	outages *outage.Log
 
 	mu     sync.Mutex
 	busy   map[string]bool
@@ -101,7 +106,7 @@ func New(c Config) *Reconciler {
 	if c.Repaired == nil {
 		c.Repaired = func(string, int) {}
 	}
-	return &Reconciler{Config: c, q: db.New(), busy: map[string]bool{}, memory: map[string]*memory{}}
+	return &Reconciler{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), busy: map[string]bool{}, memory: map[string]*memory{}}
 }
 
 // The bounds of looking at nodes.
@@ -187,15 +192,18 @@ func (r *Reconciler) forget(name string) {
 	delete(r.memory, name)
 }
 
+var (
+	notReconciled = outage.Words{Begins: "node not reconciled", Ends: "node reconciled again"}
+	orphansStay   = outage.Words{Begins: "sessions of deleted nodes not ended", Ends: "sessions of deleted nodes are ended again"}
+)
+
 // visit looks at one node, if that is ours to do.
 func (r *Reconciler) visit(ctx context.Context, n media.Node) {
 	if !r.Leader.Hold(ctx, "reconcile "+n.Name) {
 		r.forget(n.Name)
 		return
 	}
-	if err := r.Once(ctx, n); err != nil && ctx.Err() == nil {
-		r.Log.WarnContext(ctx, "node not reconciled", "node", n.Name, "error", err)
-	}
+	r.outages.Note(ctx, notReconciled, n.Name, r.Once(ctx, n), "node", n.Name)
 }
 
 // Once compares the ledger with one node and repairs it. An error means that
@@ -221,7 +229,7 @@ func (r *Reconciler) Once(ctx context.Context, n media.Node) error {
 	if err != nil {
 		return r.unanswered(ctx, n, m, before, err)
 	}
-	return r.repair(ctx, n, before, m.compare(asked, before, census))
+	return r.repair(ctx, n, m, before, m.compare(asked, before, census))
 }
 
 // open reads all open sessions of a node.
@@ -239,7 +247,7 @@ func (r *Reconciler) open(ctx context.Context, node string) (all []ledger.Sessio
 
 // repair carries out what a comparison found. Health is written last, so that
 // who reads "up" reads a ledger that agrees.
-func (r *Reconciler) repair(ctx context.Context, n media.Node, before []ledger.Session, f findings) error {
+func (r *Reconciler) repair(ctx context.Context, n media.Node, m *memory, before []ledger.Session, f findings) error {
 	for reason, ids := range f.gone {
 		if err := r.end(ctx, n.Name, ids, reason, Ended); err != nil {
 			return err
@@ -262,8 +270,13 @@ func (r *Reconciler) repair(ctx context.Context, n media.Node, before []ledger.S
 	if err := r.Ledger.NoteSamples(ctx, n.Name, r.Now(), f.samples); err != nil {
 		return err
 	}
-	return r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Up, ServerID: f.identity, Error: f.warning,
+	h, _, err := r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Up, ServerID: f.identity, Error: f.warning,
 		Streams: int32(f.publishers), Clients: int32(f.clients)})
+	if err == nil && h.Was == Unreachable {
+		r.Log.InfoContext(ctx, "node answers again", "node", n.Name, "away", outage.Span(h.ChangedAt.Sub(h.WasSince)))
+	}
+	clear(m.troubles)
+	return err
 }
 
 func (r *Reconciler) end(ctx context.Context, node string, ids []int64, reason, kind string) error {
@@ -296,23 +309,29 @@ func (r *Reconciler) learn(ctx context.Context, n media.Node, found ledger.Found
 	return nil
 }
 
-func (r *Reconciler) note(ctx context.Context, p db.NodeHealthNoteParams) error {
+// note writes down how a node does, unless it has been deleted meanwhile.
+func (r *Reconciler) note(ctx context.Context, p db.NodeHealthNoteParams) (h db.NodeHealthNoteRow, there bool, err error) {
 	p.Now = r.Now()
-	return pg.Err(r.q.NodeHealthNote(ctx, r.DB, p), nil)
+	h, err = r.q.NodeHealthNote(ctx, r.DB, p)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return h, false, nil
+	}
+	return h, err == nil, pg.Err(err, nil)
 }
 
 // unanswered leaves the sessions of a node as they are, until it has been away
 // for as long as a lease. What is kept of the error says what to look at.
 func (r *Reconciler) unanswered(ctx context.Context, n media.Node, m *memory, before []ledger.Session, cause error) error {
 	m.silent()
-	if err := r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Unreachable, Error: media.Trouble(cause)}); err != nil {
+	trouble := media.Trouble(cause)
+	health, there, err := r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Unreachable, Error: trouble})
+	if err != nil || !there {
 		return err
 	}
-	health, err := r.q.NodeHealthByNode(ctx, r.DB, n.Name)
-	if err != nil { // deleted meanwhile
-		return nil
+	if !m.troubles[trouble] { // each once, until it answers
+		m.troubles[trouble] = true
+		r.Log.WarnContext(ctx, "node does not answer", "node", n.Name, "since", health.ChangedAt, "trouble", trouble, "error", cause)
 	}
-	r.Log.WarnContext(ctx, "node does not answer", "node", n.Name, "since", health.ChangedAt, "error", cause)
 	if r.Now().Sub(health.ChangedAt) < r.Lease {
 		return nil
 	}
@@ -337,7 +356,8 @@ func (r *Reconciler) withoutCensus(ctx context.Context, n media.Node, m *memory)
 	if err := r.end(ctx, n.Name, r.expired(before), ledger.LeaseExpired, Expired); err != nil {
 		return err
 	}
-	return r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Unknown})
+	_, _, err = r.note(ctx, db.NodeHealthNoteParams{Node: n.Name, State: Unknown})
+	return err
 }
 
 func (r *Reconciler) expired(open []ledger.Session) (ids []int64) {
@@ -356,9 +376,7 @@ func (r *Reconciler) orphans(ctx context.Context) {
 	if !r.Leader.Hold(ctx, "reconcile") {
 		return
 	}
-	if err := r.EndOrphans(ctx); err != nil && ctx.Err() == nil {
-		r.Log.WarnContext(ctx, "sessions of deleted nodes not ended", "error", err)
-	}
+	r.outages.Note(ctx, orphansStay, "", r.EndOrphans(ctx))
 }
 
 // EndOrphans ends the sessions of nodes that are not configured any more.

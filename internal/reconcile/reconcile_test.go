@@ -2,10 +2,14 @@ package reconcile_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,6 +181,52 @@ func TestANodeThatDoesNotAnswerKeepsItsSessionsUntilTheLeaseIsOver(t *testing.T)
 	b.once(t, s)
 	b.wantOpen(t, "p")
 	b.wantHealth(t, s, "up vid-1/p1 1/1 ")
+}
+
+func TestANodeThatDoesNotAnswerIsLoggedOnceAndWhenItAnswersAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, access.OpenByDefault)
+	s := b.srsNode(t, "edge")
+	var log strings.Builder
+	b.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	answer := func(status int) {
+		s.answers(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(status)
+			return status != http.StatusOK
+		})
+		b.clock.advance(later)
+		b.once(t, s)
+	}
+	for range 2 {
+		answer(http.StatusOK)
+	}
+	if log.Len() != 0 {
+		t.Fatalf("of a node that is well: %s", &log)
+	}
+	for range 3 {
+		answer(http.StatusBadGateway)
+	}
+	answer(http.StatusUnauthorized) // another trouble
+	answer(http.StatusBadGateway)
+	b.Reconciler = reconcile.New(b.Config) // another process takes over
+	answer(http.StatusBadGateway)
+	for range 2 {
+		answer(http.StatusOK)
+	}
+	var lines []string
+	for line := range strings.Lines(log.String()) {
+		_, text, _ := strings.Cut(strings.TrimSpace(line), "level=")
+		lines = append(lines, regexp.MustCompile(` (since|error)=("[^"]*"|\S*)`).ReplaceAllString(text, ""))
+	}
+	want := []string{
+		`WARN msg="node does not answer" node=edge trouble="its control API fails (502): what does its own log say?"`,
+		`WARN msg="node does not answer" node=edge trouble="it refuses us (401): are username and password those of its control API, and may our address ask?"`,
+		`WARN msg="node does not answer" node=edge trouble="its control API fails (502): what does its own log say?"`,
+		`INFO msg="node answers again" node=edge away=6m0s`,
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("logged\n%s", &log)
+	}
 }
 
 func TestARestartedServerIsEmpty(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -55,7 +56,8 @@ type Config struct {
 // Log keeps refusals.
 type Log struct {
 	Config
-	q *db.Queries
+	q       *db.Queries
+	outages *outage.Log
 
 	flushing sync.Mutex // held while a list is written
 
@@ -91,7 +93,7 @@ func New(c Config) *Log {
 	if c.Dropped == nil {
 		c.Dropped = func(int64) {}
 	}
-	return &Log{Config: c, q: db.New(), streams: map[streamKey]*streamState{}}
+	return &Log{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), streams: map[streamKey]*streamState{}}
 }
 
 // Note keeps a refusal. It never waits for the database.
@@ -146,10 +148,10 @@ const writeTimeout = 5 * time.Second
 func (l *Log) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	if err := l.Flush(ctx); err != nil {
-		l.Log.WarnContext(ctx, "refusals not written yet", "error", err)
-	}
+	l.outages.Note(ctx, unwritten, "", l.Flush(ctx))
 }
+
+var unwritten = outage.Words{Begins: "refusals not written yet", Ends: "refusals are written again"}
 
 // Flush writes what is in memory. What cannot be written stays there for the
 // next call, and goes on counting: while the database is away a stream has a few

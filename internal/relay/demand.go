@@ -34,9 +34,7 @@ type Ledger struct {
 func (l Ledger) Handle(ctx context.Context, e media.Event) (media.Verdict, error) {
 	v, err := l.Ledger.Handle(ctx, e)
 	if err == nil && v.Allow && e.Action == media.Playing && !e.Relay {
-		if _, err := l.Relays.Demand(ctx, e.Node, e.Stream); err != nil {
-			l.Relays.Log.WarnContext(ctx, "stream of a route is not fetched", "node", e.Node, "stream", e.Stream, "error", err)
-		}
+		_, _ = l.Relays.Demand(ctx, e.Node, e.Stream) // a failure is in the log, and the player waits for nothing
 	}
 	return v, err
 }
@@ -57,22 +55,29 @@ func (s *Service) Demand(ctx context.Context, node string, st media.Stream) (fou
 	if s.askedLately(keyOf(node, st)) {
 		return true, nil
 	}
+	err = s.fetch(ctx, node, st, remote, r)
+	s.outages.Note(ctx, notFetched, node+st.Path(), err, "node", node, "stream", st)
+	return true, err
+}
+
+// fetch has a stream fetched, unless somebody publishes it.
+func (s *Service) fetch(ctx context.Context, node string, st media.Stream, remote string, r route.Route) error {
 	ctx, cancel := context.WithTimeout(ctx, demandTimeout)
 	defer cancel()
 	if published, err := s.q.RelayPublished(ctx, s.DB, db.RelayPublishedParams{Vhost: cmp.Or(st.Vhost, media.DefaultVhost), App: st.App, Stream: st.Name}); err != nil || published {
-		return true, pg.Err(err, nil)
+		return pg.Err(err, nil)
 	}
 	carriers := s.carriers(st.Path())
 	if i := slices.IndexFunc(carriers, func(n media.Node) bool { return n.Name == node }); i >= 0 {
 		carriers = carriers[i : i+1]
 	}
-	err = errNoCarrier
+	var err error = errNoCarrier
 	for _, n := range carriers {
 		if err = s.begin(ctx, keyOf(n.Name, st), n, remote, r); err == nil || errs.KindOf(err) != errs.BadGateway {
 			break
 		}
 	}
-	return true, err
+	return err
 }
 
 // askedLately notes a demand and says whether there was one a moment ago,

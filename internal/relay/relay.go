@@ -27,6 +27,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/route"
@@ -60,6 +61,12 @@ const (
 	resolveEvery = time.Minute
 )
 
+var (
+	notCarried = outage.Words{Begins: "routes are not carried out", Ends: "routes are carried out again"}
+	notFetched = outage.Words{Begins: "stream of a route is not fetched", Ends: "stream of a route is fetched again"}
+	notStopped = outage.Words{Begins: "stream is still fetched", Ends: "stream can be given up again"}
+)
+
 // leadership is the name that one process holds.
 const leadership = "relay"
 
@@ -90,8 +97,9 @@ type Config struct {
 // Service carries routes out. It is safe for concurrent use.
 type Service struct {
 	Config
-	q    *db.Queries
-	wake chan struct{}
+	q       *db.Queries
+	outages *outage.Log
+	wake    chan struct{}
 
 	mu     sync.Mutex
 	asked  map[key]time.Time // demands that need not be looked at again yet
@@ -101,7 +109,8 @@ type Service struct {
 
 // New returns a Service that does nothing by itself until Run.
 func New(c Config) *Service {
-	return &Service{Config: c, q: db.New(), wake: make(chan struct{}, 1), asked: map[key]time.Time{}, misses: map[string]int{}, looked: map[key]time.Time{}}
+	return &Service{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), wake: make(chan struct{}, 1),
+		asked: map[key]time.Time{}, misses: map[string]int{}, looked: map[key]time.Time{}}
 }
 
 // key is a stream on a node.
@@ -190,9 +199,7 @@ func (s *Service) Run(ctx context.Context) {
 		pause := time.Second
 		if s.Leader.Hold(ctx, leadership) {
 			pause = period
-			if err := s.Round(ctx); err != nil && ctx.Err() == nil {
-				s.Log.WarnContext(ctx, "routes are not carried out", "error", err)
-			}
+			s.outages.Note(ctx, notCarried, "", s.Round(ctx))
 		}
 		select {
 		case <-ctx.Done():

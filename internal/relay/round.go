@@ -266,16 +266,16 @@ func (s *Service) lookAgain(k key) bool {
 // complain logs a failure once, when it begins.
 func (s *Service) complain(ctx context.Context, k key, row db.Relay, err error) {
 	if row.State != Failed {
-		s.Log.WarnContext(ctx, "stream of a route is not fetched", "node", k.node, "pattern", row.Pattern, "error", err)
+		s.Log.WarnContext(ctx, notFetched.Begins, "node", k.node, "pattern", row.Pattern, "error", err)
 	}
 }
 
 func (s *Service) end(ctx context.Context, n media.Node, k key) {
-	if err := s.Controls[n.Kind].Puller.Unpull(ctx, n, k.media()); err != nil {
-		s.Log.WarnContext(ctx, "stream is still fetched", "node", k.node, "stream", k.path(), "error", err)
-		return
+	err := s.Controls[n.Kind].Puller.Unpull(ctx, n, k.media())
+	s.outages.Note(ctx, notStopped, k.node+k.path(), err, "node", k.node, "stream", k.path())
+	if err == nil {
+		s.Log.InfoContext(ctx, "stream is fetched no more", "node", k.node, "stream", k.path())
 	}
-	s.Log.InfoContext(ctx, "stream is fetched no more", "node", k.node, "stream", k.path())
 }
 
 // setState writes a state down where it is news. Use is written now and then:

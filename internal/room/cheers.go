@@ -9,6 +9,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/im"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 )
 
 // likePause is how often a group is told about its likes: many arrive at once,
@@ -47,6 +48,8 @@ func (s *Service) cheer(chatID string, row db.RoomLikeRow, n int64) {
 	s.cheers.rooms[chatID] = cheer{anchor: row.AnchorID, likers: likers, n: c.n + n, total: max(c.total, row.LikeCount)}
 }
 
+var notCheered = outage.Words{Begins: "message group not told of likes", Ends: "message groups are told of likes again"}
+
 // FlushLikes tells the groups about their new likes. What a provider does not
 // take is not repeated: the next likes bring the next total.
 func (s *Service) FlushLikes(ctx context.Context) {
@@ -59,9 +62,7 @@ func (s *Service) FlushLikes(ctx context.Context) {
 	for chatID, c := range rooms {
 		for _, l := range c.likers {
 			workers.Go(func() error {
-				if err := l.Like(ctx, chatID, c.anchor, c.n, c.total); err != nil {
-					s.Log.WarnContext(ctx, "message group not told of likes", "group", chatID, "error", err)
-				}
+				s.outages.Note(ctx, notCheered, "", l.Like(ctx, chatID, c.anchor, c.n, c.total), "group", chatID)
 				return nil
 			})
 		}

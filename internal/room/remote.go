@@ -10,6 +10,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/im"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/vod"
 )
 
@@ -82,6 +83,8 @@ func (s *Service) ask(ctx context.Context, caller string, rooms []Room) []remote
 	return s.gather(ctx, len(rooms), questions)
 }
 
+var noFigures = outage.Words{Begins: "figures of rooms are missing", Ends: "figures of rooms are there again"}
+
 // gather puts questions about n rooms at the same time. Rooms whose providers
 // know nothing more than we do cost nothing.
 func (s *Service) gather(ctx context.Context, n int, questions []question) []remote {
@@ -100,9 +103,7 @@ func (s *Service) gather(ctx context.Context, n int, questions []question) []rem
 		})
 	}
 	_ = workers.Wait() // none of them fails
-	if p.missing > 0 {
-		s.Log.WarnContext(ctx, "figures of rooms are missing", "missing", p.missing, "asked", len(questions), "error", p.first)
-	}
+	s.outages.Note(ctx, noFigures, "", p.first, "missing", p.missing, "asked", len(questions))
 	return p.answers
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/im"
 	"github.com/stagedoor-live/stagedoor/internal/media"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -113,6 +114,7 @@ type Config struct {
 type Service struct {
 	Config
 	q          *db.Queries
+	outages    *outage.Log
 	figures    *memo[im.Statistics]
 	recordedAt *memo[recorded]
 	cheers     *cheers
@@ -125,7 +127,7 @@ type Service struct {
 
 // New returns a Service.
 func New(c Config) *Service {
-	s := &Service{Config: c, q: db.New(), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout),
+	s := &Service{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), figures: newMemo[im.Statistics](c.Now, remoteTimeout), recordedAt: newMemo[recorded](c.Now, remoteTimeout),
 		cheers: &cheers{}, places: newPlaces(), totals: newMemo[int](c.Now, remoteTimeout)}
 	s.created, s.moves, s.looks = newCombiner(s.insert), newCombiner(s.moveAll), newCombiner(s.readOne)
 	return s

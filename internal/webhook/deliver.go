@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/tracing"
 )
@@ -102,14 +103,19 @@ func (s *Service) note(ctx context.Context, d db.WebhookDeliveryToSendRow, a Att
 		next := now.Add(wait)
 		p.State, p.FinishedAt, p.NextAt = pending, nil, &next
 	}
-	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+	var turned bool
+	err = pg.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
 		if _, err := s.q.WebhookDeliveryNote(ctx, tx, p); err != nil {
 			return err
 		}
-		return s.noteEndpoint(ctx, tx, d, a, now)
+		turned, err = s.noteEndpoint(ctx, tx, d, a, now)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("note the attempt: %w", pg.Err(err, nil))
+	}
+	if turned {
+		s.tell(ctx, d, a, now)
 	}
 	s.Observe(resultOf(p.State), a.Took)
 	if p.State == failed {
@@ -136,23 +142,35 @@ func resultOf(state string) string {
 	return state
 }
 
-// noteEndpoint remembers how an endpoint does, where that has changed.
-func (s *Service) noteEndpoint(ctx context.Context, tx pgx.Tx, d db.WebhookDeliveryToSendRow, a Attempt, now time.Time) error {
+// noteEndpoint remembers how an endpoint does, where that has changed. Of several
+// attempts at a time one is told that it has.
+func (s *Service) noteEndpoint(ctx context.Context, tx pgx.Tx, d db.WebhookDeliveryToSendRow, a Attempt, now time.Time) (turned bool, err error) {
+	var n int64
 	switch {
 	case a.Error == "" && d.FailingSince == nil:
-		return nil
+		return false, nil
 	case a.Error == "":
-		return s.q.WebhookEndpointWell(ctx, tx, d.EndpointID)
+		n, err = s.q.WebhookEndpointWell(ctx, tx, d.EndpointID)
+		return n > 0, err
 	case d.FailingSince == nil:
-		if err := s.q.WebhookEndpointFailing(ctx, tx, db.WebhookEndpointFailingParams{ID: d.EndpointID, Now: &now}); err != nil {
-			return err
+		if n, err = s.q.WebhookEndpointFailing(ctx, tx, db.WebhookEndpointFailingParams{ID: d.EndpointID, Now: &now}); err != nil {
+			return false, err
 		}
 	}
-	if !overloaded(a.Status) {
-		return nil
+	if overloaded(a.Status) {
+		until := now.Add(max(a.asked, shortHold))
+		err = s.q.WebhookEndpointHold(ctx, tx, db.WebhookEndpointHoldParams{ID: d.EndpointID, HeldUntil: &until})
 	}
-	until := now.Add(max(a.asked, shortHold))
-	return s.q.WebhookEndpointHold(ctx, tx, db.WebhookEndpointHoldParams{ID: d.EndpointID, HeldUntil: &until})
+	return n > 0, err
+}
+
+// tell logs that an endpoint has begun to fail, or that it takes events again.
+func (s *Service) tell(ctx context.Context, d db.WebhookDeliveryToSendRow, a Attempt, now time.Time) {
+	if a.Error != "" {
+		s.Log.WarnContext(ctx, "webhook does not take events", "webhook", d.EndpointID, "event", d.EventID, "status", a.Status, "error", a.Error)
+		return
+	}
+	s.Log.InfoContext(ctx, "webhook takes events again", "webhook", d.EndpointID, "after", outage.Span(now.Sub(*d.FailingSince)))
 }
 
 // giveUp disables the endpoint of a delivery that has failed, if it said so itself

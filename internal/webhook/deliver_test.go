@@ -3,11 +3,13 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +45,27 @@ func TestAnEventArrivesOnceSignedAsTheStandardSays(t *testing.T) {
 	after := b.list(t, e.ID)[0]
 	if after.State != delivered || len(after.Attempts) != 1 || after.Attempts[0].Status != 200 || after.FinishedAt == nil {
 		t.Errorf("on record %+v", after)
+	}
+}
+
+func TestAnEndpointThatFailsIsLoggedOnceAndWhenItTakesEventsAgain(t *testing.T) {
+	t.Parallel()
+	b, r := setup(t, loopback), newReceiver(t)
+	var log strings.Builder
+	b.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	e, _, d := b.one(t, r)
+	for _, status := range []int{http.StatusInternalServerError, http.StatusBadGateway, http.StatusInternalServerError, http.StatusOK} {
+		r.says(status)
+		b.advance(b.attempt(t, d) + time.Second)
+	}
+	var lines []string
+	for line := range strings.Lines(log.String()) {
+		_, text, _ := strings.Cut(strings.TrimSpace(line), "level=")
+		lines = append(lines, text)
+	}
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], `WARN msg="webhook does not take events" webhook=`+e.ID) || !strings.Contains(lines[0], "status=500") ||
+		!strings.HasPrefix(lines[1], `INFO msg="webhook takes events again" webhook=`+e.ID) || !regexp.MustCompile(`after=\d+m\d+s$`).MatchString(lines[1]) {
+		t.Errorf("logged\n%s", &log)
 	}
 }
 

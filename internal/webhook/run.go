@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
@@ -92,14 +93,15 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
+var waiting = outage.Words{Begins: "events wait for webhooks", Ends: "events are handed to webhooks again"}
+
 // look empties the outbox, where somebody is to get what is in it.
 func (s *Service) look(ctx context.Context) {
 	if s.idle() {
 		return
 	}
-	if _, err := s.Dispatch(ctx); err != nil && ctx.Err() == nil {
-		s.Log.WarnContext(ctx, "events wait for webhooks", "error", err)
-	}
+	_, err := s.Dispatch(ctx)
+	s.outages.Note(ctx, waiting, "", err)
 	at, err := s.q.EventOutboxOldest(ctx, s.DB)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return

@@ -30,6 +30,7 @@ import (
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/outage"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
@@ -94,6 +95,7 @@ type Config struct {
 type Service struct {
 	Config
 	q       *db.Queries
+	outages *outage.Log
 	schema  string // of the queue
 	inserts *river.Client[pgx.Tx]
 	clients map[string]*http.Client // by scheme
@@ -117,7 +119,8 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
-	s := &Service{Config: c, q: db.New(), clients: newClients(c.Guard, c.Timeout, c.Tracer), outbox: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
+	s := &Service{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), clients: newClients(c.Guard, c.Timeout, c.Tracer),
+		outbox: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	var err error
 	if s.schema, err = pg.QueueSchema(ctx, c.DB); err != nil {
 		return nil, err
