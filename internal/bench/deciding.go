@@ -47,7 +47,7 @@ func (s *suite) answers(ctx context.Context, w *world) func() (float64, error) {
 // the requests of an edge behind, and none of the memory that it took.
 func (s *suite) decidingAlone(ctx context.Context, worlds ...*world) ([]float64, error) {
 	defer debug.FreeOSMemory()
-	if err := s.benchTime(s.plan.signRound); err != nil {
+	if err := s.benchTime(s.plan.aloneRound); err != nil {
 		return nil, err
 	}
 	var sides []func() (float64, error)
@@ -62,7 +62,7 @@ func (s *suite) decidingAlone(ctx context.Context, worlds ...*world) ([]float64,
 			return perOp(testing.Benchmark(func(b *testing.B) { decideAll(b, a, events) }))
 		})
 	}
-	return s.inTurn("decision_alone", s.plan.signRounds, sides...)
+	return s.inTurn("decision_alone", s.plan.aloneRounds, sides...)
 }
 
 func decideAll(b *testing.B, a *access.Service, events []media.Event) {

@@ -10,8 +10,8 @@
 // the disk. Beside it runs the bare one, a net/http handler that decodes the
 // same JSON and answers "0". Both serve the same load from the same generator
 // in turn, round by round, so that whatever else the machine does hits both; a
-// figure is the median of its rounds. Ratios travel from machine to machine,
-// absolute numbers do not.
+// figure is the median of its rounds, that of a hash the fastest of many. Ratios
+// travel from machine to machine, absolute numbers do not.
 //
 // A round fails the whole run at the first wrong answer, and the rows in the
 // database are counted afterwards: a figure is of callbacks that were admitted

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -67,5 +68,23 @@ func TestTheMiddleOneOfPairsCounts(t *testing.T) {
 	}
 	if got := strings.Join(order, " "); got != "ours base base ours ours base" {
 		t.Error(got)
+	}
+}
+
+func TestTheFastestRoundOfEachSideCounts(t *testing.T) {
+	t.Parallel()
+	s := &suite{progress: io.Discard}
+	side := func(values ...float64) func() (float64, error) {
+		return func() (v float64, _ error) {
+			v, values = values[0], values[1:]
+			return v, nil
+		}
+	}
+	if a, b, err := s.fastest("x", 3, side(30, 20, 25), side(10, 11, 12)); err != nil || a != 20 || b != 10 {
+		t.Errorf("%v %v %v", a, b, err)
+	}
+	fails := func() (float64, error) { return 0, io.EOF }
+	if _, _, err := s.fastest("x", 3, side(1, 2, 3), fails); !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "x, side 2") {
+		t.Errorf("got %v", err)
 	}
 }

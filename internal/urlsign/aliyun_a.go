@@ -41,7 +41,7 @@ func (s *typeA) AppendQuery(dst []byte, t Target, k Key, o SignOptions) []byte {
 		return dst
 	}
 	var room [usualText]byte
-	text := enough(room[:], maxText(&t, maxDigits+len("-0-0"), len(k.Secret)))
+	text := enough(room[:], maxText(&t, maxDigits+len("-0-0-"), len(k.Secret)))
 	text = append(appendPath(text, &t, ""), '-')
 	start := len(text)
 	text = s.numeral.append(text, o.Expires)
@@ -52,26 +52,29 @@ func (s *typeA) AppendQuery(dst []byte, t Target, k Key, o SignOptions) []byte {
 	return append(dst, digest[:]...)
 }
 
-func (s *typeA) Verify(query string, t Target, keys []Key, o VerifyOptions) Result {
-	value, status := credential(query, s.param)
-	if status != Valid {
-		return Result{Status: status}
+func (s *typeA) Verify(query string, t Target, keys []Key, o VerifyOptions) (r Result) {
+	var value string
+	if value, r.Status = credential(query, s.param); r.Status != Valid {
+		return r
 	}
 	head, digest, seconds := s.parse(value)
-	if head == "" {
-		return Result{Status: Malformed}
+	switch {
+	case head == "":
+		r.Status = Malformed
+		return r
+	case !hasPath(&t):
+		r.Status = Mismatch
+		return r
 	}
-	if !hasPath(&t) {
-		return Result{Status: Mismatch}
+	switch i := findTypeA(&t, head, digest, keys); {
+	case i >= 0:
+		r.genuine(keys[i].ID, seconds, &o)
+	case !isLowerHex(digest): // this matches no digest, so only a refusal looks
+		r.Status = Malformed
+	default:
+		r.Status = Mismatch
 	}
-	if i := findTypeA(&t, head, digest, keys); i >= 0 {
-		return genuine(keys[i].ID, seconds, &o)
-	}
-	// Text that is not hexadecimal matches no digest, so only a refusal looks.
-	if !isLowerHex(digest) {
-		return Result{Status: Malformed}
-	}
-	return Result{Status: Mismatch}
+	return r
 }
 
 func (s *typeA) Canonical(query string, t Target, o VerifyOptions) Canonical {
@@ -80,31 +83,36 @@ func (s *typeA) Canonical(query string, t Target, o VerifyOptions) Canonical {
 	if status != Valid || head == "" || !hasPath(&t) {
 		return Canonical{}
 	}
-	return canonical(string(appendPath(nil, &t, ""))+"-"+head+"-"+keyMark, seconds, &o)
+	return canonical(string(appendPath(nil, &t, ""))+"-"+head+keyMark, seconds, &o)
 }
 
-// parse takes a value apart into what is hashed, "time-rand-uid", and md5Text
+// parse takes a value apart into what is hashed, "time-rand-uid-", and md5Text
 // bytes. It requires exactly four parts: a hyphen inside rand or uid would let
 // the end of a stream name pass for a time. Of any other value it returns
 // nothing.
 func (s *typeA) parse(value string) (head, digest string, seconds int64) {
-	end := len(value) - md5Text - 1
-	if end < 0 || value[end] != '-' {
+	end := len(value) - md5Text
+	if end < 0 {
 		return "", "", 0
 	}
 	head = value[:end]
-	digits, rest, _ := cut(head, '-')
-	seconds, ok := s.numeral.parse(digits)
+	seconds, digits := s.numeral.leading(head)
+	if digits == 0 || !areTwoParts(head[digits:]) {
+		return "", "", 0
+	}
+	return head, value[end:], seconds
+}
+
+// areTwoParts reports whether text is "-rand-uid-".
+func areTwoParts(text string) bool {
 	hyphens := 0
-	for i := range len(rest) {
-		if rest[i] == '-' {
+	for i := range len(text) {
+		if text[i] == '-' {
 			hyphens++
 		}
 	}
-	if !ok || hyphens != 1 || rest[0] == '-' || rest[len(rest)-1] == '-' {
-		return "", "", 0
-	}
-	return head, value[end+1:], seconds
+	last := len(text) - 1
+	return hyphens == 3 && text[0] == '-' && text[1] != '-' && text[last-1] != '-' && text[last] == '-'
 }
 
 // findTypeA returns the index of the first key that made the digest for one
@@ -122,8 +130,7 @@ func findTypeA(t *Target, head, digest string, keys []Key) int {
 	text := enough(room[:], maxText(t, len(head), secret))
 	found := len(keys)
 	for _, ext := range extensions[:try] {
-		text = append(appendPath(text[:0], t, ext), '-')
-		text = append(append(text, head...), '-')
+		text = append(append(appendPath(text[:0], t, ext), '-'), head...)
 		for i := len(keys) - 1; i >= 0; i-- {
 			sum := md5.Sum(append(text, keys[i].Secret...))
 			match := isHexMD5(digest, &sum)
@@ -139,9 +146,9 @@ func findTypeA(t *Target, head, digest string, keys []Key) int {
 	return found
 }
 
-// maxText is how long "<path>.m3u8-<head>-<secret>" can get.
+// maxText is how long "<path>.m3u8-<head><secret>" can get.
 func maxText(t *Target, head, secret int) int {
-	return max(len(t.Path), len(t.App)+len(t.Stream)+len("//.m3u8")) + head + len("--") + secret
+	return max(len(t.Path), len(t.App)+len(t.Stream)+len("//.m3u8")) + len("-") + head + secret
 }
 
 // hasPath reports whether t names a path that can be signed.

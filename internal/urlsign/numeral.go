@@ -47,17 +47,22 @@ func (n *numeral) append(dst []byte, t time.Time) []byte {
 // parse reads plain digits: no sign, blank or base prefix. Hexadecimal digits
 // may have either case.
 func (n *numeral) parse(s string) (seconds int64, ok bool) {
-	if s == "" || len(s) > maxDigits || n.width > 0 && len(s) != n.width {
-		return 0, false
-	}
-	for i := range len(s) {
-		d, _ := hexDigit(s[i])
-		if int(d) >= n.base { // no digit is beyond any base
-			return 0, false
+	seconds, digits := n.leading(s)
+	return seconds, digits > 0 && digits == len(s) && (n.width == 0 || digits == n.width)
+}
+
+// leading reads the digits that s begins with and returns how many they are:
+// zero for a time that is too large or written with too many.
+func (n *numeral) leading(s string) (seconds int64, digits int) {
+	for digits < len(s) {
+		d, _ := hexDigit(s[digits])
+		if int(d) >= n.base { // what is no digit is beyond any base
+			break
 		}
-		if seconds = seconds*int64(n.base) + int64(d); seconds > maxTime {
-			return 0, false
+		digits++
+		if seconds = seconds*int64(n.base) + int64(d); seconds > maxTime || digits > maxDigits {
+			return 0, 0
 		}
 	}
-	return seconds, true
+	return seconds, digits
 }
