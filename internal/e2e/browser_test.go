@@ -89,6 +89,10 @@ type tab struct {
 	origins  []string // that may be asked beside the server
 	received float64  // bytes that came over the wire
 	asked    int      // requests
+	// streams are the requests for events that are under way, and resumed is the
+	// event after which the last of them began.
+	streams map[network.RequestID]bool
+	resumed string
 }
 
 // look is how a page is looked at.
@@ -131,7 +135,7 @@ func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string,
 		t.Fatal(err)
 	}
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
-	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile}
+	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile, streams: map[network.RequestID]bool{}}
 	chromedp.ListenTarget(ctx, p.hear)
 	t.Cleanup(func() {
 		end()
@@ -177,9 +181,7 @@ func (p *tab) hear(event any) {
 			p.trouble(fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	case *network.EventRequestWillBeSent:
-		p.mu.Lock()
-		p.asked++
-		p.mu.Unlock()
+		p.sent(e)
 		u, err := url.Parse(e.Request.URL)
 		if err != nil || u.Scheme == "blob" || u.Scheme == "data" || u.Scheme == "about" {
 			return
@@ -190,8 +192,43 @@ func (p *tab) hear(event any) {
 	case *network.EventLoadingFinished:
 		p.mu.Lock()
 		p.received += e.EncodedDataLength
+		delete(p.streams, e.RequestID)
+		p.mu.Unlock()
+	case *network.EventLoadingFailed:
+		p.mu.Lock()
+		delete(p.streams, e.RequestID)
 		p.mu.Unlock()
 	}
+}
+
+func (p *tab) sent(e *network.EventRequestWillBeSent) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if strings.Contains(e.Request.URL, "/api/v1/events/live") {
+		p.streams[e.RequestID] = true
+		p.resumed, _ = e.Request.Headers["Last-Event-ID"].(string)
+	}
+}
+
+// follows waits until so many streams of events are under way, and returns after
+// which event the last of them began.
+func (p *tab) follows(n int) (resumed string) {
+	p.Helper()
+	eventually(p.T, fmt.Sprintf("%d streams of events", n), func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		resumed = p.resumed
+		return len(p.streams) == n
+	})
+	return resumed
+}
+
+// hide makes the page believe that nobody sees it, or that somebody does again: all
+// tabs of the tests are in sight.
+func (p *tab) hide(hidden bool) {
+	p.Helper()
+	p.run(fmt.Sprintf(`Object.defineProperty(document, 'hidden', { configurable: true, get: () => %t }); document.dispatchEvent(new Event('visibilitychange')); undefined`, hidden))
 }
 
 func said(args []*runtime.RemoteObject) string {

@@ -78,4 +78,13 @@ func (c console) news(t *testing.T) {
 	p.until(`[...document.querySelectorAll('tbody tr')].some((row) => row.innerText.includes('Surprise') && row.querySelector('.badge.good'))`)
 	good[*api.DeleteAnyRoomResponse](t)(c.admin.DeleteAnyRoomWithResponse(t.Context(), room.ID))
 	p.until(`!document.body.innerText.includes('Surprise')`)
+	p.follows(1)
+	p.hide(true)
+	p.follows(0)
+	good[*api.CreateRoomV2Response](t)(c.admin.CreateRoomV2WithResponse(t.Context(), api.RoomCreateV2{Title: "Meanwhile", IMServer: []api.IMServer{api.IMServerAliyunNew}}))
+	p.hide(false)
+	p.sees("Meanwhile")
+	if p.follows(1) == "" {
+		t.Error("the tab that is seen again does not ask for what it missed")
+	}
 }

@@ -7,12 +7,16 @@
 // connection was lost, what was missed follows; where that cannot be, onGap is
 // called, and then everything is to be asked for anew.
 //
+// A tab that nobody looks at holds no connection: without TLS a browser has six to
+// a server, for all of its tabs. It catches up when it is looked at again.
+//
 //   repeat(() => list.reload(), signal)    for what no event tells of
 
 import { authorized } from './api.js';
 
 const first = 1000; // ms until the first attempt to come back
 const longest = 30000;
+const never = 2 ** 31 - 1;
 
 // followSoon acts a moment after something happened: what comes in a rush is
 // acted upon once.
@@ -30,15 +34,23 @@ export function followSoon({ types, signal, act }) {
 export async function follow({ types, subject, signal, onEvent, onGap }) {
   let last = '';
   let wait = first;
+  let fresh = true; // what the page shows has only just been asked for
   while (!signal.aborted) {
+    if (document.hidden) {
+      await pause(never, whenever(() => !document.hidden, signal).signal);
+      [fresh, wait] = [false, first];
+      continue;
+    }
+    const hidden = whenever(() => document.hidden, signal);
     try {
       const query = new URLSearchParams([...(types ?? []).map((type) => ['type', type]), ...(subject ? [['subject', subject]] : [])]);
       const answer = await authorized((access) => fetch(`/api/v1/events/live?${query}`, {
-        signal, credentials: 'omit', cache: 'no-store',
+        signal: hidden.signal, credentials: 'omit', cache: 'no-store',
         headers: { Accept: 'text/event-stream', Authorization: `Bearer ${access}`, ...(last && { 'Last-Event-ID': last }) },
       }));
       wait = first;
       for await (const { id, event, text } of records(answer.body)) {
+        if (event === 'ready' && !last && !fresh) onGap?.();
         last = id || last;
         if (event === 'reload') {
           last = '';
@@ -48,9 +60,25 @@ export async function follow({ types, subject, signal, onEvent, onGap }) {
     } catch (err) {
       if (signal.aborted || [401, 403, 404].includes(err.status)) return;
     }
+    fresh = false;
+    if (hidden.signal.aborted) continue;
+    hidden.abort();
     await pause(wait * (0.5 + Math.random() / 2), signal);
     wait = Math.min(longest, wait * 2);
   }
+}
+
+// whenever is a controller that aborts as soon as something holds of the sight of
+// the tab, or with the given signal.
+function whenever(holds, signal) {
+  const control = new AbortController();
+  const look = () => {
+    if (signal.aborted || holds()) control.abort();
+  };
+  document.addEventListener('visibilitychange', look, { signal: control.signal });
+  signal.addEventListener('abort', look, { signal: control.signal });
+  look();
+  return control;
 }
 
 const every = 10000; // ms; as often as what is known of media servers changes
@@ -86,6 +114,10 @@ function record(part) {
 }
 
 const pause = (ms, signal) => new Promise((resolve) => {
+  if (signal.aborted) {
+    resolve();
+    return;
+  }
   const timer = setTimeout(resolve, ms);
   signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }, { once: true });
 });
