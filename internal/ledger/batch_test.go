@@ -219,6 +219,7 @@ func TestAFullQueueRefusesAtOnceAndKeepsEnds(t *testing.T) {
 	}
 	full.run(t)
 	eventually(t, "the end is written", func() bool { return len(full.open(t)) == 0 })
+	full.wantQueued(t, 0) // the end came with the first of many batches
 	full.allow(t, onSRS(stream("s")).play())
 }
 
