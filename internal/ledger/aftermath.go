@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -136,7 +135,7 @@ func (l *Ledger) settleSome(ctx context.Context) {
 	switch {
 	case err == nil:
 		l.aftermath.drop(turn)
-	case errs.KindOf(err) == errs.Unavailable && (len(turn) == 1 || !errors.Is(err, errStuck)):
+	case errs.KindOf(err) == errs.Unavailable && (len(turn) == 1 || !isSpoilt(err)):
 		l.aftermath.putBack(turn, false)
 	case len(turn) > 1:
 		l.aftermath.putBack(turn, true)

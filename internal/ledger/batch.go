@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -235,7 +236,7 @@ func (l *Ledger) commit(ctx context.Context, batch []*op) {
 			}
 			l.finish(batch)
 			return
-		case errs.KindOf(err) == errs.Unavailable && !errors.Is(err, errStuck):
+		case errs.KindOf(err) == errs.Unavailable && !isSpoilt(err):
 			time.Sleep(retryPause)
 		case len(batch) == 1:
 			l.fallBehind(batch[0], err)
@@ -270,7 +271,8 @@ func culprit(err error) *op {
 }
 
 // fallBehind refuses an op that cannot be stored. One that only waits for
-// somebody else's lock lets the others pass and tries again after them.
+// somebody else's lock lets the others pass and tries again after them. An end
+// that the database failed is kept, as in an outage.
 func (l *Ledger) fallBehind(o *op, err error) {
 	o.stuck = errors.Is(err, errStuck)
 	if !o.stuck || !l.enqueue(o) {
@@ -318,9 +320,18 @@ func (l *Ledger) patience(batch []*op) time.Duration {
 	return l.Timeout / 4
 }
 
-// errStuck marks an attempt that reached the database and waited there in vain,
-// which is somebody else's lock or a server that hangs.
-var errStuck = errors.New("waited in vain")
+// An attempt that reached the database may have failed for what one op of it needs.
+var (
+	// errStuck marks one that waited there in vain, which is somebody else's lock
+	// or a server that hangs.
+	errStuck = errors.New("waited in vain")
+	// errSick marks one that PostgreSQL failed by its own fault (class XX): a
+	// broken page or index, or something that is gone by the next attempt.
+	errSick = errors.New("internal trouble of the database")
+)
+
+// isSpoilt tells whether the other ops of an attempt may succeed without one.
+func isSpoilt(err error) bool { return errors.Is(err, errStuck) || errors.Is(err, errSick) }
 
 // try writes a batch in one transaction. After a commit whose answer was lost
 // nobody knows what happened: such a batch is written again, and comes to the
@@ -335,7 +346,7 @@ func (l *Ledger) try(ctx context.Context, batch []*op, patience time.Duration) (
 	if !again && isOnRecord(err) {
 		err = l.write(ctx, batch, true)
 	}
-	return pg.Err(err, nil)
+	return sickOr(pg.Err(err, nil))
 }
 
 // write does what try says. Players who are there for the first time, by far the
@@ -367,6 +378,14 @@ func stuckOr(err error) error {
 	var pgErr *pgconn.PgError
 	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &pgErr) && (pgErr.Code == lockNotAvailable || pgErr.Code == queryCanceled) {
 		return errUnavailable.With(fmt.Errorf("%w: %w", errStuck, err))
+	}
+	return err
+}
+
+func sickOr(err error) error {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && strings.HasPrefix(pgErr.Code, "XX") {
+		return errUnavailable.With(fmt.Errorf("%w: %w", errSick, err))
 	}
 	return err
 }

@@ -51,7 +51,11 @@ func (s *spyDB) CopyFrom(ctx context.Context, table pgx.Identifier, columns []st
 	if err != nil {
 		return n, errors.Join(err, tx.Rollback(context.WithoutCancel(ctx)))
 	}
-	return n, tx.Commit(ctx)
+	if err := tx.Commit(ctx); err != nil {
+		_ = tx.Rollback(context.WithoutCancel(ctx)) // of a commit that the spy failed
+		return n, err
+	}
+	return n, nil
 }
 
 type spyTx struct {
