@@ -5,7 +5,8 @@
 //
 // An event is { number, type, subject, sequence, timestamp, id, data }. After a
 // connection was lost, what was missed follows; where that cannot be, onGap is
-// called, and then everything is to be asked for anew.
+// called, and then everything is to be asked for anew. So it is when the first
+// connection stands: something may have happened since the page asked.
 //
 // A tab that nobody looks at holds no connection: without TLS a browser has six to
 // a server, for all of its tabs. It catches up when it is looked at again.
@@ -49,13 +50,13 @@ export async function follow({ types, subject, signal, onEvent, onGap }) {
         headers: { Accept: 'text/event-stream', Authorization: `Bearer ${access}`, ...(last && { 'Last-Event-ID': last }) },
       }));
       wait = first;
+      const before = last;
       for await (const { id, event, text } of records(answer.body)) {
         if (event === 'ready' && !last && !fresh) onGap?.();
         last = id || last;
-        if (event === 'reload') {
-          last = '';
-          onGap?.();
-        } else if (text && event.includes('.')) onEvent(JSON.parse(text));
+        if (event === 'reload') last = '';
+        if (event === 'reload' || (event === 'ready' && !before)) onGap?.();
+        else if (text && event.includes('.')) onEvent(JSON.parse(text));
       }
     } catch (err) {
       if (signal.aborted || [401, 403, 404].includes(err.status)) return;
