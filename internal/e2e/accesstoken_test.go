@@ -3,11 +3,11 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 
-	api "github.com/stagedoor-live/stagedoor/gen/client"
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 )
 
@@ -15,20 +15,11 @@ import (
 // about an account is what the other one tells the media server.
 func TestAccessTokensOpenWhatTheirAccountHasTheRightTo(t *testing.T) {
 	t.Parallel()
-	const password = "correct horse battery"
 	here := newServer(t, map[string]string{"DATABASE_URL": dbtest.URL(t), "MASTER_KEY": strings.Repeat("ab", 32)})
 	there := here.neighbour(t)
-	created, err := here.logIn(t).CreateUserWithResponse(t.Context(),
-		api.UserCreate{Username: "alice", Email: "alice@example.com", FullName: "Alice", Password: password})
-	if err != nil || created.StatusCode() >= 300 {
-		t.Fatalf("create an account: %v, %s", err, body(created))
-	}
+	here.logIn(t).addAccount(t, "alice")
 	here.cli(t, "user", "update", "alice", "--push", "/live/alice", "--pull", "/live/*")
-	login, err := there.anonymous(t).AppLoginV1WithResponse(t.Context(), api.LoginRequest{Username: "alice", Password: password})
-	if err != nil || login.JSON200 == nil {
-		t.Fatalf("log in: %v, %s", err, body(login))
-	}
-	token := login.JSON200.Token
+	token := there.logInAs(t, "alice", newPassword).token
 	srs := func(s *server, action, stream, credential string) (allowed bool) {
 		t.Helper()
 		resp, err := http.Post(s.url+"/callback/"+action, "application/json", strings.NewReader(fmt.Sprintf(
@@ -66,12 +57,9 @@ func TestAccessTokensOpenWhatTheirAccountHasTheRightTo(t *testing.T) {
 // neighbour starts another process on the same database.
 func (s *server) neighbour(t *testing.T) *server {
 	t.Helper()
-	settings := map[string]string{}
-	for name, value := range s.settings {
-		settings[name] = value
-	}
-	settings["LISTEN"], settings["DATA_DIR"] = "127.0.0.1:0", t.TempDir()
-	other := &server{spec: s.spec, data: settings["DATA_DIR"], settings: settings, log: &logBook{}}
+	own, release := addresses(t, 1)
+	other := &server{spec: s.spec, data: t.TempDir(), log: &logBook{}, settings: maps.Clone(s.settings), release: release, password: s.password}
+	other.settings["LISTEN"], other.settings["DATA_DIR"] = own[0], other.data
 	t.Cleanup(func() { other.finish(t) })
 	other.start(t)
 	return other

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,21 +36,10 @@ func (s *server) redeem(t *testing.T, check api.AuthTokenCheck) int {
 	return resp.StatusCode()
 }
 
-// twin starts a second process on the same database.
-func (s *server) twin(t *testing.T) *server {
-	t.Helper()
-	other := &server{spec: s.spec, data: t.TempDir(), log: &logBook{}, settings: maps.Clone(s.settings), password: s.password}
-	other.settings["LISTEN"], other.settings["DATA_DIR"] = "127.0.0.1:0", other.data
-	t.Cleanup(func() { other.finish(t) })
-	other.start(t)
-	other.settings["LISTEN"] = strings.TrimPrefix(other.url, "http://")
-	return other
-}
-
 func TestAJumpTokenWorksOnceWhoeverCrashes(t *testing.T) {
 	t.Parallel()
 	first := newServer(t, map[string]string{"DATABASE_URL": dbtest.URL(t), "MASTER_KEY": strings.Repeat("5a", 32), "PUBLIC_URL": "https://live.example.com"})
-	second := first.twin(t)
+	second := first.neighbour(t)
 	admin := first.logIn(t)
 	room := admin.createRoom(t, "linked")
 

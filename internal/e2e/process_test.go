@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -95,13 +97,26 @@ func (p *process) wait(t *testing.T) int {
 	}
 }
 
+// Ports of programs lie below those that systems hand out by themselves: nobody
+// takes one between two starts of its program.
+const firstPort, lastPort = 12_000, 32_000
+
+var nextPort = func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(rand.Int64N(lastPort - firstPort)) // others may run the same tests
+	return &n
+}()
+
 // addresses reserves free loopback ports and returns them with what lets go of
 // them, to be called right before their user starts.
 func addresses(t *testing.T, n int) (all []string, release func()) {
 	t.Helper()
 	var held []net.Listener
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for tries := 0; len(all) < n; tries++ {
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", firstPort+nextPort.Add(1)%(lastPort-firstPort)))
+		if err != nil && tries < lastPort-firstPort {
+			continue // it is somebody's
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,7 @@ type server struct {
 	proc     *process
 	earlier  int    // records in log from before the last start
 	url      string // http://host:port
+	release  func() // lets go of the port
 	password string // of the first administrator
 }
 
@@ -56,8 +57,9 @@ func prepareServer(t *testing.T, settings map[string]string) *server {
 	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{spec: spectest.New(t), log: &logBook{}, settings: map[string]string{
-		"LISTEN": "127.0.0.1:0", "DATA_DIR": filepath.Join(dir, "data"), "LOG_FORMAT": "json",
+	own, release := addresses(t, 1)
+	s := &server{spec: spectest.New(t), log: &logBook{}, release: release, settings: map[string]string{
+		"LISTEN": own[0], "DATA_DIR": filepath.Join(dir, "data"), "LOG_FORMAT": "json",
 		"ACCOUNT_RATE_LIMIT": "0",
 		"RATE_LIMIT":         "0", // all load comes from one address
 	}}
@@ -101,6 +103,7 @@ func (s *server) begin(t *testing.T) (await func() (printed string)) {
 	var printed lockedBuffer
 	cmd := exec.Command(os.Getenv(binaryEnv), "serve")
 	cmd.Env, cmd.Stdout, cmd.Stderr = s.environment(), &printed, s.log
+	s.release()
 	s.proc = launch(t, cmd, syscall.SIGTERM)
 	return func() string {
 		t.Helper()
@@ -111,7 +114,6 @@ func (s *server) begin(t *testing.T) (await func() (printed string)) {
 			return s.log.count(saying("serving")) > before
 		})
 		s.url = "http://" + s.log.last(saying("serving")).text("address")
-		s.settings["LISTEN"] = strings.TrimPrefix(s.url, "http://") // the same after a restart
 		return printed.String()
 	}
 }
