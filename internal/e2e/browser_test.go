@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/css"
+	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -85,10 +87,11 @@ type tab struct {
 
 	mu       sync.Mutex
 	troubles []string
-	expected []string // parts of troubles that the test provokes
-	origins  []string // that may be asked beside the server
-	received float64  // bytes that came over the wire
-	asked    int      // requests
+	expected []string                   // parts of troubles that the test provokes
+	origins  []string                   // that may be asked beside the server
+	received float64                    // bytes of the console's own files that came over the wire
+	asked    int                        // requests for them
+	answers  map[network.RequestID]bool // that are none of them
 	// streams are the requests for events that are under way, and resumed is the
 	// event after which the last of them began.
 	streams map[network.RequestID]bool
@@ -135,7 +138,7 @@ func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string,
 		t.Fatal(err)
 	}
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
-	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile, streams: map[network.RequestID]bool{}}
+	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile, answers: map[network.RequestID]bool{}, streams: map[network.RequestID]bool{}}
 	chromedp.ListenTarget(ctx, p.hear)
 	t.Cleanup(func() {
 		end()
@@ -149,7 +152,7 @@ func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string,
 	if err := chromedp.Run(ctx); err != nil { // the first one sets how long the tab lives
 		t.Fatal(err)
 	}
-	p.do(log.Enable(), network.Enable(), onEveryPage(hands))
+	p.do(dom.Disable(), css.Disable(), target.SetDiscoverTargets(false), onEveryPage(hands))
 	p.as(l)
 	return p
 }
@@ -181,17 +184,19 @@ func (p *tab) hear(event any) {
 			p.trouble(fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL))
 		}
 	case *network.EventRequestWillBeSent:
-		p.sent(e)
 		u, err := url.Parse(e.Request.URL)
 		if err != nil || u.Scheme == "blob" || u.Scheme == "data" || u.Scheme == "about" {
 			return
 		}
+		p.sent(e, u.Path)
 		if origin := u.Scheme + "://" + u.Host; origin != p.base && !slices.Contains(p.origins, origin) {
 			p.trouble("a request to " + e.Request.URL)
 		}
 	case *network.EventLoadingFinished:
 		p.mu.Lock()
-		p.received += e.EncodedDataLength
+		if !p.answers[e.RequestID] {
+			p.received += e.EncodedDataLength
+		}
 		delete(p.streams, e.RequestID)
 		p.mu.Unlock()
 	case *network.EventLoadingFailed:
@@ -201,11 +206,15 @@ func (p *tab) hear(event any) {
 	}
 }
 
-func (p *tab) sent(e *network.EventRequestWillBeSent) {
+// sent counts requests for files: how often a page asks for figures depends on how
+// long it is looked at.
+func (p *tab) sent(e *network.EventRequestWillBeSent, path string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked++
-	if strings.Contains(e.Request.URL, "/api/v1/events/live") {
+	if p.answers[e.RequestID] = strings.HasPrefix(path, "/api/") || path == "/users/me"; !p.answers[e.RequestID] {
+		p.asked++
+	}
+	if path == "/api/v1/events/live" {
 		p.streams[e.RequestID] = true
 		p.resumed, _ = e.Request.Headers["Last-Event-ID"].(string)
 	}
@@ -239,7 +248,7 @@ func said(args []*runtime.RemoteObject) string {
 	return strings.Join(words, " ")
 }
 
-// taken returns the bytes and requests up to now.
+// taken returns the bytes of files and the requests for them up to now.
 func (p *tab) taken() (received float64, asked int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -364,7 +373,7 @@ func (p *tab) until(expression string) {
 }
 
 // settled is a page that has all that it asked for.
-const settled = `document.querySelector('.shell main h1') && !document.querySelector('[aria-busy], .skeleton')`
+const settled = `document.querySelector('.shell main h1') && hands.here() && !document.querySelector('[aria-busy], .skeleton')`
 
 func (p *tab) settled() {
 	p.Helper()
@@ -375,6 +384,20 @@ func (p *tab) settled() {
 func (p *tab) sees(text string) {
 	p.Helper()
 	p.until(fmt.Sprintf(`document.body.innerText.includes(%q)`, text))
+}
+
+// hears waits for short news, which are gone from the page after a while. Of what
+// was announced before it knows nothing once it has heard it.
+func (p *tab) hears(text string) {
+	p.Helper()
+	p.hand("hears", text)
+}
+
+// arrives waits for a page of the console to which a deed leads.
+func (p *tab) arrives(address string) {
+	p.Helper()
+	p.until(fmt.Sprintf(`location.hash === %q`, "#"+address))
+	p.settled()
 }
 
 // click presses the button or link of that name, in the dialog that is open or
@@ -421,10 +444,18 @@ func (p *tab) press(keys ...string) {
 	}
 }
 
+const focus = `(() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.textContent).trim(); })()`
+
 // focused is the name of what has the focus.
 func (p *tab) focused() string {
 	p.Helper()
-	return value[string](p, `(() => { const e = document.activeElement; return (e.getAttribute('aria-label') || e.labels?.[0]?.innerText || e.textContent).trim(); })()`)
+	return value[string](p, focus)
+}
+
+// focuses waits for the focus on what is called so.
+func (p *tab) focuses(name string) {
+	p.Helper()
+	p.until(fmt.Sprintf(`%s === %q`, focus, name))
 }
 
 // logIn goes through the form.
@@ -477,11 +508,11 @@ func (p *tab) keep(name string) {
 }
 
 // audit fails the test where axe finds that somebody cannot use the page. What is
-// found while the page was drawn anew has to be there the next time too.
+// found while the page was drawn anew is not there the next times.
 func (p *tab) audit(name string) {
 	p.Helper()
 	found := p.violations()
-	if len(found) > 0 {
+	for again := 0; len(found) > 0 && again < 3; again++ {
 		p.until(`!document.querySelector('[aria-busy]')`)
 		found = p.violations()
 	}

@@ -27,18 +27,8 @@ func TestURLsOfACloudVendorsKindOpenTheDoor(t *testing.T) {
 	}
 	say(t, "push URL %s", withoutQuery(push)+"?expire=…&sign=…")
 
-	encoder := publish(t, push)
-	// What a command has changed may reach the server a moment after its end.
-	runs := func() bool {
-		if encoder.ended() {
-			encoder = publish(t, push)
-		}
-		return nginx.publishes(t, "studio")
-	}
-	eventually(t, "the stream runs on nginx", runs)
-	player := play(t, pull)
-	player.watch(t, 3)
-	player.quit(t)
+	encoder := onAir(t, nginx, "studio", push)
+	admitted(t, pull, 3).quit(t)
 	s.refuses(t, "play", "live/studio", "signature_mismatch", func() *client { return play(t, laterTime(pull)) })
 	s.refuses(t, "play", "live/studio", "signature_mismatch", func() *client { return play(t, push) })
 	s.refuses(t, "play", "live/other", "signature_mismatch", func() *client { return play(t, strings.Replace(pull, "studio", "other", 1)) })
@@ -52,9 +42,7 @@ func TestURLsOfACloudVendorsKindOpenTheDoor(t *testing.T) {
 	s.refuses(t, "publish", "live/studio", "stream_forbidden", func() *client { return publish(t, push) })
 	say(t, "banned: publishers and players refused within %v", since(began))
 	s.cli(t, "ban", "remove", "studio", "--domain", "127.0.0.1")
-	encoder = publish(t, push)
-	eventually(t, "the stream runs again", runs)
-	encoder.quit(t)
+	onAir(t, nginx, "studio", push).quit(t)
 }
 
 // laterTime is what somebody tries whose URL has run out: the first digit of

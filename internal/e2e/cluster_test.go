@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -142,13 +141,20 @@ func (c *cluster) freeze(t *testing.T) (pids []int) {
 	return pids
 }
 
-// exec runs statements in the database of the server's own.
-func (c *cluster) exec(t *testing.T, statements ...string) {
+// connect is for the database of the server's own.
+func (c *cluster) connect(t *testing.T) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), c.urlOf("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return conn
+}
+
+// exec runs statements in the database of the server's own.
+func (c *cluster) exec(t *testing.T, statements ...string) {
+	t.Helper()
+	conn := c.connect(t)
 	defer conn.Close(context.Background())
 	for _, sql := range statements {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
@@ -160,10 +166,7 @@ func (c *cluster) exec(t *testing.T, statements ...string) {
 // count asks for a number in the database of the server's own.
 func (c *cluster) count(t *testing.T, sql string) (n int) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), c.urlOf("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	conn := c.connect(t)
 	defer conn.Close(context.Background())
 	if err := conn.QueryRow(t.Context(), sql).Scan(&n); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -171,54 +174,46 @@ func (c *cluster) count(t *testing.T, sql string) (n int) {
 	return n
 }
 
-// terminate throws everybody out of the database.
-const terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + clusterName + "'"
-
-// closeDatabase lets nobody in any more, until it is called back.
-func (c *cluster) closeDatabase(t *testing.T) (open func()) {
+// throwOut ends every session in the database and says how many there were.
+func throwOut(t *testing.T, conn *pgx.Conn) (n int) {
 	t.Helper()
-	c.exec(t, "ALTER DATABASE "+clusterName+" ALLOW_CONNECTIONS false", terminate)
-	return func() { c.exec(t, "ALTER DATABASE "+clusterName+" ALLOW_CONNECTIONS true") }
+	err := conn.QueryRow(t.Context(), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1", clusterName).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// closeDatabase lets nobody in any more, until it is called back. Whoever was about
+// to come in then is thrown out by clear.
+func (c *cluster) closeDatabase(t *testing.T) (clear, open func()) {
+	t.Helper()
+	c.exec(t, "ALTER DATABASE "+clusterName+" ALLOW_CONNECTIONS false")
+	conn := c.connect(t)
+	return func() { throwOut(t, conn) }, func() {
+		_ = conn.Close(context.Background()) // the server notices anyway
+		c.exec(t, "ALTER DATABASE "+clusterName+" ALLOW_CONNECTIONS true")
+	}
 }
 
 // takePlaces occupies every connection that the server has to give, those of
-// others included, until it is called back.
+// others included, until it is called back. Others try to be faster.
 func (c *cluster) takePlaces(t *testing.T) (leave func()) {
 	t.Helper()
-	var mu sync.Mutex
 	var held []*pgx.Conn
-	ctx, cancel := context.WithCancel(t.Context())
-	var greedy sync.WaitGroup
-	take := func() bool {
-		conn, err := pgx.Connect(ctx, c.urlOf("template1"))
-		if err != nil {
-			return false
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		held = append(held, conn)
-		return true
-	}
-	for take() {
-	}
-	conn := held[0]
-	if _, err := conn.Exec(ctx, terminate); err != nil {
-		t.Fatal(err)
-	}
-	for range 4 { // who comes first gets the places that are free now
-		greedy.Go(func() {
-			for ctx.Err() == nil {
-				if !take() {
-					time.Sleep(time.Millisecond)
+	for until := time.Now().Add(patience); ; {
+		conn, err := pgx.Connect(t.Context(), c.urlOf("template1"))
+		switch {
+		case err == nil:
+			held = append(held, conn)
+		case throwOut(t, held[0]) == 0 && len(held) == connections:
+			return func() {
+				for _, conn := range held {
+					_ = conn.Close(context.Background()) // the server notices anyway
 				}
 			}
-		})
-	}
-	return func() {
-		cancel()
-		greedy.Wait()
-		for _, conn := range held {
-			_ = conn.Close(context.Background()) // the server notices anyway
+		case time.Now().After(until):
+			t.Fatalf("%d places of %d are taken", len(held), connections)
 		}
 	}
 }

@@ -53,8 +53,7 @@ func (c console) accounts(t *testing.T) {
 	p.click("Delete")
 	p.fill("Type to confirm: console-carol", "console-carol")
 	p.click("Delete")
-	p.until(`location.hash === '#/accounts'`)
-	p.settled()
+	p.arrives("/accounts")
 
 	p.move("/accounts/admin")
 	if value[bool](p, `[...document.querySelectorAll('.heading button')].some((b) => ['Disable', 'Delete'].includes(b.textContent))`) {

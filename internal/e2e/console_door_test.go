@@ -52,9 +52,7 @@ func (c console) onAir(t *testing.T) {
 
 	p.move("/sessions?scene=play&stream=matinee")
 	p.sees("192.0.2.17")
-	if n := value[int](p, `document.querySelectorAll('tbody tr').length`); n != 1 {
-		t.Errorf("%d players", n)
-	}
+	p.until(`document.querySelectorAll('tbody tr').length === 1`)
 	p.choose("State", "Ended")
 	p.sees("No session is like that.")
 }
@@ -96,5 +94,5 @@ func (c console) tokens(t *testing.T) {
 	p.click("Revoke the tokens of encore")
 	p.opens()
 	p.click("Revoke")
-	p.sees("The tokens of encore are revoked.")
+	p.hears("The tokens of encore are revoked.")
 }

@@ -52,8 +52,7 @@ func (c console) nodes(t *testing.T) {
 	p.click("Delete")
 	p.fill("Type to confirm: edge-console", "edge-console")
 	p.click("Delete")
-	p.until(`location.hash === '#/nodes'`)
-	p.settled()
+	p.arrives("/nodes")
 	if value[bool](p, `document.querySelector('table').innerText.includes('edge-console')`) {
 		t.Error("the node is still listed")
 	}

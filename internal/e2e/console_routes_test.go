@@ -16,7 +16,7 @@ func (c console) routes(t *testing.T) {
 	p.fill("Path here", "/cameras/")
 	p.fill("URL", "rtsp://viewer:hidden-word@192.0.2.10:554/")
 	p.press(kb.Enter)
-	p.sees("/cameras/ is saved.")
+	p.hears("/cameras/ is saved.")
 	p.sees("viewer:***@192.0.2.10")
 	p.look("routes-one")
 	p.dress("en", "light")

@@ -34,12 +34,12 @@ func (c console) rules(t *testing.T) {
 	p.click("Activate the key…")
 	p.opens()
 	p.click("Activate")
-	p.sees("is active.")
+	p.hears("is active.")
 	p.sees("Retiring")
 	p.click("Revoke the key…")
 	p.opens()
 	p.click("Revoke")
-	p.sees("is revoked.")
+	p.hears("is revoked.")
 	p.click("Switch off")
 	p.opens()
 	p.click("Switch off")
@@ -47,7 +47,7 @@ func (c console) rules(t *testing.T) {
 	p.click("Delete")
 	p.fill("Type to confirm: push.example.net/shows", "push.example.net/shows")
 	p.click("Delete")
-	p.until(`location.hash === '#/rules'`)
+	p.arrives("/rules")
 }
 
 // bans forbids a stream and allows it again.
@@ -58,10 +58,10 @@ func (c console) bans(t *testing.T) {
 	p.opens()
 	p.fill("Stream", "nuisance")
 	p.click("Ban")
-	p.sees("nuisance is banned.")
+	p.hears("nuisance is banned.")
 	p.settled()
 	p.click("End the ban…")
 	p.opens()
 	p.click("End")
-	p.sees("The ban of nuisance is over.")
+	p.hears("The ban of nuisance is over.")
 }

@@ -37,7 +37,7 @@ func (c console) webhooks(t *testing.T) {
 	p.opens()
 	p.audit("replay")
 	p.click("Replay")
-	p.sees("0 events are on the way.")
+	p.hears("0 events are on the way.")
 	p.settled()
 	p.click("New secret")
 	p.opens()
@@ -58,5 +58,5 @@ func (c console) webhooks(t *testing.T) {
 	p.click("Delete")
 	p.fill("Type to confirm: hooks.invalid", "hooks.invalid")
 	p.click("Delete")
-	p.until(`location.hash === '#/webhooks'`)
+	p.arrives("/webhooks")
 }

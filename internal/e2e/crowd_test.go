@@ -66,13 +66,13 @@ type visit struct {
 }
 
 const (
-	crowdSize = 32 // connections
+	crowdSize = 16 // connections
 	// pace is the pause of each connection between two callbacks.
 	pace = 200 * time.Millisecond
 	// enough callbacks in a row that somebody could tell are a sign that all goes
 	// on as ever, when none of them waited longer than usual.
 	enough = 40
-	usual  = 2 * time.Second
+	usual  = 5 * time.Second
 )
 
 // newCrowd returns when it has come.
@@ -143,7 +143,7 @@ func (c *crowd) tell(what *answer, a answer) {
 // told something.
 func (c *crowd) rush(t *testing.T, round int) {
 	first := make(chan struct{}, 1)
-	for i := range 4 * crowdSize {
+	for i := range 8 * crowdSize {
 		c.workers.Go(func() {
 			v := c.newVisit(t, crowdSize+i, 12*round) // none of them is forged
 			c.tell(&v.start, c.call(t, "on_play", v))
@@ -269,11 +269,16 @@ func (c *crowd) told(a answer) int {
 	return c.counts[a]
 }
 
-// hears waits until more callbacks were answered so.
-func (c *crowd) hears(t *testing.T, a answer) {
+// hears waits until more callbacks were answered so, and goes on with deeds.
+func (c *crowd) hears(t *testing.T, a answer, deeds ...func()) {
 	t.Helper()
 	before := c.told(a)
-	eventually(t, "more callbacks are told "+string(a), func() bool { return c.told(a) >= before+enough/4 })
+	eventually(t, "more callbacks are told "+string(a), func() bool {
+		for _, deed := range deeds {
+			deed()
+		}
+		return c.told(a) >= before+enough/4
+	})
 }
 
 // goesOn waits until everything is as ever.

@@ -53,7 +53,7 @@ func TestFailover(t *testing.T) {
 	primary := newCluster(t)
 	standby := primary.standby(t)
 	url := "postgres://" + clusterName + "@" + primary.address + "," + standby.address + "/" + clusterName + "?sslmode=disable&target_session_attrs=read-write"
-	x := newTroupe(t, map[string]string{"DATABASE_URL": url, "CALLBACK_TIMEOUT": "1s", "RECONCILE_PERIOD": "1s"})
+	x := newTroupe(t, map[string]string{"DATABASE_URL": url, "CALLBACK_TIMEOUT": callbackTimeout.String(), "RECONCILE_PERIOD": "1s"})
 	admin := x.front.logIn(t)
 	pair := admin.createToken(t, "revoked")
 	c := newCrowd(t, x.front, admin, false)
@@ -68,7 +68,7 @@ func TestFailover(t *testing.T) {
 	say(t, "callbacks are let in again %v after the primary was killed, %v after the standby was promoted", since(began), since(promoted))
 	c.recovers(t)
 	x.everywhere(t, "what was revoked last is", func(s *server) bool {
-		return !s.hook(t, "on_play", guest{stream: "revoked", id: "late at " + s.url[7:], param: "?token=" + pair.PlayToken})
+		return s.tells(t, "on_play", guest{stream: "revoked", id: "late at " + s.url[7:], param: "?token=" + pair.PlayToken}) == no
 	})
 	x.everywhere(t, "everything was read anew", func(s *server) bool { return s.log.count(saying("change feed restored")) > 0 })
 	x.awaitLeaders(t, x.members)

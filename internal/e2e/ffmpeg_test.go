@@ -67,6 +67,33 @@ func (c *client) watch(t *testing.T, frames int) {
 	})
 }
 
+// admitted returns a player that has decoded some pictures. What a command has
+// changed may reach the server a moment after its end: until then it is refused.
+func admitted(t *testing.T, url string, frames int) *client {
+	t.Helper()
+	player := play(t, url)
+	eventually(t, "pictures decoded", func() bool {
+		if player.ended() {
+			player = play(t, url)
+		}
+		return player.frames() >= frames
+	})
+	return player
+}
+
+// onAir returns an encoder whose stream the media server has, as admitted does.
+func onAir(t *testing.T, m realServer, stream, url string) *client {
+	t.Helper()
+	encoder := publish(t, url)
+	eventually(t, stream+" is on the air", func() bool {
+		if encoder.ended() {
+			encoder = publish(t, url)
+		}
+		return m.publishes(t, stream)
+	})
+	return encoder
+}
+
 // quit ends a client in good order, as its user would.
 func (c *client) quit(t *testing.T) {
 	t.Helper()

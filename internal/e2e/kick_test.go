@@ -25,10 +25,8 @@ func TestKillStreamCutsOffThoseOnTheStreamAndNobodyElse(t *testing.T) {
 	url := func(stream string) string {
 		return "rtmp://" + strings.Replace(nginx.rtmp, "127.0.0.1", "localhost", 1) + "/live/" + stream
 	}
-	encoder, other := publish(t, url("doomed")), publish(t, url("other"))
-	eventually(t, "both streams run on nginx", func() bool { return nginx.publishes(t, "doomed") && nginx.publishes(t, "other") })
-	player := play(t, url("doomed"))
-	player.watch(t, 2)
+	encoder, other := onAir(t, nginx, "doomed", url("doomed")), onAir(t, nginx, "other", url("other"))
+	player := admitted(t, url("doomed"), 2)
 
 	// The number of a client that is long gone may be somebody else's by now.
 	n := media.Node{ControlURL: nginx.statURL()}

@@ -140,7 +140,7 @@ func (s *story) isListed(t *testing.T) {
 	var got *api.ResponseStream
 	eventually(t, "the stream is listed with its codec", func() bool {
 		got = s.admin.stream(t, s.room.ID)
-		return got != nil && got.Video.Codec != "" && got.Audio.Codec != ""
+		return got != nil && got.Video.Codec != "" && got.Video.Width > 0 && got.Audio.Codec != ""
 	})
 	if got.Video.Width != pictureWidth || got.Video.Height != pictureHeight {
 		t.Errorf("the picture is %d x %d", got.Video.Width, got.Video.Height)

@@ -111,8 +111,19 @@ func relay(client net.Conn, backends []string, turn int) {
 // guest is a client of an SRS.
 type guest struct{ secret, stream, id, param string }
 
-// hook is SRS calling one process, and reports whether it is told yes.
+// hook is SRS calling one process, which can tell, and reports whether it is told
+// yes.
 func (s *server) hook(t *testing.T, action string, g guest) bool {
+	t.Helper()
+	told := s.tells(t, action, g)
+	if told == unavailable {
+		t.Fatalf("%s: nobody can tell", action)
+	}
+	return told == yes
+}
+
+// tells is SRS calling one process.
+func (s *server) tells(t *testing.T, action string, g guest) answer {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"server_id": "vid-troupe", "action": action, "client_id": g.id, "ip": "192.0.2.17",
 		"vhost": "__defaultVhost__", "app": "live", "stream": g.stream, "tcUrl": "rtmp://127.0.0.1/live", "param": g.param, "stream_url": "/live/" + g.stream})
@@ -129,10 +140,15 @@ func (s *server) hook(t *testing.T, action string, g guest) bool {
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= http.StatusInternalServerError {
+	switch {
+	case err == nil && resp.StatusCode == http.StatusOK && string(text) == "0":
+		return yes
+	case err == nil && resp.StatusCode == http.StatusServiceUnavailable:
+		return unavailable
+	case err != nil || resp.StatusCode >= http.StatusInternalServerError:
 		t.Fatalf("%s: %d %s, %v", action, resp.StatusCode, text, err)
 	}
-	return resp.StatusCode == http.StatusOK && string(text) == "0"
+	return no
 }
 
 // query is what stands behind a URL.

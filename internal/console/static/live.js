@@ -35,11 +35,10 @@ export function followSoon({ types, signal, act }) {
 export async function follow({ types, subject, signal, onEvent, onGap }) {
   let last = '';
   let wait = first;
-  let fresh = true; // what the page shows has only just been asked for
   while (!signal.aborted) {
     if (document.hidden) {
       await pause(never, whenever(() => !document.hidden, signal).signal);
-      [fresh, wait] = [false, first];
+      wait = first;
       continue;
     }
     const hidden = whenever(() => document.hidden, signal);
@@ -50,18 +49,17 @@ export async function follow({ types, subject, signal, onEvent, onGap }) {
         headers: { Accept: 'text/event-stream', Authorization: `Bearer ${access}`, ...(last && { 'Last-Event-ID': last }) },
       }));
       wait = first;
-      const before = last;
       for await (const { id, event, text } of records(answer.body)) {
-        if (event === 'ready' && !last && !fresh) onGap?.();
+        if (event === 'ready' && !last) onGap?.();
         last = id || last;
-        if (event === 'reload') last = '';
-        if (event === 'reload' || (event === 'ready' && !before)) onGap?.();
-        else if (text && event.includes('.')) onEvent(JSON.parse(text));
+        if (event === 'reload') {
+          last = '';
+          onGap?.();
+        } else if (text && event.includes('.')) onEvent(JSON.parse(text));
       }
     } catch (err) {
       if (signal.aborted || [401, 403, 404].includes(err.status)) return;
     }
-    fresh = false;
     if (hidden.signal.aborted) continue;
     hidden.abort();
     await pause(wait * (0.5 + Math.random() / 2), signal);

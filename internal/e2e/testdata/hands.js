@@ -3,14 +3,15 @@
 // looks at it, and what is found by one order is gone with the next. Each answers
 // '' when it is done, and what is in the way when patience (ms) is over.
 globalThis.hands = (() => {
-  const moment = () => new Promise((resolve) => { setTimeout(resolve, 20); });
+  // Looking takes processors from what is waited for, so it becomes rarer.
+  const moment = (tries) => new Promise((resolve) => { setTimeout(resolve, Math.min(20 + 10 * tries, 150)); });
   const words = (e) => e.textContent.replace(/\s+/g, ' ').trim();
   const scope = () => [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
   const find = (what, fits) => [...scope().querySelectorAll(what)].find((e) => e.checkVisibility({ visibilityProperty: true }) && fits(e));
 
   async function patiently(patience, attempt) {
     const end = performance.now() + patience;
-    for (;;) {
+    for (let tries = 0; ;) {
       let obstacle;
       try {
         obstacle = await attempt();
@@ -18,7 +19,7 @@ globalThis.hands = (() => {
         obstacle = String(err);
       }
       if (!obstacle || performance.now() > end) return obstacle;
-      await moment();
+      await moment(tries++);
     }
   }
 
@@ -83,6 +84,27 @@ globalThis.hands = (() => {
 
   const until = (holds, patience) => patiently(patience, async () => (await holds() ? '' : 'not yet'));
 
+  // here is whether the page that the address names has begun to be drawn: this
+  // listener is the first, and those of the page follow at once.
+  const path = () => location.hash.split('?')[0];
+  let drawn = path();
+  addEventListener('hashchange', () => { drawn = path(); });
+  const here = () => drawn === path();
+
+  // What was announced stays here, though it soon goes from the page; each is
+  // heard once.
+  const news = [];
+  new MutationObserver((changes) => {
+    for (const { target, addedNodes } of changes) {
+      if (target.parentElement?.className === 'toasts') news.push(...[...addedNodes].map(words));
+    }
+  }).observe(document, { childList: true, subtree: true });
+  const hears = (text, patience) => patiently(patience, () => {
+    const at = news.findIndex((each) => each.includes(text));
+    news.splice(0, at + 1);
+    return at < 0 ? `nobody says ${text}` : '';
+  });
+
   // move goes to another page and is done when that begins to be drawn.
   const move = (address) => new Promise((resolve) => {
     if (location.hash === `#${address}`) return resolve('');
@@ -90,5 +112,5 @@ globalThis.hands = (() => {
     location.hash = address;
   });
 
-  return { click, fill, choose, tick, until, move };
+  return { click, fill, choose, tick, until, move, hears, here };
 })();
