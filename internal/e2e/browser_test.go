@@ -277,6 +277,10 @@ func (p *tab) expect(parts ...string) {
 	p.expected = append(p.expected, parts...)
 }
 
+// outlives expects the page of something to ask once more after it was deleted: it
+// may not have been left yet.
+func (p *tab) outlives(path string) { p.expect("404 (Not Found) " + p.base + path) }
+
 // do runs actions within the patience of a test.
 func (p *tab) do(actions ...chromedp.Action) {
 	p.Helper()

@@ -9,6 +9,7 @@ import (
 // nodes adds a media server, changes it, and removes it.
 func (c console) nodes(t *testing.T) {
 	p := c.tab(t, desk)
+	p.outlives("/api/v1/nodes/")
 	p.move("/nodes")
 	p.click("Add a node")
 	p.opens()

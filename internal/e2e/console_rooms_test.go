@@ -12,6 +12,7 @@ import (
 // rooms lives through the life of one.
 func (c console) rooms(t *testing.T) {
 	p := c.tab(t, desk)
+	p.outlives("/api/v1/rooms/")
 	p.move("/rooms")
 	p.click("Create room")
 	p.opens()

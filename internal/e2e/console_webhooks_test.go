@@ -9,6 +9,7 @@ import (
 // webhooks adds an endpoint, sends a test to it, and removes it.
 func (c console) webhooks(t *testing.T) {
 	p := c.tab(t, desk)
+	p.outlives("/api/v1/webhooks/")
 	p.move("/webhooks")
 	p.click("Add a webhook")
 	p.opens()
