@@ -1571,6 +1571,17 @@ type ExplainedRule struct {
 	//
 	// Example: It is the rule of any domain, for any application, to publish.
 	Why string `json:"why"`
+
+	// WhyCode Which of the reasons it is, stable:
+	//
+	// - `domain`: the rule is of the host of the URL.
+	// - `domain_by_another_name`: the rule is of another name of that host.
+	// - `domain_without_host`: the rule is of the domain that stands for clients that name no host.
+	// - `vhost`: the rule is of the vhost.
+	// - `any`: the rule is of any domain.
+	//
+	// Example: any
+	WhyCode string `json:"why_code"`
 }
 
 // ExplainedRuleScene The side of the door.
@@ -1723,6 +1734,31 @@ type Explanation struct {
 	// Example: its signature is one to publish
 	Guess string `json:"guess,omitempty"`
 
+	// GuessCode The code of `guess`, stable:
+	//
+	// - `signature_publishes`: its signature is one to publish
+	// - `signature_plays`: its signature is one to play
+	// - `has_play_token`: it has a play_token
+	// - `push_host`: its host is the one that push URLs have
+	// - `pull_host`: its host is the one that pull URLs have
+	// - `rtmp`: RTMP is mostly used to publish
+	// - `mostly_played`: such URLs are mostly played
+	// - `srt_without_mode`: its streamid has no m=publish, and without it SRT plays
+	// - `srt_publish`: its streamid has m=publish
+	// - `srt_request`: its streamid has m=request
+	// - `srt_read_id`: its streamid begins with read:
+	// - `srt_publish_id`: its streamid begins with publish:
+	// - `http_flv`: it is an HTTP-FLV address
+	// - `playlist`: it is a playlist
+	// - `segment`: it is a segment of a playlist, or a file
+	// - `whip`: it is a WHIP address
+	// - `whep`: it is a WHEP address
+	// - `publishing_endpoint`: it is an address to publish at
+	// - `playing_endpoint`: it is an address to play from
+	//
+	// Example: signature_publishes
+	GuessCode string `json:"guess_code,omitempty"`
+
 	// Host The host that the domains of rules were compared with.
 	//
 	// Example: push.example.com
@@ -1763,12 +1799,87 @@ type Explanation struct {
 // Example: publish
 type ExplanationScene string
 
-// Finding Something that was noticed about a request.
+// Finding Something that was noticed about a request. Where no text of ours is wanted, take those of
+// `text_code` and `change_code` in another language and put `arguments` in.
 type Finding struct {
+	// Arguments The values that both sentences are filled with, by name; absent where there are none. Times (`until`, `since`) are those
+	// of RFC 3339, durations (`ago`, `ahead`) whole seconds, rules (`rule`, `own_rule`) their ids,
+	// and `why` is a code of `guess_code`. `scene` and `other` are `publish` or `play`.
+	Arguments []FindingArgument `json:"arguments,omitempty"`
+
 	// Change What to do about it. Absent where nothing is to be done.
 	//
 	// Example: Sign a new URL, or give URLs a longer life where this one was meant to be good still.
 	Change string `json:"change,omitempty"`
+
+	// ChangeCode The code of `change`, stable. These are all:
+	//
+	// - `wait_or_end_ban`: Wait until the ban is over, or end it: stagedoor ban remove {stream}.
+	// - `create_new_room`: Create a new room: one that has ended cannot go on air again.
+	// - `unescape_question_mark`: Write the "?" in front of the parameters as it is: here it came percent-encoded (%3F), so they became part of the name.
+	// - `percent_encode_nothing`: Percent-encode nothing in the stream name, and use letters, digits, - and _ only.
+	// - `give_a_name`: Give the stream a name: rtmp://HOST/APP/NAME.
+	// - `give_an_application`: Put the application in front of the stream name: rtmp://HOST/APP/NAME.
+	// - `use_plain_name`: Use a name of letters, digits, - and _, without blanks, slashes, %, ?, # and &.
+	// - `write_plain_ampersand`: Write & between parameters; &amp; belongs into HTML source only.
+	// - `send_query_as_signed`: Do not percent-encode the signed query: send it as it was signed.
+	// - `remove_end_of_url`: Remove the blanks, quotes or slashes at the end of the URL.
+	// - `write_lower_case_hash`: Write the hash in lower case: upper case is another text.
+	// - `keep_parameter_names`: Write parameter names as they are: case matters.
+	// - `sign_the_path_asked_for`: Sign the path that is asked for, extension and all: under this scheme each format has a signature of its own.
+	// - `write_same_letters`: Write the names in the same letters everywhere: upper and lower case are different streams.
+	// - `use_url_of_stream`: Use the URL of this stream, or ask for the stream that the URL is for.
+	// - `sign_the_host`: Sign the host that this rule is for.
+	// - `sign_with_key_of_scene`: Sign with a key of {own_rule}: the keys that {other} do not {scene}.
+	// - `sign_with_key_of_rule`: Sign with a key of {own_rule}, which comes first here, or delete that rule so that the other one applies.
+	// - `sign_with_active_key`: Sign with the active key: stagedoor sign prints such URLs. Whoever has the revoked one needs new URLs.
+	// - `hand_out_new_url`: Hand out a new URL: this one was revoked by the id of its token.
+	// - `use_url_of_scene`: Use the URL that was signed to {scene}: one never stands in for the other.
+	// - `come_from_address`: Let the client come from the address that the URL was signed for, or sign a URL that is bound to none.
+	// - `compare_what_was_signed`: Compare what was signed with the text above, byte for byte, and the secret of the key on both sides.
+	// - `sign_with_key_of_this_rule`: Sign with a key of this rule; see them with stagedoor rule list. The key may be of another rule or installation.
+	// - `send_signature_whole`: Send the parameters whole and unchanged. The form is {form}.
+	// - `send_signature_as_printed`: Send the parameters whole and unchanged, as stagedoor sign prints them for a stream of this rule.
+	// - `divide_by_1000`: Write the time in seconds: divide it by 1000.
+	// - `divide_by_1000000`: Write the time in seconds: divide it by 1000000.
+	// - `write_decimal_time`: Write the time in the base that the rule asks for, which is ten here.
+	// - `sign_new_url`: Sign a new URL, or give URLs a longer life where this one was meant to be good still.
+	// - `write_utc_seconds`: If the URL was signed just now: write the time as seconds since 1970 in UTC, which no time zone changes, and set the signer's clock.
+	// - `write_end_of_url`: Write the moment at which the URL ends, in seconds since 1970, and not for how long it is good.
+	// - `check_unit_of_time`: Check the unit and the base of the time: seconds since 1970, decimal unless the rule says otherwise.
+	// - `set_clock`: Set the signer's clock, or check the base of its time.
+	// - `create_rule`: Create a rule (stagedoor rule create --scene {scene}), use a live token or an account with a right, or set the default policy to open.
+	// - `add_key`: Add a key: stagedoor rule key add.
+	// - `give_server_a_vhost`: Give the media server a vhost of this name, or make the rule one of any domain.
+	// - `add_signed_query`: Put the signed query behind the stream name, in an encoder at the end of the stream key: stagedoor sign prints such URLs.
+	// - `sign_for_scheme`: Sign the URL for the scheme of the rule: stagedoor sign prints such URLs.
+	// - `match_schemes`: Sign for the scheme of the rule, or create the rule with the scheme that the signer has.
+	// - `send_parameters_once`: Send each parameter once. Encoders with two fields often send the query of the server URL and that of the stream key.
+	// - `write_one_question_mark`: Write one "?" and put "&" between all parameters.
+	// - `remove_around_token`: Remove what stands around the token: blanks, quotes and slashes are not part of it.
+	// - `replace_forgotten_token`: The token was ours and is forgotten: it was destroyed more than a week ago, or its account is deleted. Make a new one.
+	// - `copy_start_of_jwt`: That looks like a JWT whose beginning is missing; copy the whole token, which begins with eyJ.
+	// - `copy_whole_token`: Copy the whole token, which has 48 characters, or make a new one for the stream.
+	// - `use_token_of_stream`: Use the token of {asked}, or the stream that this one is for.
+	// - `publish_with_token`: Publish with the token and hand out the play_token: this is the latter.
+	// - `enable_account`: Enable the account, or let another one publish.
+	// - `make_new_token`: Make a new token for the stream: asking for one again revokes the pair before.
+	// - `copy_access_token`: Copy the whole token: it has three parts with dots between them.
+	// - `log_in_in_time`: Log in again, or renew the token before it ends.
+	// - `log_in_again`: Log in again: the token was ended by a logout, a renewal, a new password or a disabled account.
+	// - `use_token_of_ours`: Use a token that this Stagedoor issued. Those of another installation, or of a signing key that is gone, are refused.
+	// - `give_right`: Give the account a right to the path, or use another stream.
+	// - `stop_other_publisher`: Stop the other publisher, or give the rule a takeover policy: stagedoor rule set ID --takeover resume.
+	// - `copy_without_surroundings`: Copy the URL without them.
+	// - `encode_hash_sign`: Percent-encode a # that belongs to the URL as %23.
+	// - `move_query_behind_name`: Put the query at the end of the stream key, behind the name.
+	// - `write_application`: Write /APP/STREAM.
+	// - `encode_streamid_once`: Percent-encode the streamid once.
+	// - `write_srt_mode`: Write m=publish or m=request.
+	// - `explain_playlist`: Explain the URL of the playlist.
+	//
+	// Example: sign_new_url
+	ChangeCode string `json:"change_code,omitempty"`
 
 	// Code What it is, stable.
 	//
@@ -1779,6 +1890,96 @@ type Finding struct {
 	//
 	// Example: The signature is right, and was good until 2023-11-07 22:13:20 UTC, 1h0m ago.
 	Text string `json:"text"`
+
+	// TextCode The code of `text`, stable. It differs from `code` where the same is said in several ways.
+	// These are all, with the names of arguments in braces:
+	//
+	// - `stream_banned`: The stream is banned; no credential opens it.
+	// - `stream_banned_until`: The stream is banned until {until}; no credential opens it.
+	// - `room_ended`: The room {room} has ended or is deleted.
+	// - `name_not_usable`: "{path}" is not a name that a stream of ours can have.
+	// - `html_escaped`: The signature is right once &amp; is read as &. Key {key} made it.
+	// - `html_escaped_query`: The query has &amp; in place of &.
+	// - `percent_encoded`: The signature is right once the query is percent-decoded. Key {key} made it.
+	// - `trailing_characters`: The signature is right without what follows it. Key {key} made it.
+	// - `upper_case_hash`: The signature is right in lower case. Key {key} made it.
+	// - `letter_case_of_parameters`: The signature is right once the names of its parameters are in lower case. Key {key} made it.
+	// - `signed_for_another_path`: The signature is right for the path {path}, and {asked} was asked for. Key {key} made it.
+	// - `signed_in_other_letters`: The signature is right for {path}, and {asked} was asked for. Key {key} made it.
+	// - `signed_for_another_stream`: The signature is right for {path}, and {asked} was asked for. Key {key} made it.
+	// - `opens_another_stream`: The signature is genuine and opens another stream than {asked}.
+	// - `signed_for_another_host`: The signature is right for the host {host}, and it had to be for {asked}. Key {key} made it.
+	// - `signed_with_key_of_other_scene`: The signature is right under {rule}. Key {key} made it.
+	// - `signed_under_another_rule`: The signature is right under {rule}, which this request is not judged by. Key {key} made it.
+	// - `made_by_revoked_key`: Key {key}, which made the signature, is revoked.
+	// - `signed_by_revoked_key`: The signature is right, and key {key} of {rule}, which made it, is revoked.
+	// - `signing_token_revoked`: The token {token} is genuine and revoked.
+	// - `signed_to_publish`: The signature is right, and it is one to publish.
+	// - `signed_to_play`: The signature is right, and it is one to play.
+	// - `bound_to_another_address`: The signature is right, and it is bound to another client address than {address}.
+	// - `bound_to_an_address`: The signature is right, and it is bound to a client address; that of this client is unknown.
+	// - `key_unknown`: The URL names key {key}, which {rule} does not have.
+	// - `key_named_but_mismatch`: The URL names key {key}, which {rule} has; either its secret is another one on the signer's side, or something else was signed.
+	// - `no_key_made_it`: No key of {rule} made the signature for this, nor any other key of ours for anything near it.
+	// - `signature_shape`: The parameters are there, but not in the form of {scheme}.
+	// - `time_in_milliseconds`: The time in the URL has 13 digits, as one in milliseconds has.
+	// - `time_in_microseconds`: The time in the URL has 16 digits, as one in microseconds has.
+	// - `time_in_hexadecimal`: The time in the URL seems to be hexadecimal.
+	// - `expired`: The signature is right, and was good until {until}, {ago} ago.
+	// - `whole_hours_off`: It is late by nearly {hours} whole hours, as when a local time was taken for UTC.
+	// - `time_is_a_duration`: The time in the URL is {time}, which is a moment in {year}.
+	// - `time_far_ahead`: The time in the URL is in the year {year}.
+	// - `clock_ahead`: The time in the URL is {ahead} ahead of our clock.
+	// - `no_rule`: No rule to {scene} applies to {asked}, and the default policy is {policy}.
+	// - `rule_without_keys`: All keys of {rule} are revoked, or it has none.
+	// - `rule_off_for_claimed_host`: A host name that the client itself claims leads to {rule}, which is switched off; such a name opens nothing.
+	// - `no_query`: There is nothing behind the stream name, and {rule} asks for a signature.
+	// - `no_credential_in_query`: None of the parameters is one that {rule} or a token has.
+	// - `another_scheme`: The URL has a signature like that of {scheme}, and {rule} asks for {expected}.
+	// - `another_scheme_than_any`: The URL has a signature like that of {scheme}, for which {rule} has no key.
+	// - `parameter_repeated`: The parameter {parameter} is there more than once, with different values.
+	// - `second_question_mark`: The query has a second "?"; what follows it may be read as part of a value.
+	// - `token_unknown`: No live token of ours has this text.
+	// - `token_of_another_stream`: The token opens {stream}, and {asked} was asked for.
+	// - `play_token_used_to_publish`: The token only plays.
+	// - `account_disabled`: The account {account} has been disabled since {since}.
+	// - `token_revoked`: The token of {account} is revoked.
+	// - `token_revoked_since`: The token of {account} is revoked since {since}.
+	// - `access_token_revoked`: The access token of {account} is revoked.
+	// - `token_not_readable`: The access token cannot be taken apart.
+	// - `token_expired`: The access token of {account} ended at {until}, {ago} ago.
+	// - `token_not_ours`: No key of ours signed the access token, or its claims are not ours. It says of itself that it belongs to "{account}".
+	// - `account_has_no_right`: The account {account} may {scene} {rights}, and {asked} was asked for.
+	// - `account_has_no_rights`: The account {account} may {scene} nothing, and {asked} was asked for.
+	// - `would_take_over`: Client {client} from {address} on node {node} has been publishing {stream} since {since}; by the takeover policy of the rule, {policy}, the newcomer takes its place.
+	// - `somebody_publishes`: Client {client} from {address} on node {node} has been publishing {stream} since {since}; by the takeover policy of the rule, {policy}, a second publisher is refused here.
+	// - `surroundings_removed`: There were blanks or quotes around the URL, which do not belong to it.
+	// - `fragment_removed`: What follows the # is never sent to a server.
+	// - `query_on_server_url`: The query stands behind the application and not behind the stream name. SRS and nginx-rtmp pass it on all the same; MediaMTX and Node-Media-Server take it for a part of the name.
+	// - `extension_dropped`: SRS drops the extension of the stream name; nginx-rtmp and MediaMTX do not.
+	// - `application_missing`: The URL has no application in front of the stream name; {app} was taken.
+	// - `url_says_otherwise`: The URL itself is one to {scene}: {why}.
+	// - `percent_encoding_broken`: The streamid has a % that begins no escape.
+	// - `srt_mode_unknown`: The mode of the streamid is neither publish nor request.
+	// - `signature_in_path`: The path begins with what looks like a signature.
+	// - `segment`: Segments are judged by the session of their playlist, not by what their own URL has.
+	// - `protocol_unknown`: The address is neither a playlist nor HTTP-FLV nor WHIP or WHEP; MediaMTX serves pages at such addresses.
+	//
+	// Example: expired
+	TextCode string `json:"text_code"`
+}
+
+// FindingArgument A value in a sentence.
+type FindingArgument struct {
+	// Name Where it goes.
+	//
+	// Example: until
+	Name string `json:"name"`
+
+	// Value The value. One that a client sent is cut off after 1024 bytes.
+	//
+	// Example: 2023-11-07T22:13:20Z
+	Value string `json:"value"`
 }
 
 // KickResult What came of cutting somebody off.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -27,13 +28,7 @@ type Explanation struct {
 	Rule       *ExplainedRule      // nil: no rule applies
 	Signature  *ExplainedSignature // nil: the request has none that the rule knows
 	Token      *ExplainedToken     // nil: the request has none
-	Findings   []Finding           // the most telling first
-}
-
-// Finding is something that was noticed about a request. Code is stable; Change
-// says what to do about it and is empty where there is nothing to do.
-type Finding struct {
-	Code, Text, Change string
+	Findings   []finding.Finding   // the most telling first
 }
 
 // ExplainedRule is the rule that a request was judged by.
@@ -45,8 +40,10 @@ type ExplainedRule struct {
 	Scheme, Strength   string // of its active key; empty without one
 	Validity           time.Duration
 	Takeover           Takeover
-	Why                string // why this one and no other
-	Keys               []ExplainedKey
+	// Why says why this one and no other, and WhyCode which of the reasons it is:
+	// vhost, any, or domain, domain_without_host or domain_by_another_name.
+	Why, WhyCode string
+	Keys         []ExplainedKey
 }
 
 // ExplainedKey is a key of a rule.
@@ -99,7 +96,7 @@ func (s *Service) Explain(ctx context.Context, now time.Time, e media.Event, nea
 	host := s.clientHost(scene, e.Host)
 	x.rule, x.ruled = s.ruleFor(scene, host, e.Stream)
 	x.out = Explanation{Allowed: x.d.Allow, Reason: x.d.Reason, Scene: scene, Stream: shownStream(e.Stream), Host: shown(host), Address: shown(e.Address),
-		At: now, Credential: x.d.Credential, Takeover: x.d.Takeover, Findings: []Finding{}}
+		At: now, Credential: x.d.Credential, Takeover: x.d.Takeover, Findings: []finding.Finding{}}
 	x.explainState()
 	x.explainRule()
 	x.explainToken()
@@ -127,10 +124,15 @@ func (x Explanation) Changes() []string {
 }
 
 // Add puts a finding of somebody else first.
-func (x *Explanation) Add(f Finding) { x.Findings = append([]Finding{f}, x.Findings...) }
+func (x *Explanation) Add(f finding.Finding) {
+	x.Findings = append([]finding.Finding{f}, x.Findings...)
+}
 
-func (x *explaining) find(code, change, text string, args ...any) {
-	x.out.Findings = append(x.out.Findings, Finding{Code: code, Text: shown(fmt.Sprintf(text, args...)), Change: change})
+// values are those of a finding.
+type values = finding.Args
+
+func (x *explaining) find(text, change string, args values) {
+	x.out.Findings = append(x.out.Findings, finding.New(text, change, args))
 }
 
 // explainState tells what is so whatever the credential.
@@ -138,12 +140,15 @@ func (x *explaining) explainState() {
 	st := x.e.Stream
 	switch x.d.Reason {
 	case media.StreamForbidden:
-		x.find("stream_banned", "Wait until the ban is over, or end it: stagedoor ban remove "+shown(x.out.Stream.String())+".",
-			"The stream is banned%s; no credential opens it.", x.bannedUntil())
+		if until, known := x.bannedUntil(); known {
+			x.find("stream_banned_until", "wait_or_end_ban", values{"stream": x.out.Stream.String(), "until": until})
+			return
+		}
+		x.find("stream_banned", "wait_or_end_ban", values{"stream": x.out.Stream.String()})
 	case media.RoomEnded:
-		x.find("room_ended", "Create a new room: one that has ended cannot go on air again.", "The room %s has ended or is deleted.", shown(st.Name))
+		x.find("room_ended", "create_new_room", values{"room": st.Name})
 	case media.InvalidStream:
-		x.find("name_not_usable", nameAdvice(st), "%q is not a name that a stream of ours can have.", shownStream(st).Path())
+		x.find("name_not_usable", nameAdvice(st), values{"path": shownStream(st).Path()})
 	}
 }
 
@@ -151,30 +156,30 @@ func nameAdvice(st media.Stream) string {
 	name := strings.ToLower(st.App + "/" + st.Name)
 	switch {
 	case strings.Contains(name, "%3f"):
-		return `Write the "?" in front of the parameters as it is: here it came percent-encoded (%3F), so they became part of the name.`
+		return "unescape_question_mark"
 	case strings.Contains(name, "%"):
-		return "Percent-encode nothing in the stream name, and use letters, digits, - and _ only."
+		return "percent_encode_nothing"
 	case st.Name == "":
-		return "Give the stream a name: rtmp://HOST/APP/NAME."
+		return "give_a_name"
 	case st.App == "":
-		return "Put the application in front of the stream name: rtmp://HOST/APP/NAME."
+		return "give_an_application"
 	}
-	return Advice(media.InvalidStream)
+	return "use_plain_name"
 }
 
 // bannedUntil asks the database, which knows each ban; memory only needs to know
 // that there is one.
-func (x *explaining) bannedUntil() string {
+func (x *explaining) bannedUntil() (until time.Time, known bool) {
 	bans, _, err := x.Bans(x.ctx, BanFilter{App: x.e.Stream.App, Stream: x.e.Stream.Name, Descending: true})
 	if err != nil {
-		return ""
+		return until, false
 	}
 	for _, b := range bans {
 		if b.Active {
-			return " until " + instant(b.Until)
+			return b.Until, true
 		}
 	}
-	return ""
+	return until, false
 }
 
 func (x *explaining) explainRule() {
@@ -183,7 +188,8 @@ func (x *explaining) explainRule() {
 		return
 	}
 	out := &ExplainedRule{ID: r.id, Domain: r.domain(), Vhost: r.vhost(), App: r.app, Scene: r.scene(), Enabled: r.enabled, Validity: r.validity(),
-		Takeover: r.takeover(), Why: x.why(r), Keys: []ExplainedKey{}}
+		Takeover: r.takeover(), Keys: []ExplainedKey{}}
+	out.Why, out.WhyCode = x.why(r)
 	if g := r.mainGroup(); g != nil {
 		out.Scheme, out.Strength = g.scheme.Name(), g.scheme.Strength()
 	}
@@ -194,25 +200,25 @@ func (x *explaining) explainRule() {
 }
 
 // why says in words what made ruleFor choose a rule.
-func (x *explaining) why(r *rule) string {
-	where := "of any domain"
+func (x *explaining) why(r *rule) (text, code string) {
+	where, code := "of any domain", "any"
 	switch {
 	case r.domain() != "":
-		where = "of the domain " + r.name + ", which is the host of the URL"
+		where, code = "of the domain "+r.name+", which is the host of the URL", "domain"
 		if host := hostName(x.e.Host); host == "" {
-			where = "of the domain " + r.name + ", which stands for clients that name no host"
+			where, code = "of the domain "+r.name+", which stands for clients that name no host", "domain_without_host"
 		} else if host != r.name {
-			where = "of the domain " + r.name + ", which is another name of the same place"
+			where, code = "of the domain "+r.name+", which is another name of the same place", "domain_by_another_name"
 		}
 	case r.vhost() != "":
-		where = "of the vhost " + r.name
+		where, code = "of the vhost "+r.name, "vhost"
 	}
 	app := "for any application"
 	if r.app != "" {
 		app = "for the application " + r.app
 	}
-	text := "It is the rule " + where + ", " + app + ", to " + string(r.scene()) + "."
-	return shown(text + " A domain comes before a vhost before any, and then an application before any.")
+	text = "It is the rule " + where + ", " + app + ", to " + string(r.scene()) + "."
+	return shown(text + " A domain comes before a vhost before any, and then an application before any."), code
 }
 
 // mainGroup are the keys that sign new URLs, or else the first ones.
@@ -232,8 +238,8 @@ func (r *rule) stateOf(kid string) KeyState {
 	return ""
 }
 
-// place names a rule for people.
-func (r *rule) place() string {
+// place names a rule, for people too.
+func (r *rule) place() finding.Rule {
 	var parts []string
 	for _, p := range []struct{ label, value string }{{"domain", r.domain()}, {"vhost", r.vhost()}, {"application", r.app}} {
 		if p.value != "" {
@@ -243,5 +249,5 @@ func (r *rule) place() string {
 	if parts == nil {
 		parts = []string{"anything"}
 	}
-	return fmt.Sprintf("rule %d (%s, %s)", r.id, r.scene(), strings.Join(parts, ", "))
+	return finding.Rule{ID: r.id, Place: fmt.Sprintf("rule %d (%s, %s)", r.id, r.scene(), strings.Join(parts, ", "))}
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 // guess is something that a signature might have been made for instead of what
 // was asked for: another query (the same one, undamaged), target or rule.
 type guess struct {
-	code, change string
-	text         string
+	text, change string
+	args         values
 	query        string
 	target       urlsign.Target
 }
@@ -31,7 +32,7 @@ func (x *explaining) explainNear() bool {
 	t := x.target(r)
 	for _, g := range x.guesses(t) {
 		if kid, state, ok := r.genuine(g.query, g.target, &budget); ok {
-			x.find(g.code, g.change, "%s", g.text+madeBy(kid, state, ""))
+			x.findMade(g.text, g.change, kid, state, g.args)
 			return true
 		}
 	}
@@ -46,12 +47,14 @@ func (x *explaining) explainNear() bool {
 	return false
 }
 
-func madeBy(kid string, state KeyState, of string) string {
-	text := " Key " + kid + of + " made it"
+// findMade tells what a signature was made for, and by which key.
+func (x *explaining) findMade(text, change, kid string, state KeyState, args values) {
+	all := values{"key": kid}
+	maps.Copy(all, args)
+	x.find(text, change, all)
 	if state == KeyRevoked {
-		text += ", which is revoked"
+		x.find("made_by_revoked_key", "sign_with_active_key", values{"key": kid})
 	}
-	return text + "."
 }
 
 func (x *explaining) explainOtherRule(near *rule, budget *int) bool {
@@ -62,11 +65,10 @@ func (x *explaining) explainOtherRule(near *rule, budget *int) bool {
 	case !ok:
 		return false
 	case near.scene() != x.out.Scene:
-		x.find("signed_with_key_of_other_scene", "Sign with a key of "+shown(x.rule.place())+": the keys that "+string(near.scene())+" do not "+string(x.out.Scene)+".",
-			"The signature is right under %s.%s", near.place(), madeBy(kid, state, ""))
+		x.findMade("signed_with_key_of_other_scene", "sign_with_key_of_scene", kid, state,
+			values{"rule": near.place(), "own_rule": x.rule.place(), "other": string(near.scene()), "scene": string(x.out.Scene)})
 	default:
-		x.find("signed_under_another_rule", "Sign with a key of "+shown(x.rule.place())+", which comes first here, or delete that rule so that the other one applies.",
-			"The signature is right under %s, which this request is not judged by.%s", near.place(), madeBy(kid, state, ""))
+		x.findMade("signed_under_another_rule", "sign_with_key_of_rule", kid, state, values{"rule": near.place(), "own_rule": x.rule.place()})
 	}
 	return true
 }
@@ -100,23 +102,20 @@ func (x *explaining) guesses(t urlsign.Target) []guess {
 // guessQueries are what the query was before somebody handled it.
 func (x *explaining) guessQueries(t urlsign.Target) (out []guess) {
 	query := x.e.Query
-	add := func(code, text, change, changed string) {
+	add := func(text, change, changed string) {
 		if changed != query {
-			out = append(out, guess{code, change, text, changed, t})
+			out = append(out, guess{text, change, nil, changed, t})
 		}
 	}
 	decoded, err := url.PathUnescape(query)
 	if err != nil {
 		decoded = query
 	}
-	add("html_escaped", "The signature is right once &amp; is read as &.", "Write & between parameters; &amp; belongs into HTML source only.",
-		strings.ReplaceAll(query, "&amp;", "&"))
-	add("percent_encoded", "The signature is right once the query is percent-decoded.", "Do not percent-encode the signed query: send it as it was signed.", decoded)
-	add("trailing_characters", "The signature is right without what follows it.", "Remove the blanks, quotes or slashes at the end of the URL.",
-		strings.TrimRight(decoded, " \t\r\n\"'/;,.>)"))
-	add("upper_case_hash", "The signature is right in lower case.", "Write the hash in lower case: upper case is another text.", lowerValues(query))
-	add("letter_case_of_parameters", "The signature is right once the names of its parameters are in lower case.", "Write parameter names as they are: case matters.",
-		lowerNames(query))
+	add("html_escaped", "write_plain_ampersand", strings.ReplaceAll(query, "&amp;", "&"))
+	add("percent_encoded", "send_query_as_signed", decoded)
+	add("trailing_characters", "remove_end_of_url", strings.TrimRight(decoded, " \t\r\n\"'/;,.>)"))
+	add("upper_case_hash", "write_lower_case_hash", lowerValues(query))
+	add("letter_case_of_parameters", "keep_parameter_names", lowerNames(query))
 	return out
 }
 
@@ -143,7 +142,6 @@ func eachPair(query string, change func(name, value string) (string, string)) st
 
 // guessPaths are the other formats of the same stream.
 func (x *explaining) guessPaths(t urlsign.Target) (out []guess) {
-	const change = "Sign the path that is asked for, extension and all: under this scheme each format has a signature of its own."
 	bare, asked := "/"+t.App+"/"+t.Stream, t.Path
 	if asked == "" {
 		asked = bare
@@ -155,8 +153,7 @@ func (x *explaining) guessPaths(t urlsign.Target) (out []guess) {
 		}
 		u := t
 		u.Path = path
-		out = append(out, guess{"signed_for_another_path", change,
-			"The signature is right for the path " + path + ", and " + asked + " was asked for.", x.e.Query, u})
+		out = append(out, guess{"signed_for_another_path", "sign_the_path_asked_for", values{"path": path, "asked": asked}, x.e.Query, u})
 	}
 	return out
 }
@@ -166,25 +163,22 @@ func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 // guessNames are the same name in other letters, and other streams.
 func (x *explaining) guessNames(t urlsign.Target) (out []guess) {
 	asked := "/" + t.App + "/" + t.Stream
-	add := func(code, change, app, name string) {
+	add := func(text, change, app, name string) {
 		if app == t.App && name == t.Stream || name == "" {
 			return
 		}
 		u := t
 		u.App, u.Stream = app, name
 		u.Path = strings.Replace(t.Path, asked, "/"+app+"/"+name, 1)
-		out = append(out, guess{code, change,
-			"The signature is right for /" + app + "/" + name + ", and " + asked + " was asked for.", x.e.Query, u})
+		out = append(out, guess{text, change, values{"path": "/" + app + "/" + name, "asked": asked}, x.e.Query, u})
 	}
-	const letters = "Write the names in the same letters everywhere: upper and lower case are different streams."
 	for _, app := range []string{t.App, strings.ToLower(t.App), x.App} {
 		for _, name := range []string{t.Stream, strings.ToLower(t.Stream), strings.ToUpper(t.Stream)} {
-			add("signed_in_other_letters", letters, app, name)
+			add("signed_in_other_letters", "write_same_letters", app, name)
 		}
 	}
-	const another = "Use the URL of this stream, or ask for the stream that the URL is for."
 	for _, st := range x.nearby {
-		add("signed_for_another_stream", another, st.App, st.Name)
+		add("signed_for_another_stream", "use_url_of_stream", st.App, st.Name)
 	}
 	return out
 }
@@ -197,8 +191,7 @@ func (x *explaining) guessHosts(t urlsign.Target) (out []guess) {
 		}
 		u := t
 		u.Host = host
-		out = append(out, guess{"signed_for_another_host", "Sign the host that this rule is for.",
-			"The signature is right for the host " + host + ", and it had to be for " + t.Host + ".", x.e.Query, u})
+		out = append(out, guess{"signed_for_another_host", "sign_the_host", values{"host": host, "asked": t.Host}, x.e.Query, u})
 	}
 	return out
 }

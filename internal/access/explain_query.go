@@ -1,11 +1,10 @@
 package access
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
@@ -18,25 +17,21 @@ func (x *explaining) explainAbsence() {
 	}
 	switch {
 	case !x.ruled:
-		x.find("no_rule", "Create a rule (stagedoor rule create --scene "+string(x.out.Scene)+"), use a live token or an account with a right, or set the default policy to open.",
-			"No rule for %sing applies to %s, and the default policy is %s.", x.out.Scene, shownStream(x.e.Stream), x.Policy)
+		x.find("no_rule", "create_rule", values{"scene": string(x.out.Scene), "asked": shownStream(x.e.Stream).String(), "policy": string(x.Policy)})
 		return
 	case !x.rule.usable():
-		x.find("rule_without_keys", "Add a key: stagedoor rule key add.", "%s has no key that is not revoked.", x.rule.place())
+		x.find("rule_without_keys", "add_key", values{"rule": x.rule.place()})
 	case !x.rule.enabled:
-		x.find("rule_off_for_claimed_host", "Give the media server a vhost of this name, or make the rule one of any domain.",
-			"%s is switched off, but it was found by a host name that the client itself claims, which opens nothing.", x.rule.place())
+		x.find("rule_off_for_claimed_host", "give_server_a_vhost", values{"rule": x.rule.place()})
 	}
 	if strings.Trim(x.e.Query, "?&") == "" {
-		x.find("no_query", "Put the signed query behind the stream name, in an encoder at the end of the stream key: stagedoor sign prints such URLs.",
-			"There is nothing behind the stream name, and %s asks for a signature.", x.rule.place())
+		x.find("no_query", "add_signed_query", values{"rule": x.rule.place()})
 		return
 	}
 	if x.explainNear() || x.explainForeign() {
 		return
 	}
-	x.find("no_credential_in_query", "Sign the URL for the scheme of the rule: stagedoor sign prints such URLs.",
-		"None of the parameters is one that %s or a token has.", x.rule.place())
+	x.find("no_credential_in_query", "sign_for_scheme", values{"rule": x.rule.place()})
 }
 
 // usable says whether a rule could admit anybody.
@@ -51,12 +46,11 @@ func (x *explaining) explainForeign() bool {
 		if !ok || scheme.Verify(x.e.Query, x.target(x.rule), nil, urlsign.VerifyOptions{Now: x.now}).Status == urlsign.Absent {
 			continue
 		}
-		expected := "a scheme of its own"
 		if g := x.rule.mainGroup(); g != nil {
-			expected = g.scheme.Name()
+			x.find("another_scheme", "match_schemes", values{"scheme": name, "rule": x.rule.place(), "expected": g.scheme.Name()})
+			return true
 		}
-		x.find("another_scheme", "Sign for the scheme of the rule, or create the rule with the scheme that the signer has.",
-			"The URL has a signature like that of %s, and %s asks for %s.", name, x.rule.place(), expected)
+		x.find("another_scheme_than_any", "match_schemes", values{"scheme": name, "rule": x.rule.place()})
 		return true
 	}
 	return false
@@ -66,15 +60,14 @@ func (x *explaining) explainForeign() bool {
 func (x *explaining) explainQuery() {
 	for _, name := range repeated(x.e.Query) {
 		if x.d.Reason == media.CredentialConflict {
-			x.find("parameter_repeated", "Send each parameter once. Encoders with two fields often send the query of the server URL and that of the stream key.",
-				"The parameter %s is there more than once, with different values.", name)
+			x.find("parameter_repeated", "send_parameters_once", values{"parameter": name})
 		}
 	}
 	if strings.Contains(strings.TrimPrefix(x.e.Query, "?"), "?") {
-		x.find("second_question_mark", `Write one "?" and put "&" between all parameters.`, `The query has a second "?"; what follows it may be read as part of a value.`)
+		x.find("second_question_mark", "write_one_question_mark", nil)
 	}
 	if strings.Contains(x.e.Query, "&amp;") && x.d.Reason != media.NoCredential {
-		x.find("html_escaped", "Write & between parameters; &amp; belongs into HTML source only.", "The query has &amp; in place of &.")
+		x.find("html_escaped_query", "write_plain_ampersand", nil)
 	}
 }
 
@@ -96,19 +89,8 @@ func repeated(query string) (out []string) {
 	return out
 }
 
-// maxShown bounds a text of somebody else that is repeated, in bytes.
-const maxShown = 1024
-
 // shown makes a text fit for a terminal and a log line.
-func shown(s string) string {
-	s = s[:min(len(s), maxShown)]
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
-}
+func shown(s string) string { return finding.Printable(s) }
 
 // shownStream is a stream without what may be a credential: a query whose "?"
 // was escaped is part of the name.
@@ -118,5 +100,3 @@ func shownStream(st media.Stream) media.Stream {
 	}
 	return st
 }
-
-func itoa(n int) string { return fmt.Sprint(n) }

@@ -40,21 +40,19 @@ func (x *explaining) explainSignature() {
 	out.KeyState = r.stateOf(out.KeyID)
 	switch {
 	case revoked:
-		x.find("signed_by_revoked_key", "Sign with the active key: stagedoor sign prints such URLs. Whoever has the revoked one needs new URLs.",
-			"The signature is right, and key %s of rule %d, which made it, is revoked.", kid, r.id)
+		x.find("signed_by_revoked_key", "sign_with_active_key", values{"key": kid, "rule": r.place()})
 	case x.d.Reason == media.TokenRevoked && res.TokenID != "":
-		x.find("token_revoked", "Hand out a new URL: this one was revoked by the id of its token.", "The token %s is genuine and revoked.", shown(res.TokenID))
+		x.find("signing_token_revoked", "hand_out_new_url", values{"token": res.TokenID})
 	case res.Status == urlsign.WrongStream:
-		x.find("signed_for_another_stream", "Use the URL of this stream, or ask for the stream that the URL is for.",
-			"The signature is genuine and opens another stream than %s.", shownStream(x.e.Stream))
+		x.find("opens_another_stream", "use_url_of_stream", values{"asked": shownStream(x.e.Stream).String()})
 	case res.Status == urlsign.Expired:
 		x.explainExpired(out)
 	case res.Status == urlsign.WrongScene:
-		x.find("signed_to_"+string(otherScene(x.out.Scene)), "Use the URL that was signed to "+string(x.out.Scene)+": one never stands in for the other.",
-			"The signature is right, and it is one to %s.", otherScene(x.out.Scene))
+		x.find("signed_to_"+string(otherScene(x.out.Scene)), "use_url_of_scene", values{"scene": string(x.out.Scene)})
+	case res.Status == urlsign.WrongAddress && x.out.Address == "":
+		x.find("bound_to_an_address", "come_from_address", nil)
 	case res.Status == urlsign.WrongAddress:
-		x.find("bound_to_another_address", "Let the client come from the address that the URL was signed for, or sign a URL that is bound to none.",
-			"The signature is right, and it is bound to another client address than %s.", orUnknown(x.out.Address))
+		x.find("bound_to_another_address", "come_from_address", values{"address": x.out.Address})
 	case res.Status == urlsign.Mismatch || res.Status == urlsign.Malformed:
 		x.explainWrong(r, g, res.Status, named)
 	}
@@ -65,13 +63,6 @@ func otherScene(s media.Scene) media.Scene {
 		return media.Play
 	}
 	return media.Publish
-}
-
-func orUnknown(s string) string {
-	if s == "" {
-		return "an unknown one"
-	}
-	return s
 }
 
 // target is what a signature under a rule would have to be for.
@@ -103,14 +94,11 @@ func (x *explaining) explainWrong(r *rule, g *keyGroup, status urlsign.Status, n
 	x.explainTime(x.out.Signature.Time)
 	switch state := r.stateOf(named); {
 	case named != "" && state == "":
-		x.find("key_unknown", "Sign with a key of this rule; see them with stagedoor rule list. The key may be of another rule or installation.",
-			"The URL names key %s, which rule %d does not have.", named, r.id)
+		x.find("key_unknown", "sign_with_key_of_this_rule", values{"key": named, "rule": r.place()})
 	case named != "":
-		x.find("key_named_but_mismatch", "Compare what was signed with the text above, byte for byte, and the secret of the key on both sides.",
-			"The URL names key %s, which rule %d has; either its secret is another one on the signer's side, or something else was signed.", named, r.id)
+		x.find("key_named_but_mismatch", "compare_what_was_signed", values{"key": named, "rule": r.place()})
 	default:
-		x.find("no_key_made_it", "Compare what was signed with the text above, byte for byte, and the secret of the key on both sides.",
-			"No key of %s made the signature for this, nor any other key of ours for anything near it.", r.place())
+		x.find("no_key_made_it", "compare_what_was_signed", values{"rule": r.place()})
 	}
 }
 
@@ -127,11 +115,11 @@ func (x *explaining) explainShape(scheme string) {
 	if x.explainDigits() {
 		return
 	}
-	shape, ok := shapes[scheme]
-	if !ok {
-		shape = "the form that stagedoor sign prints for a stream of this rule"
+	if form, ok := shapes[scheme]; ok {
+		x.find("signature_shape", "send_signature_whole", values{"scheme": scheme, "form": form})
+		return
 	}
-	x.find("signature_shape", "Send the parameters whole and unchanged. The form is "+shape+".", "The parameters are there, but not in the form of %s.", scheme)
+	x.find("signature_shape", "send_signature_as_printed", values{"scheme": scheme})
 }
 
 // explainDigits notices times in another unit or base, which make a value
@@ -140,13 +128,13 @@ func (x *explaining) explainDigits() bool {
 	for _, word := range words(x.e.Query) {
 		switch {
 		case len(word) == 13 && isDigits(word) && word[0] == '1':
-			x.find("time_in_milliseconds", "Write the time in seconds: divide it by 1000.", "The time in the URL has 13 digits, as one in milliseconds has.")
+			x.find("time_in_milliseconds", "divide_by_1000", nil)
 			return true
 		case len(word) == 16 && isDigits(word) && word[0] == '1':
-			x.find("time_in_microseconds", "Write the time in seconds: divide it by 1000000.", "The time in the URL has 16 digits, as one in microseconds has.")
+			x.find("time_in_microseconds", "divide_by_1000000", nil)
 			return true
 		case len(word) == 8 && isHex(word) && !isDigits(word) && (word[0] == '6' || word[0] == '7'):
-			x.find("time_in_hexadecimal", "Write the time in the base that the rule asks for, which is ten here.", "The time in the URL seems to be hexadecimal.")
+			x.find("time_in_hexadecimal", "write_decimal_time", nil)
 			return true
 		}
 	}
@@ -168,12 +156,10 @@ func isHex(s string) bool    { return strings.Trim(s, "0123456789abcdefABCDEF") 
 
 func (x *explaining) explainExpired(s *ExplainedSignature) {
 	late := x.now.Sub(s.Expires)
-	x.find("expired", "Sign a new URL, or give URLs a longer life where this one was meant to be good still.",
-		"The signature is right, and was good until %s, %s ago.", instant(s.Expires), ago(late))
+	x.find("expired", "sign_new_url", values{"until": s.Expires, "ago": late})
 	x.explainTime(s.Time)
 	if hours := late.Round(time.Hour); hours >= time.Hour && hours <= 14*time.Hour && (late-hours).Abs() <= 5*time.Minute {
-		x.find("whole_hours_off", "If the URL was signed just now: write the time as seconds since 1970 in UTC, which no time zone changes, and set the signer's clock.",
-			"It is late by nearly %d whole hours, as when a local time was taken for UTC.", int(hours/time.Hour))
+		x.find("whole_hours_off", "write_utc_seconds", values{"hours": int(hours / time.Hour)})
 	}
 }
 
@@ -188,27 +174,10 @@ func (x *explaining) explainTime(at time.Time) {
 	switch {
 	case at.IsZero():
 	case at.Unix() < firstSeconds:
-		x.find("time_is_a_duration", "Write the moment at which the URL ends, in seconds since 1970, and not for how long it is good.",
-			"The time in the URL is %d, which is a moment in %d.", at.Unix(), at.UTC().Year())
+		x.find("time_is_a_duration", "write_end_of_url", values{"time": int(at.Unix()), "year": at.UTC().Year()})
 	case at.Sub(x.now) > longestAhead:
-		x.find("time_far_ahead", "Check the unit and the base of the time: seconds since 1970, decimal unless the rule says otherwise.",
-			"The time in the URL is in the year %d.", at.UTC().Year())
+		x.find("time_far_ahead", "check_unit_of_time", values{"year": at.UTC().Year()})
 	case at.Sub(x.now) > 366*24*time.Hour && x.rule.validity() > 0:
-		x.find("clock_ahead", "Set the signer's clock, or check the base of its time.", "The time in the URL is %s ahead of our clock.", ago(at.Sub(x.now)))
+		x.find("clock_ahead", "set_clock", values{"ahead": at.Sub(x.now)})
 	}
-}
-
-// instant writes a time for people.
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
-// ago writes a duration for people, in its two largest units.
-func ago(d time.Duration) string {
-	d = d.Abs()
-	switch days := int(d / (24 * time.Hour)); {
-	case days >= 3:
-		return itoa(days) + " days"
-	case d >= time.Hour:
-		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
-	}
-	return d.Round(time.Second).String()
 }

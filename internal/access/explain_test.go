@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"os"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/gen/db"
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
@@ -177,6 +179,9 @@ func TestExplainTellsWhyForEveryReason(t *testing.T) {
 			if decided := d.Decide(t.Context(), start, c.event); decided.Allow != x.Allowed || decided.Reason != x.Reason || decided.Credential != x.Credential {
 				t.Errorf("explained %+v, decided %+v", x, decided)
 			}
+			for _, f := range x.Findings {
+				wantFilled(t, f)
+			}
 			if code := firstCode(x); code != c.code {
 				t.Errorf("first finding is %q, want %q: %+v", code, c.code, x.Findings)
 			}
@@ -186,6 +191,20 @@ func TestExplainTellsWhyForEveryReason(t *testing.T) {
 			}
 			d.noSecret(t, x, c.event)
 		})
+	}
+}
+
+// wantFilled holds that each place of the sentences of a finding has its value.
+func wantFilled(t *testing.T, f finding.Finding) {
+	t.Helper()
+	sentences := maps.Collect(finding.Texts())[f.TextCode] + maps.Collect(finding.Changes())[f.ChangeCode]
+	for _, m := range finding.Place.FindAllStringSubmatch(sentences, -1) {
+		if finding.Wire(f.Args[m[1]]) == "" {
+			t.Errorf("%s, %s: no %s among %v", f.TextCode, f.ChangeCode, m[1], f.Args)
+		}
+	}
+	if f.Text == "" || f.ChangeCode != "" && f.Change == "" {
+		t.Errorf("a finding without words: %+v", f)
 	}
 }
 
@@ -279,7 +298,7 @@ func TestExplainShowsWhatWasSignedAndWhen(t *testing.T) {
 	if !sig.Time.Equal(start.Add(-5*time.Hour-time.Minute)) || !sig.Expires.Equal(start.Add(-5*time.Hour)) || sig.Validity != time.Minute {
 		t.Errorf("%+v", sig)
 	}
-	if !slices.ContainsFunc(x.Findings, func(f Finding) bool { return f.Code == "whole_hours_off" }) {
+	if !slices.ContainsFunc(x.Findings, func(f finding.Finding) bool { return f.Code == "whole_hours_off" }) {
 		t.Errorf("five hours to the minute are not noticed: %+v", x.Findings)
 	}
 	r := x.Rule

@@ -45,7 +45,7 @@ func (x *explaining) explainLiveToken(value string) {
 	h := hashToken(value)
 	t, ok := x.view.token(h, x.e.Stream.Name)
 	if !ok {
-		x.find("token_unknown", x.unknownAdvice(value), "No live token of ours has this text.")
+		x.find("token_unknown", x.unknownAdvice(value), nil)
 		return
 	}
 	out.ID, out.Subject, out.Verified, out.Stream = strconv.FormatInt(t.id, 10), t.username, true, media.Stream{App: t.app, Name: t.stream}
@@ -58,30 +58,28 @@ func (x *explaining) explainLiveToken(value string) {
 	}
 	switch x.d.Reason {
 	case media.WrongStream:
-		x.find("token_of_another_stream", "Use the token of "+shownStream(x.e.Stream).String()+", or the stream that this one is for.",
-			"The token opens %s, and %s was asked for.", out.Stream, shownStream(x.e.Stream))
+		x.find("token_of_another_stream", "use_token_of_stream", values{"stream": out.Stream.String(), "asked": shownStream(x.e.Stream).String()})
 	case media.WrongScene:
-		x.find("play_token_used_to_publish", "Publish with the token and hand out the play_token: this is the latter.", "The token only plays.")
+		x.find("play_token_used_to_publish", "publish_with_token", nil)
 	}
 }
 
 // explainRevoked asks the database since when: memory only knows that.
 func (x *explaining) explainRevoked(out *ExplainedToken, h tokenHash) {
 	rows, err := x.q.LiveTokenAccessByHash(x.ctx, x.DB, h[:])
-	since := ""
 	if err == nil && len(rows) == 1 {
 		switch row := rows[0]; {
 		case row.RevokedAt != nil:
 			out.RevokedAt = *row.RevokedAt
-			since = " since " + instant(out.RevokedAt)
+			x.find("token_revoked_since", "make_new_token", values{"account": out.Subject, "since": out.RevokedAt})
+			return
 		case row.DisabledAt != nil:
 			out.RevokedAt = *row.DisabledAt
-			x.find("account_disabled", "Enable the account, or let another one publish.", "The account %s has been disabled since %s.", out.Subject,
-				instant(out.RevokedAt))
+			x.find("account_disabled", "enable_account", values{"account": out.Subject, "since": out.RevokedAt})
 			return
 		}
 	}
-	x.find("token_revoked", "Make a new token for the stream: asking for one again revokes the pair before.", "The token of %s is revoked%s.", out.Subject, since)
+	x.find("token_revoked", "make_new_token", values{"account": out.Subject})
 }
 
 // unknownAdvice guesses what a text was that is no token of ours.
@@ -89,13 +87,13 @@ func (x *explaining) unknownAdvice(value string) string {
 	trimmed := strings.TrimFunc(value, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`"'<>;,/`, r) })
 	switch {
 	case trimmed != value && x.made(trimmed):
-		return "Remove what stands around the token: blanks, quotes and slashes are not part of it."
+		return "remove_around_token"
 	case x.made(value):
-		return "The token was ours and is forgotten: it was destroyed more than a week ago, or its account is deleted. Make a new one."
+		return "replace_forgotten_token"
 	case strings.Count(value, ".") == 2:
-		return "That looks like a JWT whose beginning is missing; copy the whole token, which begins with eyJ."
+		return "copy_start_of_jwt"
 	}
-	return "Copy the whole token, which has 48 characters, or make a new one for the stream."
+	return "copy_whole_token"
 }
 
 // jwtClaims is what we read of a token that need not be ours.
@@ -132,7 +130,7 @@ func (x *explaining) explainAccessToken(token string) {
 	out := &ExplainedToken{Kind: ByAccessToken, ID: shown(c.ID), Subject: shown(c.Subject), IssuedAt: seconds(c.Issued), ExpiresAt: seconds(c.Expires)}
 	x.out.Token = out
 	if !ok {
-		x.find("token_not_readable", "Copy the whole token: it has three parts with dots between them.", "The access token cannot be taken apart.")
+		x.find("token_not_readable", "copy_access_token", nil)
 		return
 	}
 	p, err := x.Accounts.Authenticate(x.ctx, token)
@@ -142,20 +140,26 @@ func (x *explaining) explainAccessToken(token string) {
 		out.Rights = rightsOf(p.Push, p.Pull, x.out.Scene)
 	case tokenReason(err) == media.TokenExpired:
 		out.Verified = true
-		x.find("token_expired", "Log in again, or renew the token before it ends.", "The access token of %s ended at %s, %s ago.", out.Subject,
-			instant(out.ExpiresAt), ago(x.now.Sub(out.ExpiresAt)))
+		x.find("token_expired", "log_in_in_time", values{"account": out.Subject, "until": out.ExpiresAt, "ago": x.now.Sub(out.ExpiresAt)})
 	case tokenReason(err) == media.TokenRevoked:
 		out.Verified = true
-		x.find("token_revoked", "Log in again: the token was ended by a logout, a renewal, a new password or a disabled account.",
-			"The access token of %s is revoked.", out.Subject)
+		x.find("access_token_revoked", "log_in_again", values{"account": out.Subject})
 	case tokenReason(err) == media.TokenUnknown:
-		x.find("token_not_ours", "Use a token that this Stagedoor issued. Those of another installation, or of a signing key that is gone, are refused.",
-			"No key of ours signed the access token, or its claims are not ours. It says of itself that it belongs to %q.", out.Subject)
+		x.find("token_not_ours", "use_token_of_ours", values{"account": out.Subject})
 	}
 	if x.d.Reason == media.NoRight {
-		x.find("account_has_no_right", "Give the account a right to the path, or use another stream: PATCH /api/v1/accounts/{username}.",
-			"The account %s may %s %s, and /%s was asked for.", out.Subject, x.out.Scene, orNothing(out.Rights), shownStream(x.e.Stream))
+		x.explainNoRight(out)
 	}
+}
+
+func (x *explaining) explainNoRight(t *ExplainedToken) {
+	args := values{"account": t.Subject, "scene": string(x.out.Scene), "asked": "/" + shownStream(x.e.Stream).String()}
+	if t.Rights == "" {
+		x.find("account_has_no_rights", "give_right", args)
+		return
+	}
+	args["rights"] = t.Rights
+	x.find("account_has_no_right", "give_right", args)
 }
 
 func rightsOf(push, pull string, scene media.Scene) string {
@@ -163,11 +167,4 @@ func rightsOf(push, pull string, scene media.Scene) string {
 		return push
 	}
 	return pull
-}
-
-func orNothing(rights string) string {
-	if rights == "" {
-		return "nothing"
-	}
-	return rights
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 )
 
 // readTexts returns the texts of a language by key, and which file has them.
@@ -163,6 +165,39 @@ func TestEveryReasonHasWords(t *testing.T) {
 		}
 		if refusal && !strings.Contains(page, "'"+m[1]+"'") {
 			t.Errorf("nobody can search for %s", m[1])
+		}
+	}
+}
+
+// What an explanation says has words in both languages, with the same values.
+func TestEverySentenceOfAnExplanationHasWords(t *testing.T) {
+	t.Parallel()
+	english, chinese := readTexts(t, "en"), readTexts(t, "zh")
+	ours := map[string]bool{}
+	for kind, sentences := range map[string]map[string]string{
+		"text": maps.Collect(finding.Texts()), "change": maps.Collect(finding.Changes()), "guess": maps.Collect(finding.Guesses()),
+	} {
+		for code, text := range sentences {
+			key := "explain." + kind + "." + code
+			if ours[key] = true; english[key] != text {
+				t.Errorf("%s is %q, the server says %q", key, english[key], text)
+			}
+			if a, b := values(text), values(chinese[key]); chinese[key] == "" || !slices.Equal(a, b) {
+				t.Errorf("%s is %q, to be filled with %v", key, chinese[key], a)
+			}
+		}
+	}
+	for code := range finding.Codes() {
+		key := "explain.finding." + code
+		ours[key] = true
+		if english[key] == "" || chinese[key] == "" {
+			t.Errorf("%s has no heading", code)
+		}
+	}
+	for key := range english {
+		kind, _, _ := strings.Cut(strings.TrimPrefix(key, "explain."), ".")
+		if slices.Contains([]string{"text", "change", "guess", "finding"}, kind) && !ours[key] {
+			t.Errorf("the server never says %s", key)
 		}
 	}
 }

@@ -4,11 +4,12 @@
 package explain
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/mediaurl"
@@ -53,7 +54,7 @@ type Question struct {
 type Answer struct {
 	access.Explanation
 	Protocol string
-	Guess    string // why this scene, where nobody said it
+	Guess    finding.Guess // why this scene, where nobody said it
 }
 
 // URL explains what would happen to somebody who comes with a URL. Who publishes
@@ -78,10 +79,9 @@ func (s *Service) URL(ctx context.Context, q Question) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	for _, n := range read.Notes {
-		f := access.Finding{Code: n.Code, Text: n.Text}
-		if !a.Allowed {
-			f.Change = n.Change
+	for _, f := range read.Notes {
+		if a.Allowed {
+			f = f.WithoutChange()
 		}
 		a.Findings = append(a.Findings, f)
 	}
@@ -97,18 +97,13 @@ func (s *Service) rival(ctx context.Context, e media.Event, a *Answer) error {
 	if err != nil || !busy {
 		return err
 	}
-	who := fmt.Sprintf("Client %s from %s on node %s has been publishing %s since %s", r.ClientID, r.Address, r.Node, a.Stream,
-		r.StartedAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+	args := finding.Args{"client": r.ClientID, "address": r.Address, "node": r.Node, "stream": a.Stream.String(), "since": r.StartedAt,
+		"policy": string(cmp.Or(a.Takeover.Policy, access.TakeoverReject))}
 	if yields {
-		a.Add(access.Finding{Code: "would_take_over", Text: who + "; by the takeover policy of the rule, " + string(a.Takeover.Policy) + ", the newcomer takes its place."})
+		a.Add(finding.New("would_take_over", "", args))
 		return nil
 	}
 	a.Allowed, a.Reason = false, media.AlreadyPublishing
-	policy := string(a.Takeover.Policy)
-	if policy == "" {
-		policy = string(access.TakeoverReject)
-	}
-	a.Add(access.Finding{Code: "somebody_publishes", Text: who + "; by the takeover policy of the rule, " + policy + ", a second publisher is refused here.",
-		Change: access.Advice(media.AlreadyPublishing)})
+	a.Add(finding.New("somebody_publishes", "stop_other_publisher", args))
 	return nil
 }

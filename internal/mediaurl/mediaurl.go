@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -29,13 +30,10 @@ type Options struct {
 type Read struct {
 	Event media.Event
 	// Guess says why this scene, where nobody said it.
-	Guess string
-	Notes []Note
+	Guess finding.Guess
+	// Notes are what is odd about the URL, and what media servers see differently.
+	Notes []finding.Finding
 }
-
-// Note is something odd about a URL that media servers see differently. Code is
-// stable.
-type Note struct{ Code, Text, Change string }
 
 // MaxURL bounds a URL in bytes: whole RTMP and SRT addresses are shorter.
 const MaxURL = 8 << 10
@@ -56,8 +54,8 @@ type reading struct {
 	scheme string
 	raw    string // path as it stands
 	query  string
-	said   media.Scene // by the URL itself
-	why    string      // the URL says so
+	said   media.Scene   // by the URL itself
+	why    finding.Guess // the URL says so
 }
 
 // Parse reads a URL. Error: Invalid.
@@ -80,15 +78,15 @@ func Parse(text string, o Options) (Read, error) {
 	return r.Read, nil
 }
 
-func (r *reading) note(code, text, change string) {
-	r.Notes = append(r.Notes, Note{code, text, change})
+func (r *reading) note(text, change string, args finding.Args) {
+	r.Notes = append(r.Notes, finding.New(text, change, args))
 }
 
 // tidy removes what comes along when a URL is copied.
 func (r *reading) tidy(text string) string {
 	trimmed := strings.Trim(text, " \t\r\n\"'<>")
 	if trimmed != text {
-		r.note("surroundings_removed", "There were blanks or quotes around the URL, which do not belong to it.", "Copy the URL without them.")
+		r.note("surroundings_removed", "copy_without_surroundings", nil)
 	}
 	return trimmed
 }
@@ -102,7 +100,7 @@ func (r *reading) split(text string) error {
 		return errScheme
 	}
 	if bare, _, found := strings.Cut(rest, "#"); found && r.scheme != "srt" {
-		r.note("fragment_removed", "What follows the # is never sent to a server.", "Percent-encode a # that belongs to the URL as %23.")
+		r.note("fragment_removed", "encode_hash_sign", nil)
 		rest = bare
 	}
 	end := strings.IndexAny(rest, "/?")
@@ -161,8 +159,7 @@ func (r *reading) rtmp(protocol string) error {
 	if server, key, ok := strings.Cut(query, "/"); ok && strings.Count(strings.Trim(path, "/"), "/") == 0 {
 		name, more, _ := strings.Cut(key, "?")
 		path, query = path+"/"+name, joinQueries(more, server)
-		r.note("query_on_server_url", "The query stands behind the application and not behind the stream name. SRS and nginx-rtmp pass it on all the same; "+
-			"MediaMTX and Node-Media-Server take it for a part of the name.", "Put the query at the end of the stream key, behind the name.")
+		r.note("query_on_server_url", "move_query_behind_name", nil)
 	}
 	r.Event.Protocol, r.Event.Query = protocol, query
 	return r.stream(path, false)
@@ -184,7 +181,7 @@ func (r *reading) stream(path string, web bool) error {
 		app, name = decoded[:max(slash, 0)], decoded[slash+1:]
 	}
 	if canonical := media.CanonicalName(name); !web && canonical != name && hasExtension(name) {
-		r.note("extension_dropped", "SRS drops the extension of the stream name; nginx-rtmp and MediaMTX do not.", "")
+		r.note("extension_dropped", "", nil)
 		name = canonical
 	}
 	if name == "" {
@@ -192,7 +189,7 @@ func (r *reading) stream(path string, web bool) error {
 	}
 	if app == "" {
 		app = r.o.App
-		r.note("application_missing", "The URL has no application in front of the stream name; "+app+" was taken.", "Write /APP/STREAM.")
+		r.note("application_missing", "write_application", finding.Args{"app": app})
 	}
 	r.Event.Stream = media.Stream{Vhost: media.DefaultVhost, App: app, Name: name}
 	return nil
@@ -209,11 +206,11 @@ func hasExtension(name string) bool {
 
 // chooseScene takes what somebody said, or what is most likely.
 func (r *reading) chooseScene() {
-	scene, why := r.o.Scene, ""
+	scene, why := r.o.Scene, finding.Guess("")
 	if scene == "" {
 		scene, why = r.guess()
 	} else if r.said != "" && r.said != scene {
-		r.note("url_says_otherwise", "The URL itself is one to "+string(r.said)+": "+r.why+".", "")
+		r.note("url_says_otherwise", "", finding.Args{"scene": string(r.said), "why": r.why})
 	}
 	r.Event.Action = media.Playing
 	if scene == media.Publish {
@@ -222,25 +219,25 @@ func (r *reading) chooseScene() {
 	r.Guess = why
 }
 
-func (r *reading) guess() (media.Scene, string) {
+func (r *reading) guess() (media.Scene, finding.Guess) {
 	host := r.Event.Host
 	switch {
 	case r.said != "":
 		return r.said, r.why
 	case signature(r.Event.Query) == 'p':
-		return media.Publish, "its signature is one to publish"
+		return media.Publish, "signature_publishes"
 	case signature(r.Event.Query) == 'v':
-		return media.Play, "its signature is one to play"
+		return media.Play, "signature_plays"
 	case has(r.Event.Query, "play_token"):
-		return media.Play, "it has a play_token"
+		return media.Play, "has_play_token"
 	case host == r.o.PublishHost && host != r.o.PlayHost:
-		return media.Publish, "its host is the one that push URLs have"
+		return media.Publish, "push_host"
 	case host == r.o.PlayHost && host != r.o.PublishHost:
-		return media.Play, "its host is the one that pull URLs have"
+		return media.Play, "pull_host"
 	case r.Event.Protocol == "rtmp":
-		return media.Publish, "RTMP is mostly used to publish"
+		return media.Publish, "rtmp"
 	}
-	return media.Play, "such URLs are mostly played"
+	return media.Play, "mostly_played"
 }
 
 // signature returns the letter with which a signature of our own scheme begins.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stagedoor-live/stagedoor/internal/errs"
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -88,7 +89,7 @@ func TestURLsOfEveryProtocolAreReadAsTheirServersReadThem(t *testing.T) {
 	}
 }
 
-func codes(notes []Note) string {
+func codes(notes []finding.Finding) string {
 	var out []string
 	for _, n := range notes {
 		out = append(out, n.Code)
@@ -159,7 +160,7 @@ func FuzzParse(f *testing.F) {
 		if len(e.Query)+len(e.Stream.Name)+len(e.Stream.App)+len(e.Password) > len(text)+len(options.App)+8 {
 			t.Errorf("%q grew: %+v", text, e)
 		}
-		if slices.ContainsFunc(got.Notes, func(n Note) bool { return n.Code == "" || n.Text == "" }) {
+		if slices.ContainsFunc(got.Notes, func(n finding.Finding) bool { return n.Code == "" || n.Text == "" }) {
 			t.Errorf("%q: %+v", text, got.Notes)
 		}
 	})

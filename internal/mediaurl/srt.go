@@ -20,7 +20,7 @@ func (r *reading) srt() error {
 	decoded, err := url.PathUnescape(id)
 	if err != nil {
 		decoded = id
-		r.note("percent_encoding_broken", "The streamid has a % that begins no escape.", "Percent-encode the streamid once.")
+		r.note("percent_encoding_broken", "encode_streamid_once", nil)
 	}
 	if fields, ok := strings.CutPrefix(decoded, "#!::"); ok {
 		return r.accessControl(fields)
@@ -71,7 +71,7 @@ func (r *reading) accessControl(text string) error {
 		}
 	}
 	if r.said == "" {
-		r.said, r.why = media.Play, "its streamid has no m=publish, and without it SRT plays"
+		r.said, r.why = media.Play, "srt_without_mode"
 	}
 	path, inner, _ := strings.Cut(path, "?")
 	r.Event.Query = joinQueries(joinQueries(inner, strings.Join(pairs, "&")), r.Event.Query)
@@ -97,11 +97,11 @@ func (r *reading) srtHost(value, path string) string {
 func (r *reading) srtMode(mode string) {
 	switch mode {
 	case "publish":
-		r.said, r.why = media.Publish, "its streamid has m=publish"
+		r.said, r.why = media.Publish, "srt_publish"
 	case "request":
-		r.said, r.why = media.Play, "its streamid has m=request"
+		r.said, r.why = media.Play, "srt_request"
 	default:
-		r.note("srt_mode_unknown", "The mode of the streamid is neither publish nor request.", "Write m=publish or m=request.")
+		r.note("srt_mode_unknown", "write_srt_mode", nil)
 	}
 }
 
@@ -112,12 +112,12 @@ func (r *reading) plainID(id string) error {
 	if len(parts) == 1 || parts[0] != "publish" && parts[0] != "read" {
 		path, query, _ := strings.Cut(id, "?")
 		r.Event.Query = joinQueries(query, r.Event.Query)
-		r.said, r.why = media.Play, "its streamid has no m=publish, and without it SRT plays"
+		r.said, r.why = media.Play, "srt_without_mode"
 		return r.stream(path, false)
 	}
-	r.said, r.why = media.Play, "its streamid begins with read:"
+	r.said, r.why = media.Play, "srt_read_id"
 	if parts[0] == "publish" {
-		r.said, r.why = media.Publish, "its streamid begins with publish:"
+		r.said, r.why = media.Publish, "srt_publish_id"
 	}
 	switch len(parts) {
 	case 3:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
@@ -20,7 +21,7 @@ func (r *reading) web() error {
 	}
 	prefix, rest := urlsign.SplitPath(r.raw)
 	if prefix != "" {
-		r.note("signature_in_path", "The path begins with what looks like a signature.", "")
+		r.note("signature_in_path", "", nil)
 	}
 	r.Event.Path = r.raw
 	dir, file := path.Split(rest)
@@ -28,22 +29,22 @@ func (r *reading) web() error {
 	name := strings.TrimSuffix(file, ext)
 	switch ext {
 	case ".flv":
-		r.plays("http-flv", "it is an HTTP-FLV address")
+		r.plays("http-flv", "http_flv")
 	case ".m3u8", ".mpd":
-		r.plays("hls", "it is a playlist")
+		r.plays("hls", "playlist")
 		if parts := strings.Split(strings.Trim(dir, "/"), "/"); slices.Contains(playlists, name) && len(parts) > 1 {
 			return r.stream(strings.TrimSuffix(dir, "/"), true)
 		}
 	case ".ts", ".m4s", ".mp4":
-		r.plays("hls", "it is a segment of a playlist, or a file")
-		r.note("segment", "Segments are judged by the session of their playlist, not by what their own URL has.", "Explain the URL of the playlist.")
+		r.plays("hls", "segment")
+		r.note("segment", "explain_playlist", nil)
 	default:
 		return r.endpoint(dir, file)
 	}
 	return r.stream(dir+name, true)
 }
 
-func (r *reading) plays(protocol, why string) {
+func (r *reading) plays(protocol string, why finding.Guess) {
 	r.Event.Protocol, r.said, r.why = protocol, media.Play, why
 }
 
@@ -51,11 +52,11 @@ func (r *reading) plays(protocol, why string) {
 func (r *reading) endpoint(dir, file string) error {
 	switch file {
 	case "whip":
-		r.says(media.Publish, "it is a WHIP address")
+		r.says(media.Publish, "whip")
 	case "whep":
-		r.says(media.Play, "it is a WHEP address")
+		r.says(media.Play, "whep")
 	default:
-		r.note("protocol_unknown", "The address is neither a playlist nor HTTP-FLV nor WHIP or WHEP; MediaMTX serves pages at such addresses.", "")
+		r.note("protocol_unknown", "", nil)
 		r.Event.Protocol = ""
 		return r.stream(dir+file, true)
 	}
@@ -63,7 +64,7 @@ func (r *reading) endpoint(dir, file string) error {
 	return r.stream(strings.TrimSuffix(dir, "/"), true)
 }
 
-func (r *reading) says(scene media.Scene, why string) {
+func (r *reading) says(scene media.Scene, why finding.Guess) {
 	r.Event.Protocol, r.said, r.why = "webrtc", scene, why
 }
 
@@ -79,9 +80,9 @@ func (r *reading) byParameters() error {
 	typ, _, _ := urlsign.Param(r.query, "type")
 	switch last := path.Base(p); {
 	case last == "whip", last == "publish", typ == "push":
-		r.says(media.Publish, "it is an address to publish at")
+		r.says(media.Publish, "publishing_endpoint")
 	case last == "whip-play", last == "whep", last == "play", typ == "play":
-		r.says(media.Play, "it is an address to play from")
+		r.says(media.Play, "playing_endpoint")
 	default:
 		r.Event.Protocol = "webrtc"
 	}

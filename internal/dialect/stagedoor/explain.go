@@ -2,12 +2,15 @@ package stagedoor
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
 	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/explain"
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/refusal"
 )
@@ -27,10 +30,10 @@ func (s *Server) ExplainURL(ctx context.Context, req gen.ExplainURLRequestObject
 
 // ToExplanation is an explanation as this dialect and the command line show it.
 func ToExplanation(a explain.Answer) gen.Explanation {
-	out := gen.Explanation{Allowed: a.Allowed, Reason: string(a.Reason), Scene: gen.ExplanationScene(a.Scene), Guess: a.Guess, Stream: a.Stream.String(),
+	out := gen.Explanation{Allowed: a.Allowed, Reason: string(a.Reason), Scene: gen.ExplanationScene(a.Scene), Guess: a.Guess.Text(), GuessCode: string(a.Guess), Stream: a.Stream.String(),
 		Protocol: a.Protocol, Host: a.Host, Address: a.Address, At: a.At.UTC(), Findings: make([]gen.Finding, len(a.Findings)), Changes: a.Changes()}
 	for i, f := range a.Findings {
-		out.Findings[i] = gen.Finding{Code: f.Code, Text: f.Text, Change: f.Change}
+		out.Findings[i] = toFinding(f)
 	}
 	if c := a.Credential; c.Kind != "" {
 		out.Credential = &gen.ExplainedCredential{Kind: string(c.Kind), ID: c.ID, Subject: c.Subject}
@@ -51,10 +54,18 @@ func ToExplanation(a explain.Answer) gen.Explanation {
 	return out
 }
 
+func toFinding(f finding.Finding) gen.Finding {
+	out := gen.Finding{Code: f.Code, Text: f.Text, TextCode: f.TextCode, Change: f.Change, ChangeCode: f.ChangeCode}
+	for _, name := range slices.Sorted(maps.Keys(f.Args)) {
+		out.Arguments = append(out.Arguments, gen.FindingArgument{Name: name, Value: finding.Wire(f.Args[name])})
+	}
+	return out
+}
+
 func toExplainedRule(r access.ExplainedRule) *gen.ExplainedRule {
 	out := &gen.ExplainedRule{ID: strconv.FormatInt(r.ID, 10), Domain: r.Domain, Vhost: r.Vhost, App: r.App, Scene: gen.ExplainedRuleScene(r.Scene),
 		Enabled: r.Enabled, Scheme: r.Scheme, Strength: r.Strength, ValiditySeconds: seconds(r.Validity), Takeover: gen.ExplainedRuleTakeover(r.Takeover.Policy),
-		TakeoverWindowSeconds: seconds(r.Takeover.Window), Why: r.Why, Keys: make([]gen.ExplainedKey, len(r.Keys))}
+		TakeoverWindowSeconds: seconds(r.Takeover.Window), Why: r.Why, WhyCode: r.WhyCode, Keys: make([]gen.ExplainedKey, len(r.Keys))}
 	for i, k := range r.Keys {
 		out.Keys[i] = gen.ExplainedKey{ID: k.ID, State: gen.ExplainedKeyState(k.State), Scheme: k.Scheme}
 	}

@@ -5,7 +5,7 @@ import { send } from '../api.js';
 import { advice, credentialText, keyBadge, reasonText, sceneText, strengthBadge } from '../door.js';
 import { code, data, h, put } from '../dom.js';
 import { duration } from '../format.js';
-import { current, has, loadTexts, t } from '../i18n.js';
+import { has, loadTexts, t } from '../i18n.js';
 import { link } from '../router.js';
 import { badge } from '../ui/badge.js';
 import { copyButton } from '../ui/copy.js';
@@ -82,9 +82,8 @@ function banner(good, label, title, word, changes, more) {
 }
 
 function verdict(told) {
-  // The server's advice is of this very request, and English; ours is of the reason.
-  const general = told.allowed ? null : advice(told.reason);
-  const changes = current() !== 'en' && general ? [general] : told.changes.map((text) => data(text, { lang: 'en' }));
+  const changes = [...new Map(told.findings.filter((f) => f.change).map((f) => [f.change, changeText(f)])).values()];
+  if (!changes.length && !told.allowed) changes.push(advice(told.reason) ?? told.changes.map((text) => data(text, { lang: 'en' })));
   return banner(told.allowed, t('explain.verdict'), [t(told.allowed ? 'explain.admitted' : 'explain.refused'), ' ', sceneText(told.scene), ' · ', data(told.stream)], told.reason, changes);
 }
 
@@ -94,16 +93,30 @@ const details = (told) => [
   told.token && section(t('explain.token'), ...token(told.token)),
   told.rule ? section(t('explain.rule'), ...rule(told.rule, told.signature)) : section(t('explain.rule'), h('p', {}, t('explain.rule.none'))),
   section(t('explain.read'), facts([
-    [t('door.stream'), told.stream], [t('explain.scene'), told.guess ? h('div', {}, sceneText(told.scene), ' ', h('div', { class: 'muted small' }, data(told.guess, { lang: 'en' }))) : [sceneText(told.scene)]],
+    [t('door.stream'), told.stream], [t('explain.scene'), told.guess ? h('div', {}, sceneText(told.scene), ' ', h('div', { class: 'muted small' }, guessText(told.guess_code, told.guess))) : [sceneText(told.scene)]],
     [t('explain.host'), told.host], [t('explain.protocol'), told.protocol.toUpperCase()], [t('explain.address'), told.address], [t('explain.judged'), time(told.at)],
     [t('door.credential'), told.credential && h('div', {}, credentialText(told.credential.kind), ' ', code(told.credential.id.replace(/\/$/, '')))], [t('door.account'), told.credential?.subject],
   ])),
 ].filter(Boolean);
 
-function finding({ code: word, text, change }) {
-  const key = `explain.finding.${word}`;
-  return h('li', {}, has(key) && h('strong', {}, t(key)), h('div', {}, data(text, { lang: 'en' })), current() !== 'en' && change && h('div', { class: 'muted' }, data(change, { lang: 'en' })));
+function finding(f) {
+  const key = `explain.finding.${f.code}`;
+  return h('li', {}, has(key) && h('strong', {}, t(key)), h('div', {}, has(`explain.text.${f.text_code}`) ? t(`explain.text.${f.text_code}`, values(f)) : data(f.text, { lang: 'en' })));
 }
+
+// What we have no words for is shown as the server says it, in English.
+const changeText = (f) => (has(`explain.change.${f.change_code}`) ? t(`explain.change.${f.change_code}`, values(f)) : data(f.change, { lang: 'en' }));
+const guessText = (word, text) => (has(`explain.guess.${word}`) ? t(`explain.guess.${word}`) : data(text, { lang: 'en' }));
+const sceneWord = (word) => (word === 'publish' ? t('explain.arg.publish') : t('explain.arg.play'));
+const ruleWord = (id) => t('explain.arg.rule', { id });
+const moment = (iso) => time(iso).textContent;
+
+// shapes are how the arguments of sentences are shown; others are as they are.
+const shapes = {
+  until: moment, since: moment, ago: (s) => duration(Number(s)), ahead: (s) => duration(Number(s)),
+  rule: ruleWord, own_rule: ruleWord, scene: sceneWord, other: sceneWord, why: (word) => guessText(word, word),
+};
+const values = ({ arguments: given = [] }) => Object.fromEntries(given.map(({ name, value }) => [name, shapes[name]?.(value) ?? value]));
 
 const statuses = { valid: 'good', expired: 'warn' };
 
@@ -135,10 +148,18 @@ function token(k) {
   return [facts([
     [t('explain.token.kind'), [credentialText(k.kind)]], [t('explain.token.id'), k.id && code(k.id)],
     [t('explain.token.ours'), badge(k.verified ? 'good' : 'bad', t(k.verified ? 'core.yes' : 'explain.token.claims'))],
-    [t('door.account'), k.subject], [t('door.stream'), k.stream], [t('explain.token.rights'), k.rights && data(k.rights, { lang: 'en' })],
+    [t('door.account'), k.subject], [t('door.stream'), k.stream], [t('explain.token.rights'), k.rights && rights(k)],
     [t('explain.token.issued'), k.issued_at && time(k.issued_at)], [t('explain.token.expires'), k.expires_at && time(k.expires_at)], [t('explain.token.revoked'), k.revoked_at && time(k.revoked_at)],
   ].map(given))];
 }
+
+// rights of a live token are words, those of an account are paths.
+function rights({ kind, rights: told }) {
+  if (kind !== 'live_token') return told;
+  return [told === 'play' ? t('explain.rights.play') : t('explain.rights.both')];
+}
+
+const why = ({ why: text, why_code: word, domain, vhost }) => (has(`explain.why.${word}`) ? `${t(`explain.why.${word}`, { name: domain || vhost })} ${t('explain.why.order')}` : data(text, { lang: 'en' }));
 
 function rule(r, used) {
   return [
@@ -149,7 +170,7 @@ function rule(r, used) {
       [t('explain.scene'), [sceneText(r.scene)]], [t('explain.scheme'), scheme(r)], [t('explain.validity'), data(duration(r.validity_seconds))],
       [t('explain.takeover'), r.scene === 'publish' && t(`door.takeover.${r.takeover}`)],
     ].map(([label, value]) => given([label, typeof value === 'string' ? h('span', {}, value) : value]))),
-    h('p', { class: 'muted small' }, data(r.why, { lang: 'en' })),
+    h('p', { class: 'muted small' }, why(r)),
     r.keys.length > 0 && rows({
       label: t('explain.keys'), rows: r.keys,
       columns: [
