@@ -101,12 +101,13 @@ const details = (told) => [
 
 function finding(f) {
   const key = `explain.finding.${f.code}`;
-  return h('li', {}, has(key) && h('strong', {}, t(key)), h('div', {}, has(`explain.text.${f.text_code}`) ? t(`explain.text.${f.text_code}`, values(f)) : data(f.text, { lang: 'en' })));
+  return h('li', {}, has(key) && h('strong', {}, t(key)), h('div', {}, has(`explain.text.${f.text_code}`) ? data(t(`explain.text.${f.text_code}`, values(f))) : data(f.text, { lang: 'en' })));
 }
 
-// What we have no words for is shown as the server says it, in English.
-const changeText = (f) => (has(`explain.change.${f.change_code}`) ? t(`explain.change.${f.change_code}`, values(f)) : data(f.change, { lang: 'en' }));
-const guessText = (word, text) => (has(`explain.guess.${word}`) ? t(`explain.guess.${word}`) : data(text, { lang: 'en' }));
+// What we have no words for is shown as the server says it, in English. All of it is
+// full of names that mean the same in every language.
+const changeText = (f) => (has(`explain.change.${f.change_code}`) ? data(t(`explain.change.${f.change_code}`, values(f))) : data(f.change, { lang: 'en' }));
+const guessText = (word, text) => (has(`explain.guess.${word}`) ? data(t(`explain.guess.${word}`)) : data(text, { lang: 'en' }));
 const sceneWord = (word) => (word === 'publish' ? t('explain.arg.publish') : t('explain.arg.play'));
 const ruleWord = (id) => t('explain.arg.rule', { id });
 const moment = (iso) => time(iso).textContent;
@@ -114,7 +115,7 @@ const moment = (iso) => time(iso).textContent;
 // shapes are how the arguments of sentences are shown; others are as they are.
 const shapes = {
   until: moment, since: moment, ago: (s) => duration(Number(s)), ahead: (s) => duration(Number(s)),
-  rule: ruleWord, own_rule: ruleWord, scene: sceneWord, other: sceneWord, why: (word) => guessText(word, word),
+  rule: ruleWord, own_rule: ruleWord, scene: sceneWord, other: sceneWord, why: (word) => guessText(word, word).textContent,
 };
 const values = ({ arguments: given = [] }) => Object.fromEntries(given.map(({ name, value }) => [name, shapes[name]?.(value) ?? value]));
 
@@ -159,7 +160,7 @@ function rights({ kind, rights: told }) {
   return [told === 'play' ? t('explain.rights.play') : t('explain.rights.both')];
 }
 
-const why = ({ why: text, why_code: word, domain, vhost }) => (has(`explain.why.${word}`) ? `${t(`explain.why.${word}`, { name: domain || vhost })} ${t('explain.why.order')}` : data(text, { lang: 'en' }));
+const why = ({ why: text, why_code: word, domain, vhost }) => (has(`explain.why.${word}`) ? data(`${t(`explain.why.${word}`, { name: domain || vhost })} ${t('explain.why.order')}`) : data(text, { lang: 'en' }));
 
 function rule(r, used) {
   return [
