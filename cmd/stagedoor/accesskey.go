@@ -2,29 +2,18 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
+	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
 )
 
 type accessKeyCmd struct {
 	List   accessKeyListCmd   `cmd:"" help:"List access keys."`
 	Create accessKeyCreateCmd `cmd:"" help:"Create an access key and print its secret, once."`
 	Revoke accessKeyRevokeCmd `cmd:"" help:"End an access key at once, for good."`
-}
-
-type accessKeyJSON struct {
-	ID         string     `json:"access_key_id"`
-	Secret     string     `json:"secret_access_key,omitempty"`
-	Username   string     `json:"username"`
-	Comment    string     `json:"comment"`
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"`
-	RevokedAt  *time.Time `json:"revoked_at,omitempty"`
-}
-
-func toAccessKeyJSON(k account.AccessKey, secret string) accessKeyJSON {
-	return accessKeyJSON{k.ID, secret, k.Username, k.Comment, k.CreatedAt, k.LastUsedAt, k.RevokedAt}
 }
 
 type accessKeyListCmd struct {
@@ -37,9 +26,9 @@ func (c accessKeyListCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		out, rows := make([]accessKeyJSON, len(keys)), make([][]string, len(keys))
+		out, rows := make([]gen.AccessKey, len(keys)), make([][]string, len(keys))
 		for i, k := range keys {
-			out[i] = toAccessKeyJSON(k, "")
+			out[i] = stagedoor.ToAccessKey(k)
 			rows[i] = []string{k.ID, k.Username, timeOrDash(&k.CreatedAt), timeOrDash(k.LastUsedAt), timeOrDash(k.RevokedAt), orDash(k.Comment)}
 		}
 		return e.print(out, "ID USERNAME CREATED LAST-USED REVOKED COMMENT", rows)
@@ -58,7 +47,7 @@ func (c accessKeyCreateCmd) Run(e *env) error {
 			return err
 		}
 		if e.json {
-			return e.print(toAccessKeyJSON(key, secret), "", nil)
+			return e.print(stagedoor.ToCreatedAccessKey(key, secret), "", nil)
 		}
 		_, err = fmt.Fprintf(e.stdout, "access_key_id      %s\nsecret_access_key  %s\n", key.ID, secret)
 		return err
@@ -70,7 +59,20 @@ type accessKeyRevokeCmd struct {
 }
 
 func (c accessKeyRevokeCmd) Run(e *env) error {
-	return withApp(e, func(a *app) error { return a.accounts.RevokeAccessKey(e.ctx, account.System(), c.ID) })
+	return withApp(e, func(a *app) error {
+		if err := a.accounts.RevokeAccessKey(e.ctx, account.System(), c.ID); err != nil {
+			return err
+		}
+		keys, err := a.accounts.ListAccessKeys(e.ctx, account.System(), "")
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(keys, func(k account.AccessKey) bool { return k.ID == c.ID })
+		if i < 0 { // its account has been deleted meanwhile
+			return e.done(gone{}, "access key %s is revoked", c.ID)
+		}
+		return e.done(stagedoor.ToAccessKey(keys[i]), "access key %s of %s is revoked", c.ID, keys[i].Username)
+	})
 }
 
 // timeOrDash prints a time in UTC to the second.

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/access"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/ledger"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
@@ -15,16 +17,6 @@ type banCmd struct {
 	List   banListCmd   `cmd:"" help:"List bans, newest first."`
 	Add    banAddCmd    `cmd:"" help:"Refuse everybody who wants to publish or play a stream, and cut off who does."`
 	Remove banRemoveCmd `cmd:"" help:"Let a stream run again."`
-}
-
-type banJSON struct {
-	Vhost     string    `json:"vhost"`
-	Domain    string    `json:"domain"`
-	App       string    `json:"app"`
-	Stream    string    `json:"stream"`
-	CreatedAt time.Time `json:"created_at"`
-	Until     time.Time `json:"until"`
-	Active    bool      `json:"active"`
 }
 
 type banListCmd struct {
@@ -40,9 +32,9 @@ func (c banListCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		out, rows := make([]banJSON, len(bans)), make([][]string, len(bans))
+		out, rows := make([]gen.Ban, len(bans)), make([][]string, len(bans))
 		for i, b := range bans {
-			out[i] = banJSON(b)
+			out[i] = stagedoor.ToBan(b)
 			rows[i] = []string{orDash(b.Vhost), orDash(b.Domain), b.App, b.Stream, timeOrDash(&b.CreatedAt), timeOrDash(&b.Until), strconv.FormatBool(b.Active)}
 		}
 		return e.print(out, "VHOST DOMAIN APP STREAM CREATED UNTIL ACTIVE", rows)
@@ -81,7 +73,17 @@ func (c banAddCmd) Run(e *env) error {
 		if err := a.access.Forbid(e.ctx, b); err != nil {
 			return err
 		}
-		return a.endBanned(e, b)
+		if err := a.endBanned(e, b); err != nil {
+			return err
+		}
+		bans, _, err := a.access.Bans(e.ctx, access.BanFilter{Vhost: b.Vhost, Domain: b.Domain, App: b.App, Stream: b.Stream, Descending: true, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(bans) == 0 { // ended meanwhile
+			return e.done(gone{}, "%s/%s is not banned any more", b.App, b.Stream)
+		}
+		return e.done(stagedoor.ToBan(bans[0]), "%s/%s is banned until %s", b.App, b.Stream, timeOrDash(&bans[0].Until))
 	})
 }
 
@@ -108,6 +110,9 @@ type banRemoveCmd struct{ banTarget }
 func (c banRemoveCmd) Run(e *env) error {
 	return withApp(e, func(a *app) error {
 		b := c.ban(e)
-		return a.access.Resume(e.ctx, b.Vhost, b.Domain, b.App, b.Stream)
+		if err := a.access.Resume(e.ctx, b.Vhost, b.Domain, b.App, b.Stream); err != nil {
+			return err
+		}
+		return e.done(gone{}, "%s/%s is not banned", b.App, b.Stream)
 	})
 }

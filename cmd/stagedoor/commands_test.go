@@ -79,8 +79,10 @@ func TestRulesAndTheirKeys(t *testing.T) {
 	if next.State != "next" || active.State != "active" {
 		t.Errorf("added: %+v, %+v", next, active)
 	}
-	i.ok(t, "", "rule", "key", "revoke", id, first)
-	i.ok(t, "", "rule", "key", "set", id, next.ID, "active")
+	if got := decoded[gen.RuleKey](t, i, "", "rule", "key", "revoke", id, first); got.ID != first || got.State != "revoked" || got.Secret != "" {
+		t.Errorf("revoked: %+v", got)
+	}
+	i.says(t, "key "+next.ID+" of rule "+id+" is active", "rule", "key", "set", id, next.ID, "active")
 	states := map[string]gen.RuleKeyState{}
 	for _, r := range decoded[[]gen.Rule](t, i, "", "rule", "list") {
 		for _, k := range r.Keys {
@@ -104,7 +106,7 @@ func TestRulesAndTheirKeys(t *testing.T) {
 	i.fails(t, exitConflict, "exists", "", "rule", "create", "--scene", "play", "--domain", "pull.example.com")
 	i.fails(t, exitUsage, "bytes", "short\n", "rule", "create", "--scene", "play", "--application", "x", "--key-stdin")
 	i.fails(t, exitFailed, "standard input", "", "rule", "create", "--scene", "play", "--application", "x", "--key-stdin")
-	i.ok(t, "", "rule", "delete", id)
+	i.says(t, "rule "+id+" is deleted", "rule", "delete", id)
 	i.fails(t, exitNotFound, "rule", "", "rule", "delete", id)
 	i.fails(t, exitNotFound, "rule", "", "rule", "enable", id)
 	i.fails(t, exitNotFound, "rule", "", "rule", "get", id)
@@ -173,9 +175,15 @@ func TestBansAreMadeListedAndEnded(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	for _, args := range [][]string{{"studio"}, {"vod/film", "--domain", "Pull.Example.com", "--for", "1h"}, {"live/sub/cam", "--vhost", "v.example"}} {
-		i.ok(t, "", append([]string{"ban", "add"}, args...)...)
+		made := decoded[gen.Ban](t, i, "", append([]string{"ban", "add"}, args...)...)
+		if want := args[0][strings.LastIndexByte(args[0], '/')+1:]; made.Stream != want || !made.Active || !made.Until.After(made.CreatedAt) {
+			t.Errorf("made: %+v", made)
+		}
 	}
-	bans := decoded[[]banJSON](t, i, "", "ban", "list")
+	if text := i.ok(t, "", "ban", "add", "studio", "--for", "2160h"); !strings.HasPrefix(text, "live/studio is banned until 2") {
+		t.Errorf("as text: %s", text)
+	}
+	bans := decoded[[]gen.Ban](t, i, "", "ban", "list")
 	if len(bans) != 3 {
 		t.Fatalf("bans %+v", bans)
 	}
@@ -190,9 +198,9 @@ func TestBansAreMadeListedAndEnded(t *testing.T) {
 			t.Errorf("ban %+v, lasts %v", b, lasts)
 		}
 	}
-	i.ok(t, "", "ban", "remove", "studio")
-	i.ok(t, "", "ban", "remove", "studio")
-	if left := decoded[[]banJSON](t, i, "", "ban", "list", "--stream", "il"); len(left) != 1 || left[0].Stream != "film" {
+	i.says(t, "live/studio is not banned", "ban", "remove", "studio")
+	decoded[gone](t, i, "", "ban", "remove", "studio")
+	if left := decoded[[]gen.Ban](t, i, "", "ban", "list", "--stream", "il"); len(left) != 1 || left[0].Stream != "film" {
 		t.Errorf("left: %+v", left)
 	}
 	if text := i.ok(t, "", "ban", "list"); !strings.HasPrefix(text, "VHOST ") || !strings.Contains(text, "v.example") || strings.Contains(text, "studio") {
@@ -261,7 +269,10 @@ func TestNodesShowTheirSecretInTheLinesToPaste(t *testing.T) {
 	i.fails(t, exitUsage, "kind", "", "node", "create", "edge2", "--kind", "toaster")
 	i.fails(t, exitUsage, "{stream}", "", "node", "create", "edge2", "--url", "hls=https://cdn/")
 	i.fails(t, exitUsage, "protocols", "", "node", "create", "edge2", "--url", "gopher=gopher://h/{stream}")
-	i.ok(t, "", "node", "delete", "edge1")
+	if got := decoded[nodeJSON](t, i, "", "node", "update", "edge1", "--username", "operator"); got.Name != "edge1" || got.ControlUsername != "operator" || got.Secret != "" {
+		t.Errorf("updated: %+v", got)
+	}
+	decoded[gone](t, i, "", "node", "delete", "edge1")
 	for _, verb := range []string{"get", "delete", "config", "rotate", "update"} {
 		i.fails(t, exitNotFound, "node", "", "node", verb, "edge1")
 	}
@@ -271,26 +282,30 @@ func TestAccountsAreManagedWithoutPasswordsOnTheCommandLine(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	i.ok(t, "first horse battery\n", "user", "create", "alice", "--admin")
-	bob := decoded[accountJSON](t, i, "correct horse battery\n", "user", "create", "bob", "--email", "bob@example.com", "--full-name", "Bob B", "--level", "2",
+	bob := decoded[gen.Account](t, i, "correct horse battery\n", "user", "create", "bob", "--email", "bob@example.com", "--full-name", "Bob B", "--level", "2",
 		"--push", "/live/bob", "--pull", "/live/*;/vod/*")
-	if bob != (accountJSON{"bob", "bob@example.com", "Bob B", false, 2, "/live/bob", "/live/*;/vod/*", false}) {
+	if bob.CreatedAt.IsZero() || !bob.UpdatedAt.Equal(bob.CreatedAt) {
+		t.Errorf("made %v, changed %v", bob.CreatedAt, bob.UpdatedAt)
+	}
+	bob.CreatedAt, bob.UpdatedAt = time.Time{}, time.Time{}
+	if bob != (gen.Account{Username: "bob", Email: "bob@example.com", FullName: "Bob B", PermissionLevel: 2, Push: "/live/bob", Pull: "/live/*;/vod/*"}) {
 		t.Errorf("created: %+v", bob)
 	}
-	if got := decoded[accountJSON](t, i, "", "user", "update", "bob", "--level", "3", "--admin"); got.PermissionLevel != 3 || !got.Admin {
+	if got := decoded[gen.Account](t, i, "", "user", "update", "bob", "--level", "3", "--admin"); got.PermissionLevel != 3 || !got.Admin {
 		t.Errorf("updated: %+v", got)
 	}
-	if got := decoded[accountJSON](t, i, "", "user", "update", "BOB", "--no-admin", "--pull", ""); got.PermissionLevel != 3 || got.Admin ||
+	if got := decoded[gen.Account](t, i, "", "user", "update", "BOB", "--no-admin", "--pull", ""); got.PermissionLevel != 3 || got.Admin ||
 		got.Push != "/live/bob" || got.Pull != "" {
 		t.Errorf("updated again: %+v", got)
 	}
 	i.ok(t, "another horse battery\n", "user", "password", "bob")
-	if got := decoded[accountJSON](t, i, "", "user", "disable", "bob"); !got.Disabled {
+	if got := decoded[gen.Account](t, i, "", "user", "disable", "bob"); !got.Disabled {
 		t.Errorf("disabled: %+v", got)
 	}
-	if got := decoded[accountJSON](t, i, "", "user", "enable", "bob"); got.Disabled {
+	if got := decoded[gen.Account](t, i, "", "user", "enable", "bob"); got.Disabled {
 		t.Errorf("enabled: %+v", got)
 	}
-	if all := decoded[[]accountJSON](t, i, "", "user", "list"); len(all) != 2 || all[0].Username != "alice" || all[1].Username != "bob" {
+	if all := decoded[[]gen.Account](t, i, "", "user", "list"); len(all) != 2 || all[0].Username != "alice" || all[1].Username != "bob" {
 		t.Errorf("listed: %+v", all)
 	}
 	if text := i.ok(t, "", "user", "list"); !strings.HasPrefix(text, "USERNAME ") || !strings.Contains(text, "bob@example.com") {
@@ -301,7 +316,7 @@ func TestAccountsAreManagedWithoutPasswordsOnTheCommandLine(t *testing.T) {
 	i.fails(t, exitUsage, "password", "x\n", "user", "create", "carol")
 	i.fails(t, exitFailed, "standard input", "", "user", "create", "carol")
 	i.fails(t, exitConflict, "last administrator", "", "user", "delete", "alice")
-	i.ok(t, "", "user", "delete", "BOB")
+	i.says(t, "account BOB is deleted", "user", "delete", "BOB")
 	for _, verb := range []string{"disable", "enable", "update", "delete"} {
 		i.fails(t, exitNotFound, "", "", "user", verb, "bob")
 	}
@@ -312,21 +327,23 @@ func TestAccessKeysShowTheirSecretOnce(t *testing.T) {
 	t.Parallel()
 	i := install(t)
 	i.ok(t, "correct horse battery\n", "user", "create", "encoder")
-	key := decoded[accessKeyJSON](t, i, "", "access-key", "create", "--username", "ENCODER", "--comment", "studio 3")
-	if !strings.HasPrefix(key.ID, "AKSD") || len(key.Secret) < 40 || key.Username != "encoder" || key.Comment != "studio 3" {
+	key := decoded[gen.CreatedAccessKey](t, i, "", "access-key", "create", "--username", "ENCODER", "--comment", "studio 3")
+	if !strings.HasPrefix(key.AccessKeyID, "AKSD") || len(key.SecretAccessKey) < 40 || key.Username != "encoder" || key.Comment != "studio 3" {
 		t.Errorf("created: %+v", key)
 	}
 	text := i.ok(t, "", "access-key", "create", "--username", "encoder")
 	if !strings.Contains(text, "access_key_id      AKSD") || !strings.Contains(text, "secret_access_key  ") {
 		t.Errorf("as text:\n%s", text)
 	}
-	i.ok(t, "", "access-key", "revoke", key.ID)
-	keys := decoded[[]accessKeyJSON](t, i, "", "access-key", "list", "--username", "encoder")
-	if len(keys) != 2 || keys[0].ID != key.ID || keys[0].RevokedAt == nil || keys[0].LastUsedAt != nil || keys[1].RevokedAt != nil {
+	if revoked := decoded[gen.AccessKey](t, i, "", "access-key", "revoke", key.AccessKeyID); revoked.AccessKeyID != key.AccessKeyID || revoked.RevokedAt == nil {
+		t.Errorf("revoked: %+v", revoked)
+	}
+	keys := decoded[[]gen.AccessKey](t, i, "", "access-key", "list", "--username", "encoder")
+	if len(keys) != 2 || keys[0].AccessKeyID != key.AccessKeyID || keys[0].RevokedAt == nil || keys[0].LastUsedAt != nil || keys[1].RevokedAt != nil {
 		t.Errorf("listed: %+v", keys)
 	}
 	for _, text := range []string{i.ok(t, "", "access-key", "list"), i.ok(t, "", "access-key", "list", "--json")} {
-		if strings.Contains(text, key.Secret) || !strings.Contains(text, key.ID) || !strings.Contains(text, "studio 3") {
+		if strings.Contains(text, key.SecretAccessKey) || !strings.Contains(text, key.AccessKeyID) || !strings.Contains(text, "studio 3") {
 			t.Errorf("listed:\n%s", text)
 		}
 	}

@@ -29,7 +29,7 @@ var commandExamples = map[string][]string{
 
 	"access-key list":   {"stagedoor access-key list", "stagedoor access-key list --username encoder"},
 	"access-key create": {"stagedoor access-key create --username encoder --comment 'studio 3' --json"},
-	"access-key revoke": {"stagedoor access-key revoke AKSDEXAMPLE"},
+	"access-key revoke": {"stagedoor access-key revoke AKSDEXAMPLE", "stagedoor access-key revoke AKSDEXAMPLE --json | jq -r .revoked_at"},
 
 	"rule list": {"stagedoor rule list", "stagedoor rule list --json | jq -r '.[] | .id as $rule | .keys[] | select(.safe_to_retire) | \"\\($rule) \\(.id) \\(.state)\"'"},
 	"rule get":  {"stagedoor rule get 1"},
@@ -48,7 +48,7 @@ var commandExamples = map[string][]string{
 	"rule schemes":    {"stagedoor rule schemes"},
 
 	"ban list":   {"stagedoor ban list", "stagedoor ban list --stream studio --json"},
-	"ban add":    {"stagedoor ban add studio --for 24h", "stagedoor ban add live/studio --domain push.example.com"},
+	"ban add":    {"stagedoor ban add studio --for 24h", "stagedoor ban add live/studio --domain push.example.com --json | jq -r .until"},
 	"ban remove": {"stagedoor ban remove live/studio --domain push.example.com"},
 
 	"node list": {"stagedoor node list", "stagedoor node list --json | jq -r '.[] | select(.health.state == \"down\") | .name'"},

@@ -31,7 +31,7 @@ func main() {
 // each works beside a running server with the same database.
 type cli struct {
 	config.Config
-	JSON bool `help:"Print JSON." name:"json"`
+	JSON bool `help:"Print JSON: what there is, or what a change has made of it; {} of what is deleted." name:"json"`
 
 	Serve     serveCmd     `cmd:"" default:"withargs" help:"Serve (default)."`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database schema up or down."`

@@ -72,6 +72,14 @@ func decoded[T any](t *testing.T, i installation, stdin string, args ...string) 
 	return v
 }
 
+// says runs a command that tells in one line what it has done.
+func (i installation) says(t *testing.T, want string, args ...string) {
+	t.Helper()
+	if got := i.ok(t, "", args...); got != want+"\n" {
+		t.Errorf("stagedoor %s says %q, want %q", strings.Join(args, " "), got, want)
+	}
+}
+
 // fails demands an exit code and a word of explanation.
 func (i installation) fails(t *testing.T, code int, word, stdin string, args ...string) {
 	t.Helper()

@@ -168,7 +168,16 @@ func (c nodeUpdateCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return withApp(e, func(a *app) error { return a.nodes.Change(e.ctx, c.Name, ch) })
+	return withApp(e, func(a *app) error {
+		if err := a.nodes.Change(e.ctx, c.Name, ch); err != nil {
+			return err
+		}
+		n, err := a.nodes.Show(e.ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		return e.done(a.toNodeJSON(n), "node %s is changed; node get %s shows it", n.Name, n.Name)
+	})
 }
 
 type nodeConfigCmd struct {
@@ -204,7 +213,12 @@ type nodeDeleteCmd struct {
 }
 
 func (c nodeDeleteCmd) Run(e *env) error {
-	return withApp(e, func(a *app) error { return a.nodes.Delete(e.ctx, c.Name) })
+	return withApp(e, func(a *app) error {
+		if err := a.nodes.Delete(e.ctx, c.Name); err != nil {
+			return err
+		}
+		return e.done(gone{}, "node %s is deleted", c.Name)
+	})
 }
 
 // printNode shows a node with its secret in the lines that carry it.

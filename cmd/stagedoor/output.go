@@ -43,6 +43,19 @@ func (e *env) print(v any, header string, rows [][]string) error {
 	return w.Flush()
 }
 
+// done says what a command has changed: as JSON what the API shows of it now, or
+// else in one line.
+func (e *env) done(v any, format string, args ...any) error {
+	if e.json {
+		return e.print(v, "", nil)
+	}
+	_, err := fmt.Fprintln(e.stdout, shown(fmt.Sprintf(format, args...)))
+	return err
+}
+
+// gone is what the API shows of what is there no more.
+type gone struct{}
+
 // shown is text without what a terminal would obey: names of streams and clients
 // are whatever somebody sends.
 func shown(text string) string {

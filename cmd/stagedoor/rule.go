@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
+	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
@@ -221,7 +223,12 @@ type ruleDeleteCmd struct {
 }
 
 func (c ruleDeleteCmd) Run(e *env) error {
-	return withApp(e, func(a *app) error { return a.access.DeleteRule(e.ctx, c.ID) })
+	return withApp(e, func(a *app) error {
+		if err := a.access.DeleteRule(e.ctx, c.ID); err != nil {
+			return err
+		}
+		return e.done(gone{}, "rule %d is deleted", c.ID)
+	})
 }
 
 type ruleKeyCmd struct {
@@ -257,7 +264,25 @@ type keySetCmd struct {
 }
 
 func (c keySetCmd) Run(e *env) error {
-	return withApp(e, func(a *app) error { return a.access.SetKeyState(e.ctx, c.Rule, c.Key, access.KeyState(c.State)) })
+	return e.moveKey(c.Rule, c.Key, access.KeyState(c.State))
+}
+
+func (e *env) moveKey(rule int64, key string, state access.KeyState) error {
+	return withApp(e, func(a *app) error {
+		if err := a.access.SetKeyState(e.ctx, rule, key, state); err != nil {
+			return err
+		}
+		r, err := a.access.Rule(e.ctx, rule)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(r.Keys, func(k access.Key) bool { return k.ID == key })
+		if i < 0 {
+			return errs.New(errs.NotFound, "key_not_found", "the key has been deleted meanwhile")
+		}
+		k := stagedoor.ToRuleKey(a.access, r, r.Keys[i])
+		return e.done(k, "key %s of rule %d is %s", key, rule, k.State)
+	})
 }
 
 type keyRevokeCmd struct {
@@ -266,5 +291,5 @@ type keyRevokeCmd struct {
 }
 
 func (c keyRevokeCmd) Run(e *env) error {
-	return withApp(e, func(a *app) error { return a.access.SetKeyState(e.ctx, c.Rule, c.Key, access.KeyRevoked) })
+	return e.moveKey(c.Rule, c.Key, access.KeyRevoked)
 }

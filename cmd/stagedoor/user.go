@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	gen "github.com/stagedoor-live/stagedoor/gen/stagedoor"
 	"github.com/stagedoor-live/stagedoor/internal/account"
+	"github.com/stagedoor-live/stagedoor/internal/dialect/stagedoor"
 )
 
 type userCmd struct {
@@ -17,21 +19,6 @@ type userCmd struct {
 	Disable  userDisableCmd  `cmd:"" help:"Disable an account; ends its logins and live tokens at once."`
 	Enable   userEnableCmd   `cmd:"" help:"Enable an account again."`
 	Delete   userDeleteCmd   `cmd:"" help:"Delete an account with its live tokens and access keys; ends its logins at once."`
-}
-
-type accountJSON struct {
-	Username        string `json:"username"`
-	Email           string `json:"email"`
-	FullName        string `json:"full_name"`
-	Admin           bool   `json:"admin"`
-	PermissionLevel int    `json:"permission_level"`
-	Push            string `json:"push"`
-	Pull            string `json:"pull"`
-	Disabled        bool   `json:"disabled"`
-}
-
-func toAccountJSON(a account.Account) accountJSON {
-	return accountJSON{a.Username, a.Email, a.FullName, a.Admin, a.PermissionLevel, a.Push, a.Pull, a.Disabled}
 }
 
 func printAccounts(e *env, v any, accounts ...account.Account) error {
@@ -69,9 +56,9 @@ func (userListCmd) Run(e *env) error {
 			all = append(all, page...)
 			after = page[len(page)-1].Username
 		}
-		out := make([]accountJSON, len(all))
+		out := make([]gen.Account, len(all))
 		for i, v := range all {
-			out[i] = toAccountJSON(v)
+			out[i] = stagedoor.ToAccount(v)
 		}
 		return printAccounts(e, out, all...)
 	})
@@ -99,7 +86,7 @@ func (c userCreateCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return printAccounts(e, toAccountJSON(acc), acc)
+		return printAccounts(e, stagedoor.ToAccount(acc), acc)
 	})
 }
 
@@ -109,7 +96,7 @@ func (e *env) updateAccount(username string, ch account.Changes) error {
 		if err != nil {
 			return err
 		}
-		return printAccounts(e, toAccountJSON(acc), acc)
+		return printAccounts(e, stagedoor.ToAccount(acc), acc)
 	})
 }
 
@@ -160,5 +147,10 @@ type userDeleteCmd struct {
 }
 
 func (c userDeleteCmd) Run(e *env) error {
-	return withApp(e, func(a *app) error { return a.accounts.DeleteAccount(e.ctx, account.System(), c.Username) })
+	return withApp(e, func(a *app) error {
+		if err := a.accounts.DeleteAccount(e.ctx, account.System(), c.Username); err != nil {
+			return err
+		}
+		return e.done(gone{}, "account %s is deleted", c.Username)
+	})
 }

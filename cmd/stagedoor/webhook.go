@@ -150,7 +150,12 @@ type webhookDeleteCmd struct {
 }
 
 func (c webhookDeleteCmd) Run(e *env) error {
-	return withApp(e, func(a *app) error { return a.webhooks.Delete(e.ctx, c.ID) })
+	return withApp(e, func(a *app) error {
+		if err := a.webhooks.Delete(e.ctx, c.ID); err != nil {
+			return err
+		}
+		return e.done(gone{}, "webhook %s is deleted", c.ID)
+	})
 }
 
 type webhookTestCmd struct {

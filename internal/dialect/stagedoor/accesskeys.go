@@ -16,7 +16,7 @@ func (s *Server) ListAccessKeys(ctx context.Context, req gen.ListAccessKeysReque
 	}
 	out := gen.ListAccessKeys200JSONResponse{AccessKeys: make([]gen.AccessKey, len(keys))}
 	for i, k := range keys {
-		out.AccessKeys[i] = toAccessKey(k)
+		out.AccessKeys[i] = ToAccessKey(k)
 	}
 	return out, nil
 }
@@ -27,8 +27,12 @@ func (s *Server) CreateAccessKey(ctx context.Context, req gen.CreateAccessKeyReq
 	if err != nil {
 		return nil, err
 	}
-	return gen.CreateAccessKey201JSONResponse{AccessKeyID: key.ID, SecretAccessKey: secret, Username: key.Username,
-		Comment: key.Comment, CreatedAt: key.CreatedAt}, nil
+	return gen.CreateAccessKey201JSONResponse(ToCreatedAccessKey(key, secret)), nil
+}
+
+// ToCreatedAccessKey is a new access key with its secret.
+func ToCreatedAccessKey(k account.AccessKey, secret string) gen.CreatedAccessKey {
+	return gen.CreatedAccessKey{AccessKeyID: k.ID, SecretAccessKey: secret, Username: k.Username, Comment: k.Comment, CreatedAt: k.CreatedAt}
 }
 
 // RevokeAccessKey ends a key.
@@ -39,7 +43,8 @@ func (s *Server) RevokeAccessKey(ctx context.Context, req gen.RevokeAccessKeyReq
 	return gen.RevokeAccessKey204Response{}, nil
 }
 
-func toAccessKey(k account.AccessKey) gen.AccessKey {
+// ToAccessKey is an access key as this dialect and the command line show it.
+func ToAccessKey(k account.AccessKey) gen.AccessKey {
 	return gen.AccessKey{AccessKeyID: k.ID, Username: k.Username, Comment: k.Comment, CreatedAt: k.CreatedAt,
 		LastUsedAt: k.LastUsedAt, RevokedAt: k.RevokedAt}
 }

@@ -37,7 +37,7 @@ func (s *Server) ListAccounts(ctx context.Context, req gen.ListAccountsRequestOb
 	}
 	out := gen.ListAccounts200JSONResponse{Accounts: make([]gen.Account, min(limit, len(accounts)))}
 	for i := range out.Accounts {
-		out.Accounts[i] = toAccount(accounts[i])
+		out.Accounts[i] = ToAccount(accounts[i])
 	}
 	if len(accounts) > limit {
 		out.NextCursor = cursor(accounts[limit-1].Username)

@@ -213,13 +213,17 @@ func (s *Server) ListBans(ctx context.Context, req gen.ListBansRequestObject) (g
 	}
 	out := gen.ListBans200JSONResponse{Bans: make([]gen.Ban, min(limit, len(bans)))}
 	for i := range out.Bans {
-		b := bans[i]
-		out.Bans[i] = gen.Ban{Vhost: b.Vhost, Domain: b.Domain, App: b.App, Stream: b.Stream, CreatedAt: b.CreatedAt.UTC(), Until: b.Until.UTC(), Active: b.Active}
+		out.Bans[i] = ToBan(bans[i])
 	}
 	if len(bans) > limit {
 		out.NextCursor = placeCursor(places[limit-1])
 	}
 	return out, nil
+}
+
+// ToBan is a ban as this dialect and the command line show it.
+func ToBan(b access.Ban) gen.Ban {
+	return gen.Ban{Vhost: b.Vhost, Domain: b.Domain, App: b.App, Stream: b.Stream, CreatedAt: b.CreatedAt.UTC(), Until: b.Until.UTC(), Active: b.Active}
 }
 
 // CreateBan bans a stream.

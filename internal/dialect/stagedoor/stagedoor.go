@@ -126,7 +126,7 @@ func (s *Server) GetAccount(ctx context.Context, req gen.GetAccountRequestObject
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetAccount200JSONResponse(toAccount(a)), nil
+	return gen.GetAccount200JSONResponse(ToAccount(a)), nil
 }
 
 // UpdateAccount changes one account.
@@ -135,7 +135,7 @@ func (s *Server) UpdateAccount(ctx context.Context, req gen.UpdateAccountRequest
 	if err != nil {
 		return nil, err
 	}
-	return gen.UpdateAccount200JSONResponse(toAccount(a)), nil
+	return gen.UpdateAccount200JSONResponse(ToAccount(a)), nil
 }
 
 // DeleteAccount removes one account.
@@ -146,7 +146,8 @@ func (s *Server) DeleteAccount(ctx context.Context, req gen.DeleteAccountRequest
 	return gen.DeleteAccount204Response{}, nil
 }
 
-func toAccount(a account.Account) gen.Account {
+// ToAccount is an account as this dialect and the command line show it.
+func ToAccount(a account.Account) gen.Account {
 	return gen.Account{
 		Username: a.Username, Email: a.Email, FullName: a.FullName,
 		Admin: a.Admin, PermissionLevel: int32(a.PermissionLevel), Push: a.Push, Pull: a.Pull, Disabled: a.Disabled,
