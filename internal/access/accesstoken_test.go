@@ -1,7 +1,6 @@
 package access
 
 import (
-	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/media"
-	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
 const password = "correct horse battery staple"
@@ -277,36 +275,15 @@ func TestRightsReachTheDecisionOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	here := populated(t)
 	there := here.another(t).populate(t)
-	changes := make(chan pg.Change, 100)
-	feed := pg.NewFeed(there.pool, dbtest.Log(t), telling{there.accounts, changes})
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(func() { cancel(); <-feed.Done() })
-	if err := feed.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
+	following := dbtest.Follow(t, there.pool, there.accounts)
 	token := here.add(t, account.NewAccount{Username: "alice", Push: "/live/x"})
 	e := publish("x", "token="+token.Value)
 	there.reason(t, e, media.Allowed) // by the feed or by a look-up
-	<-changes
+	following.CatchUp(t)
 	here.change(t, "alice", account.Changes{Push: new("")})
-	<-changes
+	following.CatchUp(t)
 	there.reason(t, e, media.NoRight)
 	there.recheck(t, e, media.NoRight)
-}
-
-type telling struct {
-	*account.Service
-	changes chan<- pg.Change
-}
-
-func (f telling) Apply(ctx context.Context, q pg.DB, changes ...pg.Change) error {
-	err := f.Service.Apply(ctx, q, changes...)
-	for _, c := range changes {
-		if c.Table == "accounts" {
-			f.changes <- c
-		}
-	}
-	return err
 }
 
 func TestAccessTokensWithoutADatabase(t *testing.T) {

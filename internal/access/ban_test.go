@@ -339,9 +339,7 @@ func TestBansThatWereOverLongAgoAreForgotten(t *testing.T) {
 	if bans, total := b.bans(t, BanFilter{}); total != 1 || bans[0].Vhost != "v" {
 		t.Errorf("bans %+v", bans)
 	}
-	for range 3 {
-		there.await(t, "bans")
-	}
+	there.CatchUp(t)
 	there.view.mu.RLock()
 	defer there.view.mu.RUnlock()
 	if len(there.view.bans.list) != 1 || len(there.view.bans.byID) != 1 {
@@ -355,7 +353,7 @@ func TestABanIsKnownToEveryProcess(t *testing.T) {
 	there := here.follow(t)
 	began := time.Now()
 	here.forbid(t, Ban{Domain: "push.example", App: "live", Stream: "x"})
-	there.await(t, "bans")
+	there.CatchUp(t)
 	t.Logf("known to the other process after %v", time.Since(began))
 	there.reason(t, publish("x", ""), media.StreamForbidden)
 	fresh := here.another(t)
@@ -364,7 +362,7 @@ func TestABanIsKnownToEveryProcess(t *testing.T) {
 	}
 	fresh.reason(t, publish("x", ""), media.StreamForbidden)
 	here.resume(t, Ban{Domain: "push.example", App: "live", Stream: "x"})
-	there.await(t, "bans")
+	there.CatchUp(t)
 	there.reason(t, publish("x", ""), media.NoCredential)
 	if there.view.bans.any.Load() {
 		t.Error("the last ban is over, but bans are looked for")

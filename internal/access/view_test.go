@@ -28,46 +28,17 @@ func (b *bundle) room(t testing.TB, id string) {
 		VALUES ($1, 'live', 't', 'alice', $1, '{}', now(), now())`, id)
 }
 
-// follower tells when a change has been applied.
+// follower is another process that follows the database.
 type follower struct {
 	*bundle
-	applied chan pg.Change
-}
-
-func (f follower) Apply(ctx context.Context, d pg.DB, changes ...pg.Change) error {
-	err := f.bundle.Apply(ctx, d, changes...)
-	for _, c := range changes {
-		f.applied <- c
-	}
-	return err
-}
-
-// await returns once a change of this table has been applied.
-func (f follower) await(t *testing.T, table string) {
-	t.Helper()
-	for {
-		select {
-		case c := <-f.applied:
-			if c.Table == table {
-				return
-			}
-		case <-time.After(patience):
-			t.Fatalf("no change of %s arrived", table)
-		}
-	}
+	*dbtest.Following
 }
 
 // follow starts another process that follows the database.
-func (b *bundle) follow(t *testing.T) follower {
+func (b *bundle) follow(t testing.TB) follower {
 	t.Helper()
-	f := follower{b.another(t), make(chan pg.Change, 10_000)}
-	ctx, cancel := context.WithCancel(t.Context())
-	feed := pg.NewFeed(b.pool, dbtest.Log(t), f)
-	if err := feed.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cancel(); <-feed.Done() })
-	return f
+	there := b.another(t)
+	return follower{there, dbtest.Follow(t, b.pool, there)}
 }
 
 func TestOtherProcessesFollowRulesAndKeys(t *testing.T) {
@@ -75,37 +46,37 @@ func TestOtherProcessesFollowRulesAndKeys(t *testing.T) {
 	here := setup(t)
 	there := here.follow(t)
 	here.rule(t, NewRule{Scene: media.Play})
-	there.await(t, "signing_keys")
+	there.CatchUp(t)
 	there.reason(t, play("x", here.signed(t)), media.Allowed)
 	here.reason(t, play("x", there.signed(t)), media.Allowed)
 
 	r := here.rule(t, NewRule{Domain: "pull.example", Scene: media.Play})
-	there.await(t, "signing_keys")
+	there.CatchUp(t)
 	old := here.signed(t)
 	there.reason(t, play("x", old), media.Allowed)
 	if _, err := here.AddKey(t.Context(), r.ID, "", true); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "signing_keys") // once for the key that retired and the new one
+	there.CatchUp(t)
 	there.reason(t, play("x", old), media.Allowed)
 	there.reason(t, play("x", here.signed(t)), media.Allowed)
 	if err := here.SetKeyState(t.Context(), r.ID, r.Keys[0].ID, KeyRevoked); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "signing_keys")
+	there.CatchUp(t)
 	there.reason(t, play("x", old), media.KeyRevoked)
 
 	if _, err := here.SetRuleEnabled(t.Context(), r.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "auth_rules")
+	there.CatchUp(t)
 	told := play("x", "")
 	told.Stream.Vhost = "pull.example"
 	there.reason(t, told, media.OpenPolicy)
 	if err := here.DeleteRule(t.Context(), r.ID); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "auth_rules")
+	there.CatchUp(t)
 	there.reason(t, told, media.NoCredential)
 }
 
@@ -114,15 +85,15 @@ func TestNotingAKeysUseAnnouncesNothing(t *testing.T) {
 	here := setup(t)
 	there := here.follow(t)
 	here.rule(t, NewRule{Scene: media.Play})
-	there.await(t, "signing_keys")
+	there.CatchUp(t)
 	here.reason(t, play("x", here.signed(t)), media.Allowed)
+	before := len(there.Applied())
 	if err := here.FlushKeyUse(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	here.account(t, "alice", 0) // announced after whatever the flush announces
-	there.await(t, "accounts")
-	if len(there.applied) != 0 {
-		t.Errorf("change %v", <-there.applied)
+	there.CatchUp(t)
+	if got := there.Applied(); len(got) != before {
+		t.Errorf("changes %v", got[before:])
 	}
 }
 
@@ -132,22 +103,22 @@ func TestOtherProcessesFollowTokensAndTheirAccounts(t *testing.T) {
 	there := here.follow(t)
 	alice := here.account(t, "alice", 0)
 	lt := here.token(t, alice, "x")
-	there.await(t, "live_tokens")
+	there.CatchUp(t)
 	before := there.spy.statements.Load()
 	there.reason(t, publish("x", "token="+lt.Token), media.Allowed)
 	if there.spy.statements.Load() != before {
 		t.Error("the feed had brought it, and it was looked up all the same")
 	}
 	here.exec(t, "UPDATE accounts SET disabled_at = now()")
-	there.await(t, "accounts")
+	there.CatchUp(t)
 	there.reason(t, publish("x", "token="+lt.Token), media.TokenRevoked)
 	here.exec(t, "UPDATE accounts SET disabled_at = NULL")
-	there.await(t, "accounts")
+	there.CatchUp(t)
 	there.reason(t, publish("x", "token="+lt.Token), media.Allowed)
 	if err := destroy(t, here, alice, lt.Token); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "live_tokens")
+	there.CatchUp(t)
 	there.reason(t, publish("x", "token="+lt.Token), media.TokenRevoked)
 
 	// A purge brings the row's deletion.
@@ -155,7 +126,7 @@ func TestOtherProcessesFollowTokensAndTheirAccounts(t *testing.T) {
 	if err := here.PurgeTokens(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "live_tokens")
+	there.CatchUp(t)
 	there.reason(t, publish("x", "token="+lt.Token), media.TokenUnknown)
 	if n := len(there.view.tokens.places) + len(there.view.tokens.byID); n != 0 {
 		t.Errorf("%d entries stay in memory", n)
@@ -174,13 +145,13 @@ func TestOtherProcessesFollowTheEndOfRooms(t *testing.T) {
 	}
 	here.exec(t, "UPDATE rooms SET status = 1 WHERE id = 'open'") // costs no notification
 	here.exec(t, "UPDATE rooms SET status = 2 WHERE id = 'stopped'")
-	there.await(t, "rooms")
-	if len(there.applied) != 0 {
-		t.Errorf("also announced: %v", <-there.applied)
+	there.CatchUp(t)
+	if got := there.Applied(); len(got) != 1 || got[0] != change("rooms", "stopped") {
+		t.Errorf("announced: %v", got)
 	}
 	there.reason(t, publish("stopped", ""), media.RoomEnded)
 	here.exec(t, "UPDATE rooms SET deleted_at = now() WHERE id = 'deleted'")
-	there.await(t, "rooms")
+	there.CatchUp(t)
 	there.reason(t, publish("deleted", ""), media.RoomEnded)
 	there.reason(t, publish("open", ""), media.NoCredential)
 }
@@ -463,14 +434,12 @@ func TestABurstOfTokensArrivesWhole(t *testing.T) {
 	here := setup(t)
 	there := here.follow(t)
 	alice := here.account(t, "alice", 0)
-	there.await(t, "accounts")
+	there.CatchUp(t)
 	const n = 3000
 	here.exec(t, `INSERT INTO live_tokens (account_id, app, stream, token_hash, play_hash, token_sealed, play_sealed, created_at)
 		SELECT $1, 'live', 'burst-' || i, sha256(('publish-' || i)::bytea), sha256(('play-' || i)::bytea), '', '', now() FROM generate_series(1, $2) i`,
 		alice.ID, n)
-	for range n {
-		there.await(t, "live_tokens")
-	}
+	there.CatchUp(t)
 	before := there.spy.statements.Load()
 	for i := 1; i <= n; i += 100 {
 		there.reason(t, publish(fmt.Sprint("burst-", i), fmt.Sprint("token=publish-", i)), media.Allowed)

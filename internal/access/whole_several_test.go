@@ -72,7 +72,7 @@ func TestAWholeRuleIsKnownToEveryProcess(t *testing.T) {
 	there := here.follow(t)
 	began := time.Now()
 	here.write(t, typeB("aaaaaaaa"), typeCustom("bbbbbbbb"))
-	there.await(t, "signing_keys")
+	there.CatchUp(t)
 	t.Logf("known to the other process after %v", time.Since(began))
 	if here.signed(t) != there.signed(t) {
 		t.Error("two processes sign differently")
@@ -81,7 +81,7 @@ func TestAWholeRuleIsKnownToEveryProcess(t *testing.T) {
 		there.reason(t, play("x", queryOf(t, k)), media.Allowed)
 	}
 	here.write(t, typeCustom("aaaaaaaa")) // the same key by another scheme
-	there.await(t, "signing_keys")
+	there.CatchUp(t)
 	there.reason(t, play("x", queryOf(t, typeCustom("aaaaaaaa"))), media.Allowed)
 	there.reason(t, play("x", queryOf(t, typeB("aaaaaaaa"))), media.NoCredential) // nobody looks for these parameters now
 	there.reason(t, play("x", queryOf(t, typeCustom("bbbbbbbb"))), media.KeyRevoked)

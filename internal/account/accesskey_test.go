@@ -109,20 +109,20 @@ func TestRevokingAnAccessKeyEndsItEverywhere(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 	b.create(t, "alice")
-	await("accounts")
+	there.CatchUp(t)
 	key, _ := b.key(t, "alice")
-	await("access_keys")
+	there.CatchUp(t)
 	b.clock.add(time.Second)
 	kept, _ := b.key(t, "alice")
-	await("access_keys")
+	there.CatchUp(t)
 	other.holder(t, key.ID)
 	for range 2 { // once more does no harm
 		if err := b.RevokeAccessKey(t.Context(), System(), key.ID); err != nil {
 			t.Fatal(err)
 		}
-		await("access_keys")
+		there.CatchUp(t)
 		for _, s := range []*bundle{b, other, b.another(t)} {
 			s.noHolder(t, key.ID, "access_key_revoked")
 			s.holder(t, kept.ID)
@@ -422,21 +422,20 @@ func TestUseOfAnAccessKeyIsNotAnnounced(t *testing.T) {
 func TestRevokedAccessKeysAreForgottenInTheEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	await := b.follow(t)
+	there := b.follow(t)
 	b.create(t, "alice")
 	key, _ := b.key(t, "alice")
 	kept, _ := b.key(t, "alice")
-	await("access_keys")
-	await("access_keys")
+	there.CatchUp(t)
 	if err := b.RevokeAccessKey(t.Context(), System(), key.ID); err != nil {
 		t.Fatal(err)
 	}
-	await("access_keys")
+	there.CatchUp(t)
 	b.clock.add(revokedKeyKept + time.Second)
 	if err := b.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	await("access_keys")
+	there.CatchUp(t)
 	b.noHolder(t, key.ID, "access_key_unknown")
 	b.holder(t, kept.ID)
 }

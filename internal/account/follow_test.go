@@ -14,11 +14,11 @@ func TestFollowerLearnsOfLogoutDisablingAndNewPasswords(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 
 	for _, username := range []string{"alice", "bob", "carol"} {
 		b.create(t, username)
-		await("accounts")
+		there.CatchUp(t)
 	}
 	alice, bob, carol := b.login(t, "alice"), b.login(t, "bob"), b.login(t, "carol")
 	for _, token := range []Token{alice, bob, carol} {
@@ -28,11 +28,11 @@ func TestFollowerLearnsOfLogoutDisablingAndNewPasswords(t *testing.T) {
 	if err := b.Logout(t.Context(), b.authenticate(t, alice)); err != nil {
 		t.Fatal(err)
 	}
-	await("revoked_tokens")
+	there.CatchUp(t)
 	b.update(t, "bob", Changes{Disabled: ptr(true)})
-	await("accounts")
+	there.CatchUp(t)
 	b.update(t, "carol", Changes{Password: ptr("a new password")})
-	await("accounts")
+	there.CatchUp(t)
 
 	for reason, token := range map[string]Token{"token_revoked": alice, "account_disabled": bob} {
 		_, err := other.Authenticate(t.Context(), token.Value)
@@ -47,9 +47,9 @@ func TestFollowerKnowsAccountsWithoutAsking(t *testing.T) {
 	b := setup(t)
 	b.create(t, "before")
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 	b.create(t, "after")
-	await("accounts")
+	there.CatchUp(t)
 	before, after := b.login(t, "before"), b.login(t, "after")
 	other.db.statements.Store(0)
 	other.authenticate(t, before)
@@ -65,10 +65,10 @@ func TestFollowerForgetsDeletedAccounts(t *testing.T) {
 	b.create(t, "Alice")
 	token := b.login(t, "alice")
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 	other.authenticate(t, token)
 	b.exec(t, "DELETE FROM accounts")
-	await("accounts")
+	there.CatchUp(t)
 	_, err := other.Authenticate(t.Context(), token.Value)
 	wantErr(t, err, errs.Unauthorized, "token_revoked")
 }
@@ -77,13 +77,13 @@ func TestFollowerSignsWithANewKey(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.create(t, "alice")
-	await := b.follow(t)
+	there := b.follow(t)
 	old := kidOf(t, b.login(t, "alice"))
 	b.exec(t, "UPDATE token_keys SET retired_at = $1", b.clock.now())
-	await("token_keys")
+	there.CatchUp(t)
 	b.clock.add(time.Second)
 	b.another(t)
-	await("token_keys")
+	there.CatchUp(t)
 	if kidOf(t, b.login(t, "alice")) == old {
 		t.Error("still signing with the retired key")
 	}

@@ -84,20 +84,20 @@ func TestARefreshTokenUsedTwiceEndsAllThatCameOfItsLogin(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 	b.create(t, "alice")
-	await("accounts")
+	there.CatchUp(t)
 	bystander := b.pair(t, "alice")
 	first := b.pair(t, "alice")
 	second := b.refresh(t, first.Refresh)
-	await("revoked_tokens")
+	there.CatchUp(t)
 	third := b.refresh(t, second.Refresh)
-	await("revoked_tokens")
+	there.CatchUp(t)
 	other.authenticate(t, third.Access)
 
 	_, err := other.Refresh(t.Context(), first.Refresh)
 	wantErr(t, err, errs.Unauthorized, "token_revoked")
-	await("revoked_tokens")
+	there.CatchUp(t)
 	for _, s := range []*bundle{b, other} {
 		// Gone from the database altogether, so nothing is told of them.
 		for _, p := range []Pair{first, second, third} {
@@ -181,9 +181,9 @@ func TestRefreshSupersedesAndReuseRevokes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 	b.create(t, "alice")
-	await("accounts")
+	there.CatchUp(t)
 	p := b.pair(t, "alice")
 	running := func(want string) {
 		t.Helper()
@@ -203,13 +203,12 @@ func TestRefreshSupersedesAndReuseRevokes(t *testing.T) {
 		}
 	}
 	b.refresh(t, p.Refresh)
-	await("revoked_tokens")
+	there.CatchUp(t)
 	running("")
 	if _, err := b.Refresh(t.Context(), p.Refresh); err == nil {
 		t.Fatal("a refresh token worked twice")
 	}
-	await("revoked_tokens")
-	await("revoked_tokens") // two access tokens
+	there.CatchUp(t)
 	running("token_revoked")
 	b.memory.revoke(p.Access.id, revocation{b.clock.now(), true}) // late news
 	running("token_revoked")

@@ -134,14 +134,14 @@ func TestDeletingAnAccountEndsEverythingOfIt(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 	b.create(t, "root", asAdmin)
-	await("accounts")
+	there.CatchUp(t)
 	b.create(t, "Alice")
-	await("accounts")
+	there.CatchUp(t)
 	token, pair := b.login(t, "alice"), b.pair(t, "alice")
 	key, _ := b.key(t, "alice")
-	await("access_keys")
+	there.CatchUp(t)
 	for _, s := range []*bundle{b, other} {
 		s.authenticate(t, token)
 		s.holder(t, key.ID)
@@ -152,7 +152,7 @@ func TestDeletingAnAccountEndsEverythingOfIt(t *testing.T) {
 	if err := b.DeleteAccount(t.Context(), System(), "ALICE"); err != nil {
 		t.Fatal(err)
 	}
-	await("accounts")
+	there.CatchUp(t)
 	for _, s := range []*bundle{b, other} {
 		_, err := s.Authenticate(t.Context(), token.Value)
 		wantErr(t, err, errs.Unauthorized, "token_revoked")
@@ -215,16 +215,16 @@ func TestALoginThatIsOvertakenByDeletionOpensNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	other := b.another(t)
-	await := other.follow(t)
+	there := other.follow(t)
 	b.create(t, "root", asAdmin)
-	await("accounts")
+	there.CatchUp(t)
 	b.create(t, "alice")
-	await("accounts")
+	there.CatchUp(t)
 	other.passwords.onHash = func() {
 		if err := b.DeleteAccount(t.Context(), System(), "alice"); err != nil {
 			t.Error(err)
 		}
-		await("accounts")
+		there.CatchUp(t)
 	}
 	token, err := other.Login(t.Context(), "alice", goodPassword, home(), 0)
 	if err != nil {
@@ -234,13 +234,13 @@ func TestALoginThatIsOvertakenByDeletionOpensNothing(t *testing.T) {
 	wantErr(t, err, errs.Unauthorized, "token_revoked")
 
 	b.create(t, "alice")
-	await("accounts")
+	there.CatchUp(t)
 	_, err = other.LoginPair(t.Context(), "alice", goodPassword, home())
 	wantErr(t, err, errs.Unauthorized, "invalid_credentials")
 
 	other.passwords.onHash = func() {}
 	b.create(t, "alice")
-	await("accounts")
+	there.CatchUp(t)
 	other.authenticate(t, other.login(t, "alice"))
 }
 

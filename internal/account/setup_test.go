@@ -151,44 +151,10 @@ func (b *bundle) mint(t testing.TB, username string, change func(*jwt.Token, *cl
 	return value
 }
 
-// follow starts a feed for the Service and returns what waits for one change.
-func (b *bundle) follow(t testing.TB) (await func(table string)) {
+// follow has the Service follow the database until the test ends.
+func (b *bundle) follow(t testing.TB) *dbtest.Following {
 	t.Helper()
-	changes := make(chan pg.Change, 100)
-	feed := pg.NewFeed(b.pool, dbtest.Log(t), &announcing{Service: b.Service, applied: changes})
-	ctx, cancel := context.WithCancel(t.Context())
-	if err := feed.Start(ctx); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cancel(); <-feed.Done() })
-	return func(table string) {
-		t.Helper()
-		for {
-			select {
-			case c := <-changes:
-				if c.Table == table {
-					return
-				}
-			case <-time.After(20 * time.Second): // only a broken feed gets here
-				t.Fatalf("no change of %s arrived", table)
-			}
-		}
-	}
-}
-
-// announcing tells which changes have been applied.
-type announcing struct {
-	*Service
-	applied chan<- pg.Change
-}
-
-func (a *announcing) Apply(ctx context.Context, q pg.DB, changes ...pg.Change) error {
-	err := a.Service.Apply(ctx, q, changes...)
-	for _, c := range changes {
-		a.applied <- c
-	}
-	return err
+	return dbtest.Follow(t, b.pool, b.Service)
 }
 
 func home() netip.Addr      { return netip.MustParseAddr("192.0.2.1") }

@@ -55,7 +55,7 @@ func closePool(t testing.TB, pool *pgxpool.Pool) {
 	}()
 	select {
 	case <-closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Errorf("the test did not give %d database connections back", pool.Stat().AcquiredConns())
 	}
 }

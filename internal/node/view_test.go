@@ -9,64 +9,27 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/node"
-	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/seal"
 )
-
-// patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
-
-// watched tells when a change has been applied.
-type watched struct {
-	*node.Service
-	applied chan pg.Change
-}
-
-func (w watched) Apply(ctx context.Context, d pg.DB, changes ...pg.Change) error {
-	err := w.Service.Apply(ctx, d, changes...)
-	for _, c := range changes {
-		w.applied <- c
-	}
-	return err
-}
-
-func (w watched) await(t *testing.T, key string) {
-	t.Helper()
-	for {
-		select {
-		case c := <-w.applied:
-			if c.Key == key {
-				return
-			}
-		case <-time.After(patience):
-			t.Fatalf("no change of %q arrived", key)
-		}
-	}
-}
 
 func TestOtherProcessesFollowEveryChange(t *testing.T) {
 	t.Parallel()
 	here, pool := setup(t)
-	there := watched{setupOn(pool), make(chan pg.Change, 100)}
-	ctx, cancel := context.WithCancel(t.Context())
-	feed := pg.NewFeed(pool, dbtest.Log(t), there)
-	if err := feed.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cancel(); <-feed.Done() })
+	there := setupOn(pool)
+	following := dbtest.Follow(t, pool, there)
 	if n, err := there.Authenticate("", netip.MustParseAddr("127.0.0.1"), true); err != nil || n.Name != node.Local {
 		t.Fatalf("the local node is not loaded: %+v, %v", n, err)
 	}
 
 	old := create(t, here, "edge", node.Settings{})
-	there.await(t, "edge")
+	following.CatchUp(t)
 	if n, err := there.Authenticate(old, anywhere, true); err != nil || n.Name != "edge" {
 		t.Errorf("created: %+v, %v", n, err)
 	}
 	if err := here.Update(t.Context(), "edge", node.Settings{Kind: node.KindSRS, URLs: media.URLs{HTTPFLV: "http://h/{stream}"}}); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "edge")
+	following.CatchUp(t)
 	if n, _ := there.Get("edge"); n.URLs == (media.URLs{}) {
 		t.Errorf("updated: %+v", n)
 	}
@@ -74,7 +37,7 @@ func TestOtherProcessesFollowEveryChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "edge")
+	following.CatchUp(t)
 	if _, err := there.Authenticate(old, anywhere, true); err == nil {
 		t.Error("rotated: the old secret is still good")
 	}
@@ -84,7 +47,7 @@ func TestOtherProcessesFollowEveryChange(t *testing.T) {
 	if err := here.Delete(t.Context(), "edge"); err != nil {
 		t.Fatal(err)
 	}
-	there.await(t, "edge")
+	following.CatchUp(t)
 	if _, err := there.Authenticate(fresh, anywhere, true); err == nil {
 		t.Error("deleted: the secret is still good")
 	}

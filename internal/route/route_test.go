@@ -13,7 +13,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/errs"
 	"github.com/stagedoor-live/stagedoor/internal/outbound"
-	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
 func service(t *testing.T, pool *pgxpool.Pool) *Service {
@@ -222,24 +221,17 @@ func TestARouteSavedOnOneProcessMatchesOnAnother(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.Pool(t)
 	here, there := service(t, pool), service(t, pool)
-	feed := pg.NewFeed(pool, dbtest.Log(t), there)
-	if err := feed.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	following := dbtest.Follow(t, pool, there)
 	save(t, here, "/Shared/", "rtsp://h.test/v")
-	await(t, func() bool { remote, _, _ := there.Match("/shared/A"); return remote == "rtsp://h.test/v/A" })
+	following.CatchUp(t)
+	if remote, _, _ := there.Match("/shared/A"); remote != "rtsp://h.test/v/A" {
+		t.Errorf("saved elsewhere: %q", remote)
+	}
 	if err := here.Delete(t.Context(), "/shared/"); err != nil {
 		t.Fatal(err)
 	}
-	await(t, func() bool { _, _, ok := there.Match("/shared/a"); return !ok })
-}
-
-func await(t *testing.T, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); {
-		if time.Now().After(deadline) {
-			t.Fatal("the change did not arrive")
-		}
-		time.Sleep(time.Millisecond)
+	following.CatchUp(t)
+	if _, _, ok := there.Match("/shared/a"); ok {
+		t.Error("deleted elsewhere, it still matches")
 	}
 }

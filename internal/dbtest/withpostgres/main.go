@@ -78,7 +78,7 @@ func startServer(ctx context.Context, parent string) (url string, stop func() er
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	stop = func() error {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		return errors.Join(server.Stop(stopping), os.RemoveAll(dir))
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/access"
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
 	"github.com/stagedoor-live/stagedoor/internal/media"
-	"github.com/stagedoor-live/stagedoor/internal/pg"
 	"github.com/stagedoor-live/stagedoor/internal/room"
 )
 
@@ -21,16 +20,14 @@ func (b *bench) another(t *testing.T) (*access.Service, *room.Service) {
 	t.Helper()
 	second := access.New(access.Config{DB: b.pool, Box: dbtest.Box(), Now: b.clock.now, Rand: rand.Reader, Log: dbtest.Log(t), App: "live",
 		PublishHost: pushHost, PlayHost: pullHost, Policy: access.DenyByDefault})
-	if err := pg.NewFeed(b.pool, dbtest.Log(t), second).Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	dbtest.Follow(t, b.pool, second)
 	rooms := room.New(room.Config{DB: b.pool, Now: b.clock.now, Rand: rand.Reader, Log: dbtest.Log(t), Signer: second,
 		Links: room.LinkConfig{PushDomain: pushHost, PullDomain: pullHost, HTTPPullDomain: pullHost, App: "live", HTTPScheme: "https", TTL: time.Hour}})
 	return second, rooms
 }
 
-// soon is a second, and some more for a machine with much else to do.
-const soon = 5 * time.Second
+// soon is a second, and much more for a machine with much else to do.
+const soon = time.Minute
 
 // within demands that something holds soon.
 func within(t *testing.T, what string, holds func() bool) {
