@@ -106,10 +106,14 @@ func TestARefusedStartThatWasCommittedAllTheSameIsTakenBack(t *testing.T) {
 				}
 				return nil
 			}
-			b := setup(t, spy.on(), withTimeout(3*time.Second))
+			b := setup(t, spy.on())
 			r := b.room(t, room.ModePlain)
-			if _, err := b.Handle(t.Context(), start(onSRS(stream(r.ID)))); errs.KindOf(err) != errs.Unavailable {
-				t.Errorf("got %v", err)
+			ctx, giveUp := context.WithCancel(t.Context())
+			told := b.ask(ctx, start(onSRS(stream(r.ID))))
+			eventually(t, "it is written again", func() bool { return spy.begun.Load() > 1 })
+			giveUp()
+			if got := <-told; errs.KindOf(got.err) != errs.Unavailable {
+				t.Errorf("got %+v", got)
 			}
 			if n := len(b.open(t)); n != 1 {
 				t.Errorf("%d open sessions: this test tests nothing", n)
@@ -139,10 +143,14 @@ func TestARefusedStartThatIsCommittedLaterIsTakenBack(t *testing.T) {
 				<-ctx.Done()
 				return true, ctx.Err()
 			}
-			b := setup(t, spy.on(), withTimeout(3*time.Second))
+			b := setup(t, spy.on(), withTimeout(12*time.Second))
 			r := b.room(t, room.ModePlain)
-			if _, err := b.Handle(t.Context(), start(onSRS(stream(r.ID)))); errs.KindOf(err) != errs.Unavailable {
-				t.Errorf("got %v", err)
+			ctx, giveUp := context.WithCancel(t.Context())
+			told := b.ask(ctx, start(onSRS(stream(r.ID))))
+			eventually(t, "it is written again", func() bool { return spy.begun.Load() > 1 })
+			giveUp()
+			if got := <-told; errs.KindOf(got.err) != errs.Unavailable {
+				t.Errorf("got %+v", got)
 			}
 			attempts := spy.begun.Load()
 			eventually(t, "it tries to take the session back", func() bool { return spy.begun.Load() > attempts+1 })

@@ -28,7 +28,7 @@ func (l *Ledger) holderGone(ctx context.Context, holder db.OpenSession, now time
 	if !ok || lister == nil || n.ControlURL == "" {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.patient)
 	defer cancel()
 	streams, err := lister.Streams(ctx, n)
 	l.outages.Note(ctx, untold, n.Name, err, "node", n.Name)
@@ -53,7 +53,7 @@ type finder interface {
 }
 
 func (l *Ledger) notFound(ctx context.Context, f finder, n media.Node, holder db.OpenSession) bool {
-	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.patient)
 	defer cancel()
 	has, err := f.Has(ctx, n, media.Client{ID: holder.ClientID, Stream: streamOf(holder), Protocol: holder.Protocol})
 	l.outages.Note(ctx, unfound, n.Name, err, "node", n.Name)

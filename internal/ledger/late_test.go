@@ -88,20 +88,19 @@ func TestWhoResumesEndsTheSessionBefore(t *testing.T) {
 // Both are sent in one moment, in any order.
 func TestTheStartOfTheNextMayOvertakeTheEndOfTheOneBefore(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b, _, g := heldAtBegin(t)
 	first, next := onNMS(stream("s")), onNMS(stream("s"))
-	b.allow(t, runs(first.publish()))
-	answer := make(chan media.Verdict)
-	go func() {
-		v, err := b.Handle(t.Context(), runs(next.publish()))
-		if err != nil {
-			t.Error(err)
+	told := []<-chan answer{b.ask(t.Context(), runs(first.publish()))}
+	<-g.reached
+	for i, e := range []media.Event{runs(next.publish()), first.gone(b.clock.Now())} {
+		told = append(told, b.ask(t.Context(), e))
+		b.wantQueued(t, i+1)
+	}
+	g.open()
+	for _, a := range told {
+		if got := <-a; got.err != nil || !got.Allow {
+			t.Errorf("got %+v", got)
 		}
-		answer <- v
-	}()
-	b.allow(t, first.gone(b.clock.Now()))
-	if v := <-answer; !v.Allow {
-		t.Errorf("got %+v", v)
 	}
 	b.wantOpen(t, next)
 }

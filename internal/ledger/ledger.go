@@ -90,6 +90,7 @@ type Ledger struct {
 	processes map[string]string
 
 	stats    statsCache
+	patient  time.Duration // how long a node is waited for that is asked
 	counters counters
 	began    time.Time
 
@@ -99,7 +100,7 @@ type Ledger struct {
 
 // New returns a Ledger; it answers once Run runs.
 func New(c Config) *Ledger {
-	return &Ledger{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), queue: make(chan *op, queueLength), processes: map[string]string{}, began: c.Now(),
+	return &Ledger{Config: c, q: db.New(), outages: outage.New(c.Log, c.Now), queue: make(chan *op, queueLength), processes: map[string]string{}, began: c.Now(), patient: statsTimeout,
 		livePlaces: paging.New[string](), closedPlaces: paging.New[closedPlace]()}
 }
 

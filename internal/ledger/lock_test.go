@@ -33,7 +33,7 @@ func (b *bench) lock(t *testing.T, id string) (release func()) {
 
 func TestALockOnOneRoomHoldsUpThatRoomOnly(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withTimeout(8*time.Second))
+	b := setup(t, withTimeout(20*time.Second))
 	r := b.room(t, room.ModePlain)
 	release := b.lock(t, r.ID)
 	held := b.ask(t.Context(), onSRS(stream(r.ID)).publish())
@@ -63,7 +63,7 @@ func TestALockThatOutlastsAnEventRefusesItsStartAndKeepsItsEnd(t *testing.T) {
 	b := setup(t, withTimeout(4*time.Second))
 	r, other := b.room(t, room.ModePlain), b.room(t, room.ModePlain)
 	c := onSRS(stream(r.ID))
-	b.allow(t, c.publish())
+	b.insist(t, c.publish())
 	releases := []func(){b.lock(t, r.ID), b.lock(t, other.ID)}
 	end, start := b.ask(t.Context(), c.unpublish()), b.ask(t.Context(), onSRS(stream(other.ID)).publish())
 	for _, a := range []<-chan answer{end, start} {
@@ -81,7 +81,7 @@ func TestALockThatOutlastsAnEventRefusesItsStartAndKeepsItsEnd(t *testing.T) {
 
 func TestAProcessThatDiedInATransactionHoldsUpItsStreamOnly(t *testing.T) {
 	t.Parallel()
-	b := setup(t, withTimeout(4*time.Second))
+	b := setup(t, withTimeout(20*time.Second))
 	tx, err := b.pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -81,7 +81,7 @@ func (l *Ledger) askNode(ctx context.Context, n media.Node, lister media.Lister)
 	if e.told != nil && now.Sub(e.at) < statsFresh && !now.Before(e.at) {
 		return e.told
 	}
-	ctx, cancel := context.WithTimeout(ctx, statsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.patient)
 	defer cancel()
 	streams, err := lister.Streams(ctx, n)
 	l.outages.Note(ctx, untold, n.Name, err, "node", n.Name)
