@@ -4,6 +4,8 @@
 package aliyuntest
 
 import (
+	"context"
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -42,7 +44,37 @@ func Refuse(status int, code string) Answer {
 type Fault func(w http.ResponseWriter, r *http.Request)
 
 // Hang answers nothing until the client gives up.
-func Hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func Hang(_ http.ResponseWriter, r *http.Request) {
+	if giveUp, ok := impatient.Load(r.Header.Get(callHeader)); ok {
+		giveUp.(context.CancelCauseFunc)(context.DeadlineExceeded)
+	}
+	<-r.Context().Done()
+}
+
+// callHeader names a call of an impatient client to a server that hangs.
+const callHeader = "X-Impatient-Call"
+
+var impatient sync.Map // by number of the call: what ends it
+
+type impatience struct{ http.RoundTripper }
+
+func (i impatience) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, giveUp := context.WithCancelCause(r.Context())
+	call := rand.Text()
+	impatient.Store(call, giveUp)
+	defer impatient.Delete(call)
+	r = r.Clone(ctx)
+	r.Header.Set(callHeader, call)
+	return i.RoundTripper.RoundTrip(r)
+}
+
+// Impatient returns a client whose time is over as soon as the cloud hangs, and no
+// sooner: for tests of what comes of that.
+func (s *Server) Impatient() *http.Client {
+	c := *s.Client()
+	c.Transport = impatience{c.Transport}
+	return &c
+}
 
 // Drop closes the connection without an answer.
 func Drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }

@@ -27,12 +27,10 @@ type cloudBench struct {
 	cloud *aliyuntest.Server
 }
 
-// setupCloud gives each call to the cloud some time, ten seconds for 0.
-func setupCloud(t *testing.T, timeout time.Duration) *cloudBench {
+// setupCloud gives each call to the cloud all the time that a busy machine takes,
+// unless the cloud hangs.
+func setupCloud(t *testing.T) *cloudBench {
 	t.Helper()
-	if timeout == 0 {
-		timeout = 10 * time.Second
-	}
 	c := &cloudBench{}
 	c.bench = setup(t, func(b *bench) {
 		c.cloud = aliyuntest.New(t, b.clock.now)
@@ -41,8 +39,8 @@ func setupCloud(t *testing.T, timeout time.Duration) *cloudBench {
 			t.Fatal(err)
 		}
 		client := func(version, signature string) *aliyun.Client {
-			return aliyun.New(aliyun.Config{Endpoint: endpoint, Version: version, Signature: signature, HTTP: c.cloud.Client(), Now: b.clock.now, Rand: rand.Reader,
-				Key: aliyun.Key{ID: aliyuntest.KeyID, Secret: aliyuntest.Secret}, Timeout: timeout, Slots: 8})
+			return aliyun.New(aliyun.Config{Endpoint: endpoint, Version: version, Signature: signature, HTTP: c.cloud.Impatient(), Now: b.clock.now, Rand: rand.Reader,
+				Key: aliyun.Key{ID: aliyuntest.KeyID, Secret: aliyuntest.Secret}, Timeout: time.Minute, Slots: 8})
 		}
 		live := client(imaliyun.Version, aliyun.V1)
 		calls := imaliyun.Calls{Commands: live, Queries: live.Apart(8)}
@@ -50,7 +48,7 @@ func setupCloud(t *testing.T, timeout time.Duration) *cloudBench {
 			New: &imaliyun.New{Calls: calls, AppID: "demoapp", DataCenter: "cn-shanghai",
 				Tokens: &builtin.Provider{AppID: "demoapp", AppKey: imAppKey, AppSign: "demosign", Now: b.clock.now, Rand: rand.Reader}}}
 		b.rooms.Groups, b.app.Groups = families, families
-		b.rooms.PageBudget = 20 * time.Second // as long as a busy machine takes
+		b.rooms.PageBudget = time.Minute
 		b.rooms.Library = &vod.Library{Client: client(vod.Version, aliyun.V3)}
 	})
 	c.server.Secrets = append(c.server.Secrets, aliyuntest.Secret, aliyuntest.KeyID, "Signature=")
@@ -78,7 +76,7 @@ func (b *cloudBench) actions() (out []string) {
 
 func TestRoomsGetTheirGroupsFromTheServicesTheyAskFor(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	old := b.send(t, "/api/v1/live/create", b.alice, `{"title":"a"}`).want(t, 200).room
 	both, newer := b.in(t, bothIMs), b.in(t, newOnly)
 	if old.ID != "old-group-1" || both.ID != "old-group-2" || len(newer.ID) != 32 {
@@ -130,7 +128,7 @@ func TestWithoutAGroupThereIsNoRoomWhateverIsWrong(t *testing.T) {
 	for name, fault := range outages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setupCloud(t, 500*time.Millisecond)
+			b := setupCloud(t)
 			b.cloud.Fail("CreateMessageGroup", fault)
 			b.cloud.Fail("CreateLiveMessageGroup", fault)
 			for _, servers := range []string{oldOnly, newOnly, bothIMs} {
@@ -150,7 +148,7 @@ func TestWithoutAGroupThereIsNoRoomWhateverIsWrong(t *testing.T) {
 
 func TestHalfOfTheGroupsIsTakenBack(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	b.cloud.Fail("CreateLiveMessageGroup", aliyuntest.Reply(aliyuntest.Refuse(400, "ErrorTooManyGroups")))
 	b.refused(t, dialecttest.JSON("/api/v2/live/create", b.alice, `{"title":"a","im_server":[`+bothIMs+`]}`))
 	// The older service cannot remove a group, so that one is remembered.
@@ -165,7 +163,7 @@ func TestHalfOfTheGroupsIsTakenBack(t *testing.T) {
 
 func TestAGroupOfARoomThatCannotBeStoredIsRemoved(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	b.exec(t, `ALTER TABLE rooms ADD CONSTRAINT full_up CHECK (title <> 'a') NOT VALID`)
 	b.send(t, "/api/v2/live/create", b.alice, `{"title":"a","im_server":["aliyun_new"]}`).want(t, 400)
 	if got := b.cloud.Groups(); len(got) != 0 || len(b.cloud.Calls("DeleteLiveMessageGroup")) != 1 {
@@ -175,7 +173,7 @@ func TestAGroupOfARoomThatCannotBeStoredIsRemoved(t *testing.T) {
 
 func TestAGroupOfUncertainFateIsRemovedLater(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 300*time.Millisecond)
+	b := setupCloud(t)
 	b.cloud.Fail("CreateLiveMessageGroup", aliyuntest.Hang)
 	b.refused(t, dialecttest.JSON("/api/v2/live/create", b.alice, `{"title":"a","im_server":["aliyun_new"]}`))
 	b.clock.advance(15 * time.Minute)
@@ -190,7 +188,7 @@ func TestAGroupOfUncertainFateIsRemovedLater(t *testing.T) {
 
 func TestDeletingARoomDeletesItsGroup(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	newer, both := b.in(t, newOnly), b.in(t, bothIMs)
 	b.act(t, "delete", b.alice, newer.ID).want(t, 200)
 	b.act(t, "delete", b.alice, both.ID).want(t, 200)
@@ -204,7 +202,7 @@ func TestDeletingARoomDeletesItsGroup(t *testing.T) {
 
 func TestADeletedRoomIsGoneWhateverItsProviderDoes(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 300*time.Millisecond)
+	b := setupCloud(t)
 	r := b.in(t, newOnly)
 	b.cloud.Fail("DeleteLiveMessageGroup", aliyuntest.Hang)
 	b.act(t, "delete", b.alice, r.ID).want(t, 200)
@@ -218,7 +216,7 @@ func TestADeletedRoomIsGoneWhateverItsProviderDoes(t *testing.T) {
 
 func TestTokensComeFromTheirServices(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 300*time.Millisecond)
+	b := setupCloud(t)
 	got := b.issue(t, `["aliyun_old","aliyun_new"]`, "")
 	if got.AliyunOldIM.AccessToken != "access.alice.x.web" || got.AliyunOldIM.RefreshToken != "refresh.alice.x.web" || got.AliyunNewIM.AppID != "demoapp" {
 		t.Errorf("%+v, %+v", got.AliyunOldIM, got.AliyunNewIM)
@@ -263,7 +261,7 @@ func (b *cloudBench) list(t *testing.T) map[string]figures {
 
 func TestAPageShowsWhatTheServicesCount(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	old, newer := b.in(t, oldOnly), b.in(t, newOnly)
 	b.cloud.Join(old.ID, 2, 10)
 	b.cloud.Join(newer.ID, 3, 5_000_000_000)
@@ -293,11 +291,7 @@ func TestAPageComesWhateverTheServicesDo(t *testing.T) {
 	for name, fault := range outages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			timeout := 10 * time.Second
-			if name == "silence" {
-				timeout = 200 * time.Millisecond
-			}
-			b := setupCloud(t, timeout)
+			b := setupCloud(t)
 			var made []wireRoom
 			for i := range 30 {
 				made = append(made, b.in(t, []string{oldOnly, newOnly}[i%2]))
@@ -306,10 +300,9 @@ func TestAPageComesWhateverTheServicesDo(t *testing.T) {
 			b.cloud.Join(good.ID, 4, 40)
 			b.cloud.Fail("GetGroupStatistics", fault)
 			b.cloud.Fail("ListMessageGroupUserById", fault)
-			began := time.Now()
 			got := b.list(t)
-			if took := time.Since(began); len(got) != 30 || took > 20*time.Second {
-				t.Errorf("%d rooms after %v", len(got), took)
+			if len(got) != 30 {
+				t.Errorf("%d rooms", len(got))
 			}
 			if got[made[0].ID] != (figures{}) {
 				t.Errorf("without an answer: %+v", got[made[0].ID])
@@ -339,7 +332,7 @@ func (b *cloudBench) userStatus(t *testing.T, token, id string) string {
 
 func TestTheMuteStateIsTheCallersOwn(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	r := b.in(t, oldOnly)
 	b.cloud.Silence(r.ID, "bob")
 	for token, want := range map[string]string{b.alice: `{"mute":false,"mute_source":[]}`, b.bob: `{"mute":true,"mute_source":["user"]}`} {
@@ -355,7 +348,7 @@ func TestTheMuteStateIsTheCallersOwn(t *testing.T) {
 
 func TestMutingTellsTheServicesOfTheRoom(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 500*time.Millisecond)
+	b := setupCloud(t)
 	old, newer, both := b.in(t, oldOnly), b.in(t, newOnly), b.in(t, bothIMs)
 	for _, r := range []wireRoom{old, newer, both} {
 		b.mute(t, "muteChatroom", b.alice, r.ChatID).want(t, 200)
@@ -385,7 +378,7 @@ func TestMutingTellsTheServicesOfTheRoom(t *testing.T) {
 
 func TestTheRecordingOfAnEndedRoomIsListed(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	r := b.in(t, newOnly)
 	b.addRecording(t, r.ID, "/rec/own.flv", 1.5)
 	b.cloud.Record(r.ID, "media-1", json.RawMessage(`{"Bitrate":"858.198","CreationTime":"2023-11-07T22:15:00Z","Definition":"LD","Duration":"67.685","Encrypt":0,
@@ -414,7 +407,7 @@ func TestTheRecordingOfAnEndedRoomIsListed(t *testing.T) {
 
 func TestARoomIsShownWithoutItsLibrary(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 300*time.Millisecond)
+	b := setupCloud(t)
 	r := b.in(t, newOnly)
 	b.act(t, "stop", b.alice, r.ID).want(t, 200)
 	for name, fault := range outages {
@@ -429,7 +422,7 @@ func TestARoomIsShownWithoutItsLibrary(t *testing.T) {
 
 func TestLikesReachTheGroup(t *testing.T) {
 	t.Parallel()
-	b := setupCloud(t, 0)
+	b := setupCloud(t)
 	old, newer := b.in(t, oldOnly), b.in(t, newOnly)
 	for range 2 {
 		for _, r := range []wireRoom{old, newer} {
