@@ -31,6 +31,7 @@ func TestEventsAreDeliveredAsTheyHappen(t *testing.T) {
 func TestASlowEndpointDelaysNobody(t *testing.T) {
 	t.Parallel()
 	b, slow, quick := setup(t, loopback), newReceiver(t), newReceiver(t)
+	b.Grace = 50 * time.Millisecond // the slow one's attempts wait until the end
 	slow.answers(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
 	b.endpoint(t, slow.URL)
 	b.endpoint(t, quick.URL)
@@ -48,7 +49,14 @@ func TestASlowEndpointDelaysNobody(t *testing.T) {
 func TestTwoProcessesShareTheWork(t *testing.T) {
 	t.Parallel()
 	b, r := setup(t, loopback), newReceiver(t)
-	r.answers(func(http.ResponseWriter, *http.Request) { time.Sleep(10 * time.Millisecond) }) // so that one alone is not done before the other looks
+	shared := make(chan struct{}) // closed when there are more attempts at once than one process makes
+	share := sync.OnceFunc(func() { close(shared) })
+	r.answers(func(http.ResponseWriter, *http.Request) {
+		if len(r.messages()) > perEndpoint {
+			share()
+		}
+		<-shared
+	})
 	other, err := New(t.Context(), b.Config)
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 	"github.com/stagedoor-live/stagedoor/internal/pg"
 )
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 var loopback = outbound.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}}
 
@@ -40,7 +40,7 @@ func setup(t *testing.T, guard outbound.Guard) *bench {
 	b := &bench{pool: dbtest.Pool(t), time: time.Now().UTC().Truncate(time.Second)}
 	var err error
 	b.Service, err = New(t.Context(), Config{DB: b.pool, Box: dbtest.Box(), Now: b.now, Log: dbtest.Log(t), Guard: guard,
-		Timeout: 5 * time.Second, Grace: 5 * time.Second, Keep: 1000 * time.Hour})
+		Timeout: time.Minute, Grace: 5 * time.Second, Keep: 1000 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
