@@ -352,7 +352,7 @@ func (f fleet) Census(ctx context.Context, n media.Node) (media.Census, error) {
 // eventually waits for what another goroutine is about to bring about.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	ticker, over := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
+	ticker, over := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 	defer ticker.Stop()
 	for !done() {
 		select {

@@ -269,7 +269,7 @@ func (b *bench) wantStatus(t *testing.T, id string, want room.Status) {
 // eventually waits for what another goroutine is about to bring about.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	ticker, over := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
+	ticker, over := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 	defer ticker.Stop()
 	for !done() {
 		select {

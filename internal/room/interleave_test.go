@@ -77,7 +77,7 @@ func TestStartAndPauseAtOnceBothSucceed(t *testing.T) {
 // awaitLock returns when n statements of this database wait for a lock.
 func (b *bundle) awaitLock(t testing.TB, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 		var waiting int
 		err := b.pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&waiting)
 		if err != nil {

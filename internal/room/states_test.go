@@ -39,7 +39,7 @@ func (d *countingDB) Exec(ctx context.Context, sql string, args ...any) (pgconn.
 // inLine returns when so many wait for the next trip.
 func inLine[Q, A any](t testing.TB, c *combiner[Q, A], key string, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); runtime.Gosched() {
 		c.mu.Lock()
 		line := c.lines[key]
 		got := -1 // no trip
