@@ -62,7 +62,7 @@ func standard() plan {
 		callbackRounds: 5, callbackRound: 2 * time.Second,
 		decisionRounds: 5, decisionRound: 1500 * time.Millisecond,
 		latencyRounds: 3, latencyRound: 3 * time.Second,
-		floodRounds: 7, floodRound: 3 * time.Second, floodRate: 200, floodClients: 192,
+		floodRounds: 9, floodRound: 3 * time.Second, floodRate: 200, floodClients: 192,
 		roomRounds: 3, roomRound: 3 * time.Second,
 		hotRounds: 3, hotRound: 3 * time.Second,
 		worlds:     []int{1_000, 1_000_000},
