@@ -55,8 +55,8 @@ type op struct {
 
 	verdict media.Verdict
 	err     error
-	holder  db.OpenSession // AlreadyPublishing: who does
-	victim  int64          // the session whose place was taken, if one was
+	holder  *db.OpenSession // AlreadyPublishing: who does; nil for who lost its place
+	victim  int64           // the session whose place was taken, if one was
 
 	// What only the committer uses.
 	answered    bool // the waiter was told of the commit

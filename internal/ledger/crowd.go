@@ -148,33 +148,16 @@ func players(ops []*op) []db.SessionsAddParams {
 	return rows
 }
 
-// startColumns are what addStarts says of each start.
-var startColumns = []string{"identity", "node", "server_id", "client_id", "serial", "scene", "vhost", "app", "stream", "address", "protocol",
-	"credential_kind", "credential_id", "subject", "started_at"}
-
-// addStarts writes what SessionsAdd does, in a transaction of its own. This is what
-// nearly all callbacks come to, so it has a short way where there is one.
+// addStarts writes starts in a transaction of their own. This is what nearly all
+// callbacks come to, so it has a short way where there is one.
 func (l *Ledger) addStarts(ctx context.Context, starts []db.SessionsAddParams) error {
-	pool, ok := l.DB.(*pgxpool.Pool)
-	if !ok {
-		_, err := l.q.SessionsAdd(ctx, l.DB, starts)
-		return err
+	to := db.DBTX(l.DB)
+	if pool, ok := l.DB.(*pgxpool.Pool); ok {
+		l.copier.Pool = pool
+		to = &l.copier
 	}
-	l.rows.Reset()
-	for i := range starts {
-		s := &starts[i]
-		l.rows.Add(len(startColumns))
-		l.rows.Bytes(s.Identity)
-		for _, text := range [...]string{s.Node, s.ServerID, s.ClientID} {
-			l.rows.Text(text)
-		}
-		l.rows.Int(s.Serial)
-		for _, text := range [...]string{s.Scene, s.Vhost, s.App, s.Stream, s.Address, s.Protocol, s.CredentialKind, s.CredentialID, s.Subject} {
-			l.rows.Text(text)
-		}
-		l.rows.Time(s.StartedAt)
-	}
-	return l.rows.CopyTo(ctx, pool, "open_sessions", startColumns)
+	_, err := l.q.SessionsAdd(ctx, to, starts)
+	return err
 }
 
 // isOnRecord says whether a statement failed because a player is on record.

@@ -77,8 +77,8 @@ type Ledger struct {
 	q       *db.Queries
 	outages *outage.Log
 	queue   chan *op
-	crowd   int     // how many events came along of late; only Run uses it
-	rows    pg.Rows // of the batch that Run writes
+	crowd   int       // how many events came along of late; only Run uses it
+	copier  pg.Copier // of the batch that Run writes
 
 	mu      sync.RWMutex
 	closing bool
@@ -176,7 +176,7 @@ func (l *Ledger) admit(ctx context.Context, e media.Event, d access.Decision, no
 		o = about(e, d, now)
 		v, err = l.record(ctx, o)
 	}
-	if err == nil && v.Reason == media.AlreadyPublishing && l.holderGone(ctx, o.holder, now) {
+	if err == nil && v.Reason == media.AlreadyPublishing && o.holder != nil && l.holderGone(ctx, *o.holder, now) {
 		// The publisher on record is a ghost: end it, then ask once more.
 		if _, err := l.record(ctx, ending([]int64{o.holder.ID}, GoneFromNode, now)); err != nil {
 			return media.Verdict{}, err

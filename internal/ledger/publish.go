@@ -65,7 +65,7 @@ func (l *Ledger) openOrExplain(ctx context.Context, tx pgx.Tx, o *op) (opened bo
 		if reason == "" {
 			taken, err := l.takeOver(ctx, tx, o, holder)
 			if err != nil || !taken {
-				o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, holder
+				o.verdict, o.holder = media.Verdict{Reason: media.AlreadyPublishing}, &holder
 				return false, err
 			}
 			continue

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,62 +12,75 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Rows are rows on their way into a table, in the binary form of COPY. A table
-// that many are written to is worth saying them one by one: that costs half of
-// what pgx needs, which finds out what each of the values is. The zero value has
-// no rows, and one that was written can be emptied and used again.
-type Rows struct{ data []byte }
+// Copier is a pool whose CopyFrom takes half of what that of pgx does, which finds
+// out for each value what it is. The columns may be of the types bytea, text, bigint
+// and timestamptz, and none of the values null. One goroutine at a time may use it.
+type Copier struct {
+	*pgxpool.Pool
+	data []byte // of the last time, whose room is used again
+}
 
-// copyHeader is the signature, no flags, and no extension.
-const copyHeader = "PGCOPY\n\377\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
-
-// Reset leaves no rows.
-func (r *Rows) Reset() { r.data = append(r.data[:0], copyHeader...) }
-
-// Add begins a row, of which so many values follow.
-func (r *Rows) Add(values int) {
-	if len(r.data) == 0 {
-		r.Reset()
+// CopyFrom writes rows in one statement. Table and columns need no quotes. Errors are
+// those of the driver; after one, nobody knows whether the rows were written, unless
+// the server has said so.
+func (c *Copier) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, rows pgx.CopyFromSource) (n int64, err error) {
+	if c.data, err = appendRows(append(c.data[:0], copyHeader...), rows); err != nil {
+		return 0, err
 	}
-	r.data = binary.BigEndian.AppendUint16(r.data, uint16(values))
-}
-
-// Bytes is a value of type bytea.
-func (r *Rows) Bytes(v []byte) {
-	r.data = append(binary.BigEndian.AppendUint32(r.data, uint32(len(v))), v...)
-}
-
-// Text is a value of type text.
-func (r *Rows) Text(v string) {
-	r.data = append(binary.BigEndian.AppendUint32(r.data, uint32(len(v))), v...)
-}
-
-// Int is a value of type bigint.
-func (r *Rows) Int(v int64) {
-	r.data = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(r.data, 8), uint64(v))
-}
-
-// Time is a value of type timestamptz, which keeps microseconds.
-func (r *Rows) Time(v time.Time) { r.Int(v.UnixMicro() - postgresEpoch) }
-
-// postgresEpoch is the start of the year 2000 in microseconds since 1970.
-const postgresEpoch = 946_684_800_000_000
-
-// CopyTo writes the rows in one statement. Their values have the types of the
-// columns, whose names need no quotes. Errors are those of the driver; after one, nobody knows whether they
-// were written, unless the server has said so.
-func (r *Rows) CopyTo(ctx context.Context, pool *pgxpool.Pool, table string, columns []string) error {
-	return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) (err error) {
-		conn, name := c.Conn(), pgx.Identifier{table}
+	err = c.AcquireFunc(ctx, func(lent *pgxpool.Conn) (err error) {
+		conn := lent.Conn()
 		if tracer, ok := conn.Config().Tracer.(pgx.CopyFromTracer); ok {
-			ctx = tracer.TraceCopyFromStart(ctx, conn, pgx.TraceCopyFromStartData{TableName: name, ColumnNames: columns})
+			ctx = tracer.TraceCopyFromStart(ctx, conn, pgx.TraceCopyFromStartData{TableName: table, ColumnNames: columns})
 			defer func() { tracer.TraceCopyFromEnd(ctx, conn, pgx.TraceCopyFromEndData{Err: err}) }()
 		}
-		_, err = conn.PgConn().CopyFrom(ctx, bytes.NewReader(r.data), copySQL(name, columns))
+		tag, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(c.data), copySQL(table, columns))
+		n = tag.RowsAffected()
 		return err
 	})
+	return n, err
 }
 
 func copySQL(table pgx.Identifier, columns []string) string {
 	return "COPY " + table.Sanitize() + " (" + strings.Join(columns, ", ") + ") FROM STDIN BINARY"
 }
+
+// copyHeader is the signature, no flags, and no extension.
+const copyHeader = "PGCOPY\n\377\r\n\x00" + "\x00\x00\x00\x00" + "\x00\x00\x00\x00"
+
+func appendRows(data []byte, rows pgx.CopyFromSource) ([]byte, error) {
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			return data, err
+		}
+		data = binary.BigEndian.AppendUint16(data, uint16(len(values)))
+		for _, v := range values {
+			if data, err = appendValue(data, v); err != nil {
+				return data, err
+			}
+		}
+	}
+	return data, rows.Err()
+}
+
+// appendValue writes the length of a value and the value.
+func appendValue(data []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case string:
+		return append(binary.BigEndian.AppendUint32(data, uint32(len(v))), v...), nil
+	case []byte:
+		return append(binary.BigEndian.AppendUint32(data, uint32(len(v))), v...), nil
+	case int64:
+		return appendInt(data, v), nil
+	case time.Time: // of which microseconds are kept
+		return appendInt(data, v.UnixMicro()-postgresEpoch), nil
+	}
+	return data, fmt.Errorf("a value of type %T cannot be copied", v)
+}
+
+func appendInt(data []byte, v int64) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(data, 8), uint64(v))
+}
+
+// postgresEpoch is the start of the year 2000 in microseconds since 1970.
+const postgresEpoch = 946_684_800_000_000

@@ -28,18 +28,13 @@ func TestRowsArriveAsTheyWere(t *testing.T) {
 		{[]byte{0, 255}, "näh", -1, time.Date(1969, 12, 31, 23, 59, 59, 1000, time.UTC)},
 		{[]byte{}, "", 1 << 62, time.Date(2026, 5, 1, 12, 0, 0, 999_999_000, time.UTC)},
 	}
-	var rows pg.Rows
+	to := &pg.Copier{Pool: pool}
 	for range 2 { // it can be used again
-		rows.Reset()
-		for _, w := range want {
-			rows.Add(4)
-			rows.Bytes(w.A)
-			rows.Text(w.B)
-			rows.Int(w.C)
-			rows.Time(w.D.Add(900)) // which is less than is kept
-		}
-		if err := rows.CopyTo(t.Context(), pool, "kept", []string{"a", "b", "c", "d"}); err != nil {
-			t.Fatal(err)
+		n, err := to.CopyFrom(t.Context(), pgx.Identifier{"kept"}, []string{"a", "b", "c", "d"}, pgx.CopyFromSlice(len(want), func(i int) ([]any, error) {
+			return []any{want[i].A, want[i].B, want[i].C, want[i].D.Add(900)}, nil // which is less than is kept
+		}))
+		if err != nil || n != int64(len(want)) {
+			t.Fatal(n, err)
 		}
 	}
 	kept, err := pool.Query(t.Context(), "SELECT * FROM kept ORDER BY c")
@@ -56,11 +51,11 @@ func TestRowsArriveAsTheyWere(t *testing.T) {
 func TestRowsThatATableRefusesLeaveAConnectionThatCanBeUsed(t *testing.T) {
 	t.Parallel()
 	pool := dbtest.Pool(t)
-	var rows pg.Rows
-	rows.Add(1)
-	rows.Text("the rest is missing")
-	if err := rows.CopyTo(t.Context(), pool, "accounts", []string{"username"}); err == nil {
-		t.Fatal("it was written")
+	for what, row := range map[string][]any{"the rest is missing": {"alice"}, "no such type": {1.5}} {
+		to := &pg.Copier{Pool: pool}
+		if _, err := to.CopyFrom(t.Context(), pgx.Identifier{"accounts"}, []string{"username"}, pgx.CopyFromRows([][]any{row})); err == nil {
+			t.Fatal("written:", what)
+		}
 	}
 	if err := pool.Ping(t.Context()); err != nil || pool.Stat().TotalConns() != 1 {
 		t.Errorf("%v, %d connections", err, pool.Stat().TotalConns())
