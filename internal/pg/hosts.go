@@ -55,11 +55,17 @@ func (p place) ranks(f *pgconn.FallbackConfig) int {
 	return 1
 }
 
-// watch notes who is asked, one after the other. A name may have several
-// addresses, of which the one that worked is tried first, too.
+// placed is a connection to a host that knows where that is. The connection that
+// cancels a query comes by the same function, while others are being made.
+type placed struct {
+	net.Conn
+	place place
+}
+
+// watch notes where connections lead. A name may have several addresses, of which
+// the one that worked is tried first, too.
 func (h *hosts) watch(config *pgx.ConnConfig, last place) {
-	named := map[string]string{} // by address
-	var asked place
+	named := map[string]string{} // by address; all are looked up before the first is dialled
 	lookUp, dial, connected := config.LookupFunc, config.DialFunc, config.AfterConnect
 	config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
 		found, err := lookUp(ctx, host)
@@ -71,16 +77,28 @@ func (h *hosts) watch(config *pgx.ConnConfig, last place) {
 		return found, err
 	}
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		asked = placeOf(network, address, named)
-		return dial(ctx, network, address)
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return placed{conn, placeOf(network, address, named)}, nil
 	}
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		h.set(asked)
+		h.set(placeIn(conn.Conn()))
 		if connected == nil {
 			return nil
 		}
 		return connected(ctx, conn)
 	}
+}
+
+// placeIn finds where a connection leads, within what encrypts it.
+func placeIn(conn net.Conn) place {
+	if encrypted, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = encrypted.NetConn()
+	}
+	at, _ := conn.(placed)
+	return at.place
 }
 
 func (p place) differs(host, address string) int {

@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/stagedoor-live/stagedoor/internal/dbtest"
@@ -174,5 +176,36 @@ func TestTheAddressOfANameThatSwallowsPacketsIsWaitedForOnce(t *testing.T) {
 	}
 	if bad.asked.Load() != 1 || good.asked.Load() != 3 || known[0] != "127.0.0.2" {
 		t.Errorf("the bad address was asked %d times, the good one %d times", bad.asked.Load(), good.asked.Load())
+	}
+}
+
+// What a host was asked that was passed over is cancelled while the next one
+// connects: it is that one which is remembered.
+func TestACancelIsNotTakenForAConnection(t *testing.T) {
+	t.Parallel()
+	url, first, second := several(t, "")
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passedOver *pgconn.PgConn
+	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if passedOver == nil {
+			passedOver = conn
+			return errors.New("not this one")
+		}
+		return passedOver.CancelRequest(ctx)
+	}
+	var hosts pg.Hosts
+	for range 2 {
+		conn, err := hosts.Connect(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close(t.Context())
+		config.ValidateConnect = nil
+	}
+	if a, b := first.asked.Load(), second.asked.Load(); a != 2 || b != 2 { // the first one twice by the first connection
+		t.Errorf("the first host was asked %d times, the second %d times", a, b)
 	}
 }
