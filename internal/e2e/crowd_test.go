@@ -204,12 +204,15 @@ func (c *crowd) newVisit(t *testing.T, connection, n int) *visit {
 	return v
 }
 
+// serverID is that of the media server that the crowd comes to.
+func (c *crowd) serverID() string { return "vid-" + c.name }
+
 // call reports what the door said.
 func (c *crowd) call(t *testing.T, action string, v *visit) answer { return c.callOf(t, action, "", v) }
 
 // callOf does so for the node that has a secret, or for the one on this machine.
 func (c *crowd) callOf(t *testing.T, action, secret string, v *visit) answer {
-	body, err := json.Marshal(map[string]string{"server_id": "vid-" + c.name, "action": action, "client_id": v.id, "ip": "192.0.2.17", "vhost": "__defaultVhost__",
+	body, err := json.Marshal(map[string]string{"server_id": c.serverID(), "action": action, "client_id": v.id, "ip": "192.0.2.17", "vhost": "__defaultVhost__",
 		"app": "live", "stream": v.room.ID, "tcUrl": "rtmp://127.0.0.1/live", "param": "?" + v.query, "stream_url": "/live/" + v.room.ID})
 	if err != nil {
 		t.Error(err)

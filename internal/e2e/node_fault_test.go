@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -79,22 +80,29 @@ func flood(b *badAPI, conn net.Conn) {
 	}
 }
 
-// goodAPI is an SRS with one client that nobody told us of.
+// goodAPI is an SRS with one client that nobody told us of, and one more from when
+// it has come until it is kicked.
 type goodAPI struct {
 	*httptest.Server
-	kicked atomic.Int64
+	came, kicked atomic.Bool
 }
 
-const stranger = "stranger"
+const stranger, doomed = "stranger", "on-good"
 
-func newGoodAPI(t *testing.T) *goodAPI {
+func newGoodAPI(t *testing.T, serverID string) *goodAPI {
 	g := &goodAPI{}
+	player := func(id, ip, url string) map[string]any {
+		return map[string]any{"id": id, "ip": ip, "url": url, "type": "rtmp-play", "publish": false, "alive": 60, "send_bytes": 1, "recv_bytes": 1}
+	}
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodDelete {
-			g.kicked.Add(1)
+		if r.Method == http.MethodDelete && path.Base(r.URL.Path) == doomed {
+			g.kicked.Store(true)
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"code": 0, "server": "vid-good", "clients": []any{map[string]any{"id": stranger, "ip": "192.0.2.9",
-			"url": "/live/strange", "type": "rtmp-play", "publish": false, "alive": 60, "send_bytes": 1, "recv_bytes": 1}}})
+		clients := []any{player(stranger, "192.0.2.9", "/live/strange")}
+		if g.came.Load() && !g.kicked.Load() {
+			clients = append(clients, player(doomed, "192.0.2.17", "/live/doomed"))
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"code": 0, "server": serverID, "clients": clients})
 	}))
 	t.Cleanup(g.Close)
 	return g
@@ -131,7 +139,7 @@ func TestNodesThatHang(t *testing.T) {
 			}
 		}
 	}
-	fine := newGoodAPI(t)
+	fine := newGoodAPI(t, c.serverID())
 	secrets["good"] = admin.addNode(t, "good", "srs", fine.Listener.Addr().String())
 
 	// Somebody plays on each of the nodes, and may not any more.
@@ -139,6 +147,9 @@ func TestNodesThatHang(t *testing.T) {
 	for name, secret := range secrets {
 		v := &visit{id: "on-" + name, scene: "play", room: api.Room{ID: "doomed"}, query: "token=" + token.PlayToken}
 		c.admit(t, "on_play", secret, v)
+		if v.id == doomed {
+			fine.came.Store(true)
+		}
 	}
 	// And somebody publishes where nobody can ask whether he still does.
 	holder := &visit{id: "holder", scene: "publish", room: c.admin.createRoom(t, "held")}
@@ -146,7 +157,7 @@ func TestNodesThatHang(t *testing.T) {
 	c.admit(t, "on_publish", secrets["mute"], holder)
 	admin.destroyToken(t, token.Token)
 	begin := time.Now()
-	eventually(t, "who is on the good node is cut off", func() bool { return fine.kicked.Load() > 0 })
+	eventually(t, "who is on the good node is cut off", func() bool { return fine.kicked.Load() })
 	say(t, "evicted from the good node after %v", since(begin))
 	eventually(t, "the good node is reconciled", func() bool { return s.record(t)[stranger].open == 1 })
 	say(t, "and reconciled after %v", since(begin))
