@@ -72,9 +72,11 @@ func newFirstStream(t *testing.T, s *server, m *mediaServer) firstStream {
 	if len(blocks) != 3 {
 		t.Fatalf("%d blocks of commands in the README", len(blocks))
 	}
+	// The wait is as long as it has to be here, and the encoder ends with the rest.
+	const onAir = `until [ "$(api /api/v1/live/get "{\"id\":\"$ID\",\"user_id\":\"admin\"}" | jq .status)" = 1 ]; do sleep 0.2; done`
 	return firstStream{
 		conf: firstMatch(blocks[0][1], `(?s)<<'CONF'\n(.*\n)CONF\n`),
-		api:  blocks[2][1],
+		api:  strings.NewReplacer("sleep 3", onAir, "-t 20", "-t 60").Replace(blocks[2][1]) + "kill $(jobs -p)\n",
 		env:  append(s.environment(), "PASSWORD="+s.password),
 	}
 }
