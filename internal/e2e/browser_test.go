@@ -45,6 +45,9 @@ var chromium = sync.OnceValues(func() (*chrome, error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
 		chromedp.Flag("headless", "new"), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+		// Processes and pages that are kept ready for what may come next: these are
+		// chromedp's own, and two more.
+		chromedp.Flag("disable-features", "site-per-process,Translate,BlinkGenPropertyTrees,SpareRendererForSitePerProcess,BackForwardCache"),
 		chromedp.WSURLReadTimeout(patience))
 	allocated, release := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, end := chromedp.NewContext(allocated)
@@ -109,8 +112,14 @@ var (
 	phone = look{"zh", "dark", 390, 844}
 )
 
-// newTab opens an empty page.
+// newTab opens an empty page for a test.
 func newTab(t *testing.T, base string, l look) *tab {
+	t.Helper()
+	return openTab(t, base, l).lend(t)
+}
+
+// openTab opens one for tests to which it is lent.
+func openTab(t *testing.T, base string, l look) *tab {
 	t.Helper()
 	startedChromium.Store(true)
 	b, err := chromium()
@@ -128,7 +137,7 @@ func newTab(t *testing.T, base string, l look) *tab {
 // another opens a tab in the same profile.
 func (p *tab) another() *tab {
 	p.Helper()
-	return p.browser.newTab(p.T, p.profile, p.base, desk)
+	return p.browser.newTab(p.T, p.profile, p.base, desk).lend(p.T)
 }
 
 func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string, l look) *tab {
@@ -138,23 +147,43 @@ func (b *chrome) newTab(t *testing.T, profile cdp.BrowserContextID, base string,
 		t.Fatal(err)
 	}
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
-	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile, answers: map[network.RequestID]bool{}, streams: map[network.RequestID]bool{}}
-	chromedp.ListenTarget(ctx, p.hear)
+	t.Cleanup(end)
+	if err := chromedp.Run(ctx); err != nil { // the first one sets how long the tab lives
+		t.Fatal(err)
+	}
+	p := &tab{T: t, ctx: ctx, base: base, browser: b, profile: profile}
+	p.do(dom.Disable(), css.Disable(), target.SetDiscoverTargets(false), // nobody listens to all of that
+		onEveryPage(hands))
+	p.as(l)
+	return p
+}
+
+// lend gives the tab to a test for as long as that lasts. Its troubles are those of
+// that test.
+func (p *tab) lend(t *testing.T) *tab {
+	t.Helper()
+	ctx, end := context.WithCancel(p.ctx)
+	lent := &tab{T: t, ctx: ctx, base: p.base, browser: p.browser, profile: p.profile, answers: map[network.RequestID]bool{}, streams: map[network.RequestID]bool{}}
+	chromedp.ListenTarget(ctx, lent.hear)
 	t.Cleanup(func() {
 		end()
 		if t.Failed() {
 			return
 		}
-		for _, trouble := range p.had() {
+		for _, trouble := range lent.had() {
 			t.Error(trouble)
 		}
 	})
-	if err := chromedp.Run(ctx); err != nil { // the first one sets how long the tab lives
-		t.Fatal(err)
+	return lent
+}
+
+// clear leaves the page and drops what the browser keeps of it, for the next test.
+func (p *tab) clear(t *testing.T) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, chromedp.Evaluate(`localStorage.clear(), sessionStorage.clear()`, nil), chromedp.Navigate("about:blank")); err != nil {
+		t.Error(err)
 	}
-	p.do(dom.Disable(), css.Disable(), target.SetDiscoverTargets(false), onEveryPage(hands))
-	p.as(l)
-	return p
 }
 
 // hands is hands.js.

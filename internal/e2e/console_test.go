@@ -17,34 +17,42 @@ func TestConsole(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
 	admin := s.logIn(t)
-	c := console{s, admin, fmt.Sprintf(`{"access":%q,"refresh":"none"}`, admin.token)}
+	c := console{server: s, admin: admin, session: fmt.Sprintf(`{"access":%q,"refresh":"none"}`, admin.token)}
 	c.furnish(t)
+	seats := make(chan *tab, 3) // more tabs at a time only wait for each other
+	for range cap(seats) {
+		p := openTab(t, s.url, desk)
+		p.do(onEveryPage(c.seed()))
+		seats <- p
+	}
+	c.seat = <-seats
 	t.Run("the start page", c.start) // before others make troubles and news
-	seats := make(chan struct{}, 3)  // more tabs at a time only wait for each other
-	for name, test := range map[string]func(*testing.T){
-		"every page looks well and can be used": c.everyPage,
-		"logging in and out":                    c.loggingIn,
-		"a session that has expired":            c.expiry,
-		"two tabs of one login":                 c.twoTabs,
-		"keys":                                  c.keys,
-		"the API reference":                     c.reference,
-		"rooms":                                 c.rooms,
-		"news":                                  c.news,
-		"streams and sessions":                  c.onAir,
-		"refusals":                              c.refused,
-		"live tokens":                           c.tokens,
-		"rules and their keys":                  c.rules,
-		"bans":                                  c.bans,
-		"nodes":                                 c.nodes,
-		"accounts":                              c.accounts,
-		"routes":                                c.routes,
-		"webhooks":                              c.webhooks,
+	seats <- c.seat
+	for name, test := range map[string]func(console, *testing.T){
+		"every page looks well and can be used": console.everyPage,
+		"logging in and out":                    console.loggingIn,
+		"a session that has expired":            console.expiry,
+		"two tabs of one login":                 console.twoTabs,
+		"keys":                                  console.keys,
+		"the API reference":                     console.reference,
+		"rooms":                                 console.rooms,
+		"news":                                  console.news,
+		"streams and sessions":                  console.onAir,
+		"refusals":                              console.refused,
+		"live tokens":                           console.tokens,
+		"rules and their keys":                  console.rules,
+		"bans":                                  console.bans,
+		"nodes":                                 console.nodes,
+		"accounts":                              console.accounts,
+		"routes":                                console.routes,
+		"webhooks":                              console.webhooks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			seats <- struct{}{}
-			defer func() { <-seats }()
-			test(t)
+			c := c
+			c.seat = <-seats
+			t.Cleanup(func() { seats <- c.seat })
+			test(c, t)
 		})
 	}
 }
@@ -54,6 +62,7 @@ type console struct {
 	*server
 	admin   account
 	session string // what the page keeps of a login
+	seat    *tab   // of this test, until it ends
 }
 
 // furnish puts something on every page.
@@ -71,6 +80,17 @@ func (c console) furnish(t *testing.T) {
 // tab opens the console in a tab that has logged in before, all of them with one
 // login: passwords are hashed with what processors others leave.
 func (c console) tab(t *testing.T, l look) *tab {
+	t.Helper()
+	t.Cleanup(func() { c.seat.clear(t) })
+	p := c.seat.lend(t)
+	p.as(l)
+	p.open("")
+	p.settled()
+	return p
+}
+
+// newTab does so in a tab that knows nothing of the console yet.
+func (c console) newTab(t *testing.T, l look) *tab {
 	t.Helper()
 	p := newTab(t, c.url, l)
 	p.do(onEveryPage(c.seed()))
@@ -101,7 +121,7 @@ func (p *tab) pages() (pages []struct{ Name, Path string }) {
 
 // everyPage looks at all pages as people who differ in every way do.
 func (c console) everyPage(t *testing.T) {
-	desktop, pocket := c.tab(t, desk), c.tab(t, phone)
+	desktop, pocket := c.newTab(t, desk), c.tab(t, phone)
 	if pages := desktop.pages(); len(pages) == 0 {
 		t.Error("no pages")
 	}

@@ -27,14 +27,14 @@ func publish(t *testing.T, url string) *client {
 	return ffmpeg(t,
 		"-re", "-f", "lavfi", "-i", "testsrc2=size="+size+":rate="+rate,
 		"-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100",
-		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
+		"-c:v", "libx264", "-threads", "1", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "5", "-pix_fmt", "yuv420p",
 		"-c:a", "aac", "-b:a", "64k", "-f", "flv", url)
 }
 
 // play starts a player that decodes the picture and throws it away.
 func play(t *testing.T, url string) *client {
 	t.Helper()
-	return ffmpeg(t, "-analyzeduration", "1500000", "-i", url, "-map", "0:v", "-f", "null", "-stats_period", "0.1", "-progress", "pipe:1", "-")
+	return ffmpeg(t, "-threads", "1", "-analyzeduration", "1500000", "-i", url, "-map", "0:v", "-f", "null", "-stats_period", "0.1", "-progress", "pipe:1", "-")
 }
 
 func ffmpeg(t *testing.T, args ...string) *client {
