@@ -8207,7 +8207,7 @@ type ValidationError struct {
 	// into a body that is not JSON.
 	//
 	// Example: ["body","password"]
-	Loc []any `json:"loc"`
+	Loc []ValidationPlace `json:"loc"`
 
 	// Msg What is wrong, in English.
 	//
@@ -8220,18 +8220,18 @@ type ValidationError struct {
 	Type string `json:"type"`
 }
 
+// ValidationPlace A name, or an offset in characters.
+//
+// Example: password
+type ValidationPlace = any
+
 // VolcengineAnswer The answer of an action called with POST. `Result` is absent where the action has no output.
 type VolcengineAnswer struct {
 	// ResponseMetadata What every answer begins with.
 	ResponseMetadata ResponseMetadata `json:"ResponseMetadata"`
 
 	// Result The output; see the schema that is named after the action.
-	Result VolcengineAnswer_Result `json:"Result,omitempty"`
-}
-
-// VolcengineAnswer_Result The output; see the schema that is named after the action.
-type VolcengineAnswer_Result struct {
-	union json.RawMessage
+	Result VolcengineResult `json:"Result,omitempty"`
 }
 
 // VolcengineCall The parameters of an action; see the schema that is named after it.
@@ -8274,11 +8274,21 @@ type VolcengineQueryAnswer struct {
 	ResponseMetadata ResponseMetadata `json:"ResponseMetadata"`
 
 	// Result The output; see the schema that is named after the action.
-	Result VolcengineQueryAnswer_Result `json:"Result,omitempty"`
+	Result VolcengineQueryResult `json:"Result,omitempty"`
 }
 
-// VolcengineQueryAnswer_Result The output; see the schema that is named after the action.
-type VolcengineQueryAnswer_Result struct {
+// VolcengineQueryResult The output; see the schema that is named after the action.
+type VolcengineQueryResult struct {
+	union json.RawMessage
+}
+
+// VolcengineResult The output; see the schema that is named after the action.
+type VolcengineResult struct {
+	union json.RawMessage
+}
+
+// VolcengineUnknown The answer to an unknown action, or the envelope of `stagedoor` for what is not of this dialect.
+type VolcengineUnknown struct {
 	union json.RawMessage
 }
 
@@ -8919,10 +8929,8 @@ type VolcengineInternalError = VolcengineFailure
 // VolcengineMethodNotAllowed A refusal.
 type VolcengineMethodNotAllowed = VolcengineFailure
 
-// VolcengineNotFound defines model for VolcengineNotFound.
-type VolcengineNotFound struct {
-	union json.RawMessage
-}
+// VolcengineNotFound The answer to an unknown action, or the envelope of `stagedoor` for what is not of this dialect.
+type VolcengineNotFound = VolcengineUnknown
 
 // VolcengineTooLarge A refusal.
 type VolcengineTooLarge = VolcengineFailure
@@ -9820,94 +9828,6 @@ type CreateUserJSONRequestBody = UserCreate
 // ReceiveWebhookJSONRequestBody defines body for ReceiveWebhook for application/json ContentType.
 type ReceiveWebhookJSONRequestBody = WebhookMessage
 
-// AsDescribeAuthResult returns the union data inside the VolcengineAnswer_Result as a DescribeAuthResult
-func (t VolcengineAnswer_Result) AsDescribeAuthResult() (DescribeAuthResult, error) {
-	var body DescribeAuthResult
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromDescribeAuthResult overwrites any union data inside the VolcengineAnswer_Result as the provided DescribeAuthResult
-func (t *VolcengineAnswer_Result) FromDescribeAuthResult(v DescribeAuthResult) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeDescribeAuthResult performs a merge with any union data inside the VolcengineAnswer_Result, using the provided DescribeAuthResult
-func (t *VolcengineAnswer_Result) MergeDescribeAuthResult(v DescribeAuthResult) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsGeneratePushURLResult returns the union data inside the VolcengineAnswer_Result as a GeneratePushURLResult
-func (t VolcengineAnswer_Result) AsGeneratePushURLResult() (GeneratePushURLResult, error) {
-	var body GeneratePushURLResult
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromGeneratePushURLResult overwrites any union data inside the VolcengineAnswer_Result as the provided GeneratePushURLResult
-func (t *VolcengineAnswer_Result) FromGeneratePushURLResult(v GeneratePushURLResult) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeGeneratePushURLResult performs a merge with any union data inside the VolcengineAnswer_Result, using the provided GeneratePushURLResult
-func (t *VolcengineAnswer_Result) MergeGeneratePushURLResult(v GeneratePushURLResult) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsGeneratePlayURLResult returns the union data inside the VolcengineAnswer_Result as a GeneratePlayURLResult
-func (t VolcengineAnswer_Result) AsGeneratePlayURLResult() (GeneratePlayURLResult, error) {
-	var body GeneratePlayURLResult
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromGeneratePlayURLResult overwrites any union data inside the VolcengineAnswer_Result as the provided GeneratePlayURLResult
-func (t *VolcengineAnswer_Result) FromGeneratePlayURLResult(v GeneratePlayURLResult) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeGeneratePlayURLResult performs a merge with any union data inside the VolcengineAnswer_Result, using the provided GeneratePlayURLResult
-func (t *VolcengineAnswer_Result) MergeGeneratePlayURLResult(v GeneratePlayURLResult) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t VolcengineAnswer_Result) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	return b, err
-}
-
-func (t *VolcengineAnswer_Result) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
 // AsDescribeAuthRequest returns the union data inside the VolcengineCall as a DescribeAuthRequest
 func (t VolcengineCall) AsDescribeAuthRequest() (DescribeAuthRequest, error) {
 	var body DescribeAuthRequest
@@ -10126,22 +10046,22 @@ func (t *VolcengineCall) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// AsDescribeLiveStreamStateResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeLiveStreamStateResult
-func (t VolcengineQueryAnswer_Result) AsDescribeLiveStreamStateResult() (DescribeLiveStreamStateResult, error) {
+// AsDescribeLiveStreamStateResult returns the union data inside the VolcengineQueryResult as a DescribeLiveStreamStateResult
+func (t VolcengineQueryResult) AsDescribeLiveStreamStateResult() (DescribeLiveStreamStateResult, error) {
 	var body DescribeLiveStreamStateResult
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromDescribeLiveStreamStateResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeLiveStreamStateResult
-func (t *VolcengineQueryAnswer_Result) FromDescribeLiveStreamStateResult(v DescribeLiveStreamStateResult) error {
+// FromDescribeLiveStreamStateResult overwrites any union data inside the VolcengineQueryResult as the provided DescribeLiveStreamStateResult
+func (t *VolcengineQueryResult) FromDescribeLiveStreamStateResult(v DescribeLiveStreamStateResult) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeDescribeLiveStreamStateResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeLiveStreamStateResult
-func (t *VolcengineQueryAnswer_Result) MergeDescribeLiveStreamStateResult(v DescribeLiveStreamStateResult) error {
+// MergeDescribeLiveStreamStateResult performs a merge with any union data inside the VolcengineQueryResult, using the provided DescribeLiveStreamStateResult
+func (t *VolcengineQueryResult) MergeDescribeLiveStreamStateResult(v DescribeLiveStreamStateResult) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -10152,22 +10072,22 @@ func (t *VolcengineQueryAnswer_Result) MergeDescribeLiveStreamStateResult(v Desc
 	return err
 }
 
-// AsDescribeLiveStreamInfoByPageResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeLiveStreamInfoByPageResult
-func (t VolcengineQueryAnswer_Result) AsDescribeLiveStreamInfoByPageResult() (DescribeLiveStreamInfoByPageResult, error) {
+// AsDescribeLiveStreamInfoByPageResult returns the union data inside the VolcengineQueryResult as a DescribeLiveStreamInfoByPageResult
+func (t VolcengineQueryResult) AsDescribeLiveStreamInfoByPageResult() (DescribeLiveStreamInfoByPageResult, error) {
 	var body DescribeLiveStreamInfoByPageResult
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromDescribeLiveStreamInfoByPageResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeLiveStreamInfoByPageResult
-func (t *VolcengineQueryAnswer_Result) FromDescribeLiveStreamInfoByPageResult(v DescribeLiveStreamInfoByPageResult) error {
+// FromDescribeLiveStreamInfoByPageResult overwrites any union data inside the VolcengineQueryResult as the provided DescribeLiveStreamInfoByPageResult
+func (t *VolcengineQueryResult) FromDescribeLiveStreamInfoByPageResult(v DescribeLiveStreamInfoByPageResult) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeDescribeLiveStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeLiveStreamInfoByPageResult
-func (t *VolcengineQueryAnswer_Result) MergeDescribeLiveStreamInfoByPageResult(v DescribeLiveStreamInfoByPageResult) error {
+// MergeDescribeLiveStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryResult, using the provided DescribeLiveStreamInfoByPageResult
+func (t *VolcengineQueryResult) MergeDescribeLiveStreamInfoByPageResult(v DescribeLiveStreamInfoByPageResult) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -10178,22 +10098,22 @@ func (t *VolcengineQueryAnswer_Result) MergeDescribeLiveStreamInfoByPageResult(v
 	return err
 }
 
-// AsDescribeClosedStreamInfoByPageResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeClosedStreamInfoByPageResult
-func (t VolcengineQueryAnswer_Result) AsDescribeClosedStreamInfoByPageResult() (DescribeClosedStreamInfoByPageResult, error) {
+// AsDescribeClosedStreamInfoByPageResult returns the union data inside the VolcengineQueryResult as a DescribeClosedStreamInfoByPageResult
+func (t VolcengineQueryResult) AsDescribeClosedStreamInfoByPageResult() (DescribeClosedStreamInfoByPageResult, error) {
 	var body DescribeClosedStreamInfoByPageResult
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromDescribeClosedStreamInfoByPageResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeClosedStreamInfoByPageResult
-func (t *VolcengineQueryAnswer_Result) FromDescribeClosedStreamInfoByPageResult(v DescribeClosedStreamInfoByPageResult) error {
+// FromDescribeClosedStreamInfoByPageResult overwrites any union data inside the VolcengineQueryResult as the provided DescribeClosedStreamInfoByPageResult
+func (t *VolcengineQueryResult) FromDescribeClosedStreamInfoByPageResult(v DescribeClosedStreamInfoByPageResult) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeDescribeClosedStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeClosedStreamInfoByPageResult
-func (t *VolcengineQueryAnswer_Result) MergeDescribeClosedStreamInfoByPageResult(v DescribeClosedStreamInfoByPageResult) error {
+// MergeDescribeClosedStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryResult, using the provided DescribeClosedStreamInfoByPageResult
+func (t *VolcengineQueryResult) MergeDescribeClosedStreamInfoByPageResult(v DescribeClosedStreamInfoByPageResult) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -10204,22 +10124,22 @@ func (t *VolcengineQueryAnswer_Result) MergeDescribeClosedStreamInfoByPageResult
 	return err
 }
 
-// AsDescribeForbiddenStreamInfoByPageResult returns the union data inside the VolcengineQueryAnswer_Result as a DescribeForbiddenStreamInfoByPageResult
-func (t VolcengineQueryAnswer_Result) AsDescribeForbiddenStreamInfoByPageResult() (DescribeForbiddenStreamInfoByPageResult, error) {
+// AsDescribeForbiddenStreamInfoByPageResult returns the union data inside the VolcengineQueryResult as a DescribeForbiddenStreamInfoByPageResult
+func (t VolcengineQueryResult) AsDescribeForbiddenStreamInfoByPageResult() (DescribeForbiddenStreamInfoByPageResult, error) {
 	var body DescribeForbiddenStreamInfoByPageResult
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromDescribeForbiddenStreamInfoByPageResult overwrites any union data inside the VolcengineQueryAnswer_Result as the provided DescribeForbiddenStreamInfoByPageResult
-func (t *VolcengineQueryAnswer_Result) FromDescribeForbiddenStreamInfoByPageResult(v DescribeForbiddenStreamInfoByPageResult) error {
+// FromDescribeForbiddenStreamInfoByPageResult overwrites any union data inside the VolcengineQueryResult as the provided DescribeForbiddenStreamInfoByPageResult
+func (t *VolcengineQueryResult) FromDescribeForbiddenStreamInfoByPageResult(v DescribeForbiddenStreamInfoByPageResult) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeDescribeForbiddenStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryAnswer_Result, using the provided DescribeForbiddenStreamInfoByPageResult
-func (t *VolcengineQueryAnswer_Result) MergeDescribeForbiddenStreamInfoByPageResult(v DescribeForbiddenStreamInfoByPageResult) error {
+// MergeDescribeForbiddenStreamInfoByPageResult performs a merge with any union data inside the VolcengineQueryResult, using the provided DescribeForbiddenStreamInfoByPageResult
+func (t *VolcengineQueryResult) MergeDescribeForbiddenStreamInfoByPageResult(v DescribeForbiddenStreamInfoByPageResult) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -10230,32 +10150,120 @@ func (t *VolcengineQueryAnswer_Result) MergeDescribeForbiddenStreamInfoByPageRes
 	return err
 }
 
-func (t VolcengineQueryAnswer_Result) MarshalJSON() ([]byte, error) {
+func (t VolcengineQueryResult) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *VolcengineQueryAnswer_Result) UnmarshalJSON(b []byte) error {
+func (t *VolcengineQueryResult) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
 
-// AsVolcengineFailure returns the union data inside the VolcengineNotFound as a VolcengineFailure
-func (t VolcengineNotFound) AsVolcengineFailure() (VolcengineFailure, error) {
+// AsDescribeAuthResult returns the union data inside the VolcengineResult as a DescribeAuthResult
+func (t VolcengineResult) AsDescribeAuthResult() (DescribeAuthResult, error) {
+	var body DescribeAuthResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromDescribeAuthResult overwrites any union data inside the VolcengineResult as the provided DescribeAuthResult
+func (t *VolcengineResult) FromDescribeAuthResult(v DescribeAuthResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeDescribeAuthResult performs a merge with any union data inside the VolcengineResult, using the provided DescribeAuthResult
+func (t *VolcengineResult) MergeDescribeAuthResult(v DescribeAuthResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsGeneratePushURLResult returns the union data inside the VolcengineResult as a GeneratePushURLResult
+func (t VolcengineResult) AsGeneratePushURLResult() (GeneratePushURLResult, error) {
+	var body GeneratePushURLResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGeneratePushURLResult overwrites any union data inside the VolcengineResult as the provided GeneratePushURLResult
+func (t *VolcengineResult) FromGeneratePushURLResult(v GeneratePushURLResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGeneratePushURLResult performs a merge with any union data inside the VolcengineResult, using the provided GeneratePushURLResult
+func (t *VolcengineResult) MergeGeneratePushURLResult(v GeneratePushURLResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsGeneratePlayURLResult returns the union data inside the VolcengineResult as a GeneratePlayURLResult
+func (t VolcengineResult) AsGeneratePlayURLResult() (GeneratePlayURLResult, error) {
+	var body GeneratePlayURLResult
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGeneratePlayURLResult overwrites any union data inside the VolcengineResult as the provided GeneratePlayURLResult
+func (t *VolcengineResult) FromGeneratePlayURLResult(v GeneratePlayURLResult) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGeneratePlayURLResult performs a merge with any union data inside the VolcengineResult, using the provided GeneratePlayURLResult
+func (t *VolcengineResult) MergeGeneratePlayURLResult(v GeneratePlayURLResult) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t VolcengineResult) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *VolcengineResult) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsVolcengineFailure returns the union data inside the VolcengineUnknown as a VolcengineFailure
+func (t VolcengineUnknown) AsVolcengineFailure() (VolcengineFailure, error) {
 	var body VolcengineFailure
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromVolcengineFailure overwrites any union data inside the VolcengineNotFound as the provided VolcengineFailure
-func (t *VolcengineNotFound) FromVolcengineFailure(v VolcengineFailure) error {
+// FromVolcengineFailure overwrites any union data inside the VolcengineUnknown as the provided VolcengineFailure
+func (t *VolcengineUnknown) FromVolcengineFailure(v VolcengineFailure) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeVolcengineFailure performs a merge with any union data inside the VolcengineNotFound, using the provided VolcengineFailure
-func (t *VolcengineNotFound) MergeVolcengineFailure(v VolcengineFailure) error {
+// MergeVolcengineFailure performs a merge with any union data inside the VolcengineUnknown, using the provided VolcengineFailure
+func (t *VolcengineUnknown) MergeVolcengineFailure(v VolcengineFailure) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -10266,22 +10274,22 @@ func (t *VolcengineNotFound) MergeVolcengineFailure(v VolcengineFailure) error {
 	return err
 }
 
-// AsError returns the union data inside the VolcengineNotFound as a Error
-func (t VolcengineNotFound) AsError() (Error, error) {
+// AsError returns the union data inside the VolcengineUnknown as a Error
+func (t VolcengineUnknown) AsError() (Error, error) {
 	var body Error
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromError overwrites any union data inside the VolcengineNotFound as the provided Error
-func (t *VolcengineNotFound) FromError(v Error) error {
+// FromError overwrites any union data inside the VolcengineUnknown as the provided Error
+func (t *VolcengineUnknown) FromError(v Error) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeError performs a merge with any union data inside the VolcengineNotFound, using the provided Error
-func (t *VolcengineNotFound) MergeError(v Error) error {
+// MergeError performs a merge with any union data inside the VolcengineUnknown, using the provided Error
+func (t *VolcengineUnknown) MergeError(v Error) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -10292,12 +10300,12 @@ func (t *VolcengineNotFound) MergeError(v Error) error {
 	return err
 }
 
-func (t VolcengineNotFound) MarshalJSON() ([]byte, error) {
+func (t VolcengineUnknown) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *VolcengineNotFound) UnmarshalJSON(b []byte) error {
+func (t *VolcengineUnknown) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }

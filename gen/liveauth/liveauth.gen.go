@@ -355,7 +355,7 @@ type ValidationError struct {
 	// into a body that is not JSON.
 	//
 	// Example: ["body","password"]
-	Loc []any `json:"loc"`
+	Loc []ValidationPlace `json:"loc"`
 
 	// Msg What is wrong, in English.
 	//
@@ -367,6 +367,11 @@ type ValidationError struct {
 	// Example: value_error.missing
 	Type string `json:"type"`
 }
+
+// ValidationPlace A name, or an offset in characters.
+//
+// Example: password
+type ValidationPlace = any
 
 // ZlmediakitEventName A hook of ZLMediaKit.
 //
