@@ -22,7 +22,7 @@ import (
 // log, metrics, traces, events and webhooks, and not by the commands.
 func TestTroubleTellsNoSecret(t *testing.T) {
 	t.Parallel()
-	h := openHouse(t, "--reconcile-period", "1s", "--callback-timeout", "2s")
+	h := openHouse(t, "--reconcile-period", "1s", "--callback-timeout", "10s")
 	heard := h.hears(t)
 	h.rudeMediaServers(t)
 	h.mistypes(t)

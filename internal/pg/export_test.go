@@ -21,6 +21,9 @@ var MigrateUpFiles = migrateUp
 // all the same. Call it before Start.
 func (f *Feed) SetHeartbeat(d time.Duration) { f.beat, f.patience = d, max(5*d, f.patience) }
 
+// SetPatience is how long a Leader's connection may take to answer. Call it before Run.
+func (l *Leader) SetPatience(d time.Duration) { l.patience = d }
+
 var CheckSession = checkSession
 
 // OpenSession is that of a process which knows no host yet.

@@ -163,7 +163,7 @@ func TestTheAddressOfANameThatSwallowsPacketsIsWaitedForOnce(t *testing.T) {
 	port := good.Addr().(*net.TCPAddr).Port
 	bad := newHost(t, config, fmt.Sprintf("127.0.0.2:%d", port))
 	bad.swallows.Store(true)
-	config.Host, config.Port, config.TLSConfig, config.Fallbacks, config.ConnectTimeout = "database", uint16(port), nil, nil, time.Second
+	config.Host, config.Port, config.TLSConfig, config.Fallbacks, config.ConnectTimeout = "database", uint16(port), nil, nil, 4*time.Second
 	known := []string{"127.0.0.2", "127.0.0.1"}
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return known, nil }
 	var hosts pg.Hosts

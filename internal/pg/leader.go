@@ -31,9 +31,10 @@ const (
 // who holds a name may be paused and go on after somebody else has taken over,
 // so the work itself has to bear being done twice.
 type Leader struct {
-	config *pgx.ConnConfig
-	hosts  hosts
-	log    *slog.Logger
+	config   *pgx.ConnConfig
+	hosts    hosts
+	log      *slog.Logger
+	patience time.Duration
 
 	mu   sync.Mutex // also of what the connection is used for
 	conn *pgx.Conn
@@ -44,7 +45,7 @@ type Leader struct {
 // NewLeader returns a Leader that holds nothing until Run runs. The connection is
 // made to PostgreSQL itself (see Direct).
 func NewLeader(config *pgx.ConnConfig, log *slog.Logger) *Leader {
-	return &Leader{config: config, log: log, held: map[string]bool{}, lost: make(chan struct{}, 1)}
+	return &Leader{config: config, log: log, patience: leaderPatience, held: map[string]bool{}, lost: make(chan struct{}, 1)}
 }
 
 // Run connects, and again whenever the connection is lost, until ctx ends. Then
@@ -123,7 +124,7 @@ func (l *Leader) Hold(ctx context.Context, name string) bool {
 // lock tries for a name. Names of other schemas of the same database, where
 // others may live, are other names.
 func (l *Leader) lock(ctx context.Context, name string) (got bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, leaderPatience)
+	ctx, cancel := context.WithTimeout(ctx, l.patience)
 	defer cancel()
 	err = l.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended(current_schema() || ' stagedoor ' || $1, 0))", name).Scan(&got)
 	return got, err
@@ -135,7 +136,7 @@ func (l *Leader) alive(ctx context.Context) bool {
 	if l.conn == nil {
 		return false
 	}
-	ping, cancel := context.WithTimeout(ctx, leaderPatience)
+	ping, cancel := context.WithTimeout(ctx, l.patience)
 	defer cancel()
 	if err := checkSession(ping, l.conn); err != nil {
 		l.fail(ctx, err)

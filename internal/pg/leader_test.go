@@ -22,7 +22,14 @@ type candidate struct {
 	wires []net.Conn
 }
 
+// stand has a process lead that lets its connection take all the time of a busy
+// machine to answer.
 func stand(t *testing.T, url string) *candidate {
+	t.Helper()
+	return standFor(t, url, patience)
+}
+
+func standFor(t *testing.T, url string, answers time.Duration) *candidate {
 	t.Helper()
 	config, err := pg.Direct(url)
 	if err != nil {
@@ -31,6 +38,7 @@ func stand(t *testing.T, url string) *candidate {
 	c := &candidate{}
 	config.DialFunc, config.ConnectTimeout = c.dial, time.Second
 	c.Leader = pg.NewLeader(config, dbtest.Log(t))
+	c.SetPatience(answers)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -122,7 +130,7 @@ func TestAnotherProcessTakesOverFromAStoppedOne(t *testing.T) {
 func TestALeaderDoesNotBelieveInASilentConnection(t *testing.T) {
 	t.Parallel()
 	url := dbtest.URL(t)
-	a, b := stand(t, url), stand(t, url)
+	a, b := standFor(t, url, 2*time.Second), stand(t, url)
 	a.wantLead(t, "one")
 	a.muted.Store(true)
 	if a.Hold(t.Context(), "one") {
