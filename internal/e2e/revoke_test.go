@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"encoding/json"
-	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -124,22 +123,8 @@ func (s *server) newAccount(t *testing.T, name string) account {
 	return s.logInAs(t, name, newPassword)
 }
 
-// addAccount comes again when the time of a request was over before the password
-// was hashed; the account may be there then.
 func (a account) addAccount(t *testing.T, name string) {
 	t.Helper()
-	again := false
-	eventually(t, name+" has an account", func() bool {
-		created, err := a.CreateUserWithResponse(t.Context(), api.UserCreate{Username: name, Email: name + "@example.com", FullName: name, Password: newPassword})
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case created.StatusCode() == http.StatusServiceUnavailable:
-			again = true
-			return false
-		case created.StatusCode() >= 300 && !again:
-			t.Fatalf("create an account: %s", body(created))
-		}
-		return true
-	})
+	good[*api.CreateUserResponse](t)(a.CreateUserWithResponse(t.Context(),
+		api.UserCreate{Username: name, Email: name + "@example.com", FullName: name, Password: newPassword}))
 }

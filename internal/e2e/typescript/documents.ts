@@ -5,10 +5,11 @@
 // usage: node documents.js URL USERNAME PASSWORD
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
+import { patiently } from "./patiently.js";
 import type { paths } from "./schema.js";
 
 const [baseUrl = "", username = "", password = ""] = process.argv.slice(2);
-const client = createClient<paths>({ baseUrl });
+const client = createClient<paths>({ baseUrl, fetch: patiently });
 const called = new Set<string>();
 
 client.use({

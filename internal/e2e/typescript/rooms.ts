@@ -4,12 +4,13 @@
 // usage: node rooms.js URL USERNAME PASSWORD
 import assert from "node:assert/strict";
 import createClient from "openapi-fetch";
+import { patiently } from "./patiently.js";
 import type { components, paths } from "./schema.js";
 
 type Room = components["schemas"]["Room"];
 
 const [baseUrl = "", username = "", password = ""] = process.argv.slice(2);
-const client = createClient<paths>({ baseUrl });
+const client = createClient<paths>({ baseUrl, fetch: patiently });
 
 async function logIn(): Promise<void> {
   const wrong = await client.POST("/login", { body: { username, password: password + "x" } });
