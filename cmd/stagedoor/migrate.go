@@ -24,11 +24,14 @@ func withURL(e *env, fn func(url string) error) error {
 	return advise(fn(direct))
 }
 
+// patience is with a database that does not answer.
+func (e *env) patience() pg.Options { return pg.Options{Connect: e.cfg.DatabaseConnectTimeout} }
+
 type migrateUpCmd struct{}
 
 func (migrateUpCmd) Run(e *env) error {
 	return withURL(e, func(url string) error {
-		if err := pg.MigrateUp(e.ctx, url); err != nil {
+		if err := pg.MigrateUp(e.ctx, url, e.patience()); err != nil {
 			return err
 		}
 		return printStatus(e, url)
@@ -42,7 +45,7 @@ type migrateDownCmd struct {
 
 func (c migrateDownCmd) Run(e *env) error {
 	return withURL(e, func(url string) error {
-		if err := pg.MigrateDown(e.ctx, url, c.Steps); err != nil {
+		if err := pg.MigrateDown(e.ctx, url, c.Steps, e.patience()); err != nil {
 			return err
 		}
 		return printStatus(e, url)
@@ -56,11 +59,11 @@ func (migrateStatusCmd) Run(e *env) error {
 }
 
 func printStatus(e *env, url string) error {
-	version, dirty, latest, err := pg.MigrateStatus(e.ctx, url)
+	version, dirty, latest, err := pg.MigrateStatus(e.ctx, url, e.patience())
 	if err != nil {
 		return err
 	}
-	queue, latestQueue, err := pg.QueueStatus(e.ctx, url)
+	queue, latestQueue, err := pg.QueueStatus(e.ctx, url, e.patience())
 	if err != nil {
 		return err
 	}

@@ -56,12 +56,18 @@ func TestRoutesAndSpecAreTheSame(t *testing.T) {
 // own: the main one and theirs.
 func routersOf(t *testing.T) []*httpx.Router {
 	t.Helper()
+	return appOf(t).routers(&drain{}, true)
+}
+
+// appOf are the services of a server.
+func appOf(t *testing.T, flags ...string) *app {
+	t.Helper()
 	var c cli
 	parser, err := kong.New(&c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parser.Parse(append([]string{"serve"}, install(t).flags...)); err != nil {
+	if _, err := parser.Parse(append([]string{"serve"}, install(t, flags...).flags...)); err != nil {
 		t.Fatal(err)
 	}
 	settings, err := c.Config.Resolve()
@@ -73,5 +79,5 @@ func routersOf(t *testing.T) []*httpx.Router {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.store.close(context.WithoutCancel(t.Context())) })
-	return a.routers(&drain{}, true)
+	return a
 }

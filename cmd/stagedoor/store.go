@@ -47,16 +47,15 @@ func openStore(ctx context.Context, cfg *config.Settings, log *slog.Logger) (_ *
 	if err != nil {
 		return nil, err
 	}
-	if err := pg.MigrateUp(ctx, direct); err != nil {
-		return nil, fmt.Errorf("migrate the database: %w", advise(err))
-	}
-	if s.direct, err = pg.Direct(direct); err != nil {
-		return nil, err
-	}
-	s.direct.ConnectTimeout = cmp.Or(cfg.DatabaseConnectTimeout, s.direct.ConnectTimeout)
 	options := pg.Options{Conns: cfg.DatabasePool, Connect: cfg.DatabaseConnectTimeout, Statement: cfg.DatabaseTimeout}
 	if cfg.Traces.Endpoint != nil {
 		options.Tracer = tracing.Statements{}
+	}
+	if err := pg.MigrateUp(ctx, direct, options); err != nil {
+		return nil, fmt.Errorf("migrate the database: %w", advise(err))
+	}
+	if s.direct, err = pg.Direct(direct, options); err != nil {
+		return nil, err
 	}
 	if s.pool, err = pg.Open(ctx, url, options); err != nil {
 		return nil, fmt.Errorf("open the database: %w", advise(err))

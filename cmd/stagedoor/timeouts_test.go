@@ -1,16 +1,20 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stagedoor-live/stagedoor/internal/pg"
+	"github.com/stagedoor-live/stagedoor/internal/route"
 )
 
 // Each of these clients would be there for as long as the usual time-out, or for
@@ -99,6 +103,80 @@ func TestWhoWaitsForTheDatabaseIsRefusedInTime(t *testing.T) {
 		if resp.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d %s", url, resp.StatusCode, text)
 		}
+	}
+}
+
+// silent takes connections and never says anything.
+func silent(t *testing.T) (port string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+		}
+	}()
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
+
+// inTime fails where something goes on for as long as the test waits.
+func inTime(t *testing.T, what string, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatalf("%s waits on", what)
+	}
+}
+
+// The URL itself would wait for an hour.
+func TestADatabaseThatSaysNothingIsLeftAfterTheConnectTimeout(t *testing.T) {
+	t.Parallel()
+	url := "postgres://stagedoor@127.0.0.1:" + silent(t) + "/stagedoor?sslmode=disable&connect_timeout=3600"
+	for _, args := range [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"user", "list"}, {"migrate", "up"}, {"migrate", "status"}, {"migrate", "down", "--yes"}} {
+		var got ran
+		inTime(t, strings.Join(args, " "), func() {
+			got = command(t, "", append(args, "--database-url", url, "--data-dir", t.TempDir(), "--database-connect-timeout", "200ms")...)
+		})
+		if got.code != exitUnreachable || !strings.Contains(got.stderr, "the database cannot be reached") {
+			t.Errorf("%v: code %d, %s", args, got.code, got.stderr)
+		}
+	}
+}
+
+// The name server would be waited for until the test ends.
+func TestANameThatIsNotFoundIsLeftAfterTheLookupTimeout(t *testing.T) {
+	t.Parallel()
+	a := appOf(t, "--lookup-timeout", "100ms")
+	var looked atomic.Bool
+	a.routes.Guard.Lookup = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+		looked.Store(true)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	inTime(t, "saving a route", func() {
+		if _, err := a.routes.Save(t.Context(), route.Route{Pattern: "/hr/", URL: "rtsp://camera.example/1"}); err == nil {
+			t.Error("saved")
+		}
+	})
+	if !looked.Load() {
+		t.Error("the name is not looked up")
 	}
 }
 

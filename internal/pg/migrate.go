@@ -29,12 +29,12 @@ const migrateLock = 0x73_74_67_64 // "stgd"
 // Any number of processes may call it at once; one migrates and the others
 // wait. Where there is nothing to do it costs one connection and needs no right
 // to change the schema. A database that is newer than the binary is an error.
-func MigrateUp(ctx context.Context, url string) error {
-	return migrateUp(ctx, url, schema.Files)
+func MigrateUp(ctx context.Context, url string, options ...Options) error {
+	return migrateUp(ctx, url, schema.Files, options...)
 }
 
-func migrateUp(ctx context.Context, url string, files fs.FS) error {
-	return migrateLocked(ctx, url, files, func(conn *pgx.Conn, config *pgx.ConnConfig, version, latest uint) error {
+func migrateUp(ctx context.Context, url string, files fs.FS, options ...Options) error {
+	return migrateLocked(ctx, url, files, options, func(conn *pgx.Conn, config *pgx.ConnConfig, version, latest uint) error {
 		if version > latest {
 			return fmt.Errorf("the database has schema version %d, this binary knows %d: run the newer binary, or its 'migrate down' first", version, latest)
 		}
@@ -52,11 +52,11 @@ func migrateUp(ctx context.Context, url string, files fs.FS) error {
 
 // MigrateDown takes back the newest steps migrations, with the data in what
 // they made; all of them where there are fewer.
-func MigrateDown(ctx context.Context, url string, steps int) error {
+func MigrateDown(ctx context.Context, url string, steps int, options ...Options) error {
 	if steps < 1 {
 		return fmt.Errorf("migrate down: %d steps, want one or more", steps)
 	}
-	return migrateLocked(ctx, url, schema.Files, func(conn *pgx.Conn, config *pgx.ConnConfig, version, _ uint) error {
+	return migrateLocked(ctx, url, schema.Files, options, func(conn *pgx.Conn, config *pgx.ConnConfig, version, _ uint) error {
 		if version == 0 {
 			return nil
 		}
@@ -74,11 +74,11 @@ func MigrateDown(ctx context.Context, url string, steps int) error {
 // MigrateStatus returns the schema version of the database at url (zero when it
 // is empty), whether a migration failed halfway there, and the newest version
 // that this binary knows.
-func MigrateStatus(ctx context.Context, url string) (version uint, dirty bool, latest uint, err error) {
+func MigrateStatus(ctx context.Context, url string, options ...Options) (version uint, dirty bool, latest uint, err error) {
 	if latest, err = latestMigration(schema.Files); err != nil {
 		return 0, false, 0, err
 	}
-	err = inSession(ctx, url, func(conn *pgx.Conn) (err error) {
+	err = inSession(ctx, url, options, func(conn *pgx.Conn) (err error) {
 		version, dirty, err = currentMigration(ctx, conn)
 		return err
 	})
@@ -87,8 +87,8 @@ func MigrateStatus(ctx context.Context, url string) (version uint, dirty bool, l
 
 // QueueStatus returns the same of the tables of the job queue, of which each
 // step is whole or not at all.
-func QueueStatus(ctx context.Context, url string) (version, latest int, err error) {
-	err = inSession(ctx, url, func(conn *pgx.Conn) (err error) {
+func QueueStatus(ctx context.Context, url string, options ...Options) (version, latest int, err error) {
+	err = inSession(ctx, url, options, func(conn *pgx.Conn) (err error) {
 		version, latest, err = queueVersions(ctx, conn)
 		return err
 	})
@@ -96,8 +96,8 @@ func QueueStatus(ctx context.Context, url string) (version, latest int, err erro
 }
 
 // inSession calls fn with a connection to PostgreSQL itself.
-func inSession(ctx context.Context, url string, fn func(*pgx.Conn) error) error {
-	config, err := Direct(url)
+func inSession(ctx context.Context, url string, options []Options, fn func(*pgx.Conn) error) error {
+	config, err := Direct(url, options...)
 	if err != nil {
 		return err
 	}
@@ -113,12 +113,12 @@ func inSession(ctx context.Context, url string, fn func(*pgx.Conn) error) error 
 }
 
 // migrateLocked calls change while no other process can migrate.
-func migrateLocked(ctx context.Context, url string, files fs.FS, change func(conn *pgx.Conn, config *pgx.ConnConfig, version, latest uint) error) error {
+func migrateLocked(ctx context.Context, url string, files fs.FS, options []Options, change func(conn *pgx.Conn, config *pgx.ConnConfig, version, latest uint) error) error {
 	latest, err := latestMigration(files)
 	if err != nil {
 		return err
 	}
-	config, err := Direct(url)
+	config, err := Direct(url, options...)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package pg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -138,12 +139,16 @@ func prepare(ctx context.Context, conn *pgx.Conn) error {
 // Direct is how to connect to the database at url outside a pool, for what needs
 // a session of its own. Where url leads through a pooler in transaction mode,
 // MigrateUp fails with ErrPooled.
-func Direct(url string) (*pgx.ConnConfig, error) {
+// Of the options, Connect matters.
+func Direct(url string, options ...Options) (*pgx.ConnConfig, error) {
 	// The pool's parser knows the pool_ parameters, which pgx's own would send
 	// to the server.
 	config, err := poolConfig(url)
 	if err != nil {
 		return nil, err
+	}
+	for _, o := range options {
+		config.ConnConfig.ConnectTimeout = cmp.Or(o.Connect, config.ConnConfig.ConnectTimeout)
 	}
 	return config.ConnConfig, nil
 }

@@ -105,6 +105,25 @@ func TestAnOverviewWithoutADatabaseSaysSo(t *testing.T) {
 	}
 }
 
+func TestAnOverviewTellsThatWhatIsKnownIsOld(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.defaultRules(t)
+	old := 10 * time.Second
+	b.overviews.Staleness = func() time.Duration { return old }
+	if o := b.overview(t); len(o.Concerns) != 0 {
+		t.Errorf("after %v: %+v", old, o.Concerns)
+	}
+	old = time.Minute
+	o := b.overview(t)
+	if !o.Ready || !slices.Equal(codes(o), []gen.ConcernCode{gen.ConcernCodeViewStale}) {
+		t.Fatalf("after %v: %+v", old, o)
+	}
+	if c := o.Concerns[0]; c.Severity != gen.ConcernSeverityWarning || c.Since == nil || o.At.Sub(*c.Since).Round(time.Second) != old {
+		t.Errorf("%+v at %v", c, o.At)
+	}
+}
+
 func TestAnOverviewIsMadeOnceForAllWhoAsk(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
