@@ -124,9 +124,12 @@ func (c *cluster) kill(t *testing.T) {
 	})
 }
 
+// processes are all that there are: the server makes no more until it is called
+// back.
 func (c *cluster) processes(t *testing.T) []int {
 	t.Helper()
 	parent := c.proc.cmd.Process.Pid
+	halt(t, parent)
 	return append([]int{parent}, childrenOf(t, parent)...)
 }
 

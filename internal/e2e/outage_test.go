@@ -110,12 +110,25 @@ func (s *server) freezePostgres(t *testing.T) (pids []int) {
 	if parent == 0 {
 		t.Fatal("no PostgreSQL runs")
 	}
+	halt(t, parent)
 	pids = append([]int{parent}, childrenOf(t, parent)...)
 	t.Cleanup(func() { thaw(pids) })
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, syscall.SIGSTOP) // a child may have ended
 	}
 	return pids
+}
+
+// halt stops a process and returns when it has stopped.
+func halt(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the process has stopped", func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err != nil || strings.HasPrefix(string(text[strings.LastIndexByte(string(text), ')')+1:]), " T")
+	})
 }
 
 func thaw(pids []int) {
