@@ -51,7 +51,7 @@ var commandExamples = map[string][]string{
 	"ban add":    {"stagedoor ban add studio --for 24h", "stagedoor ban add live/studio --domain push.example.com --json | jq -r .until"},
 	"ban remove": {"stagedoor ban remove live/studio --domain push.example.com"},
 
-	"node list": {"stagedoor node list", "stagedoor node list --json | jq -r '.[] | select(.health.state == \"down\") | .name'"},
+	"node list": {"stagedoor node list", "stagedoor node list --json | jq -r '.[] | select(.health.state == \"unreachable\") | .name'"},
 	"node get":  {"stagedoor node get edge1"},
 	"node create": {
 		"stagedoor node create edge1 --kind nginx-rtmp --source 10.0.0.5 --control-url http://10.0.0.5/stat",
