@@ -69,7 +69,7 @@ func standard() plan {
 		growing:    []int{1_000, 10_000, 100_000, 1_000_000},
 		listRounds: 3, listRound: time.Second, listClients: 4, lastPages: 500, walk: 10 * time.Second,
 		flatRounds: 5, flatRound: 1500 * time.Millisecond,
-		hashRounds: 60, hashRound: 5 * time.Millisecond,
+		hashRounds: 300, hashRound: 5 * time.Millisecond,
 		aloneRounds: 5, aloneRound: 100 * time.Millisecond,
 		firstStarts: 3, warmStarts: 5, idle: time.Second,
 		profileDuration: 10 * time.Second,
