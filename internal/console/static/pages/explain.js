@@ -134,7 +134,7 @@ function signature(s) {
       [t('explain.validity'), data(duration(s.validity_seconds))],
     ].map(given)),
     s.signed && h('div', { class: 'signed' }, h('h3', {}, t('explain.signed'), ' ', copyButton(s.signed, t('explain.signed.copy'))),
-      h('pre', { tabindex: '0', translate: 'no', 'aria-label': t('explain.signed') }, s.signed), h('p', { class: 'muted small' }, t('explain.signed.hint', { key: '{key}' }))),
+      h('pre', { tabindex: '0', translate: 'no', 'aria-label': t('explain.signed') }, s.signed), s.signed.includes('{key}') && h('p', { class: 'muted small' }, t('explain.signed.hint', { key: '{key}' }))),
   ];
 }
 
