@@ -95,7 +95,7 @@ func (s *Service) Explain(ctx context.Context, now time.Time, e media.Event, nea
 	scene := e.Scene()
 	host := s.clientHost(scene, e.Host)
 	x.rule, x.ruled = s.ruleFor(scene, host, e.Stream)
-	x.out = Explanation{Allowed: x.d.Allow, Reason: x.d.Reason, Scene: scene, Stream: shownStream(e.Stream), Host: shown(host), Address: shown(e.Address),
+	x.out = Explanation{Allowed: x.d.Allow, Reason: x.d.Reason, Scene: scene, Stream: shownStream(e.Stream), Host: finding.Printable(host), Address: finding.Printable(e.Address),
 		At: now, Credential: x.d.Credential, Takeover: x.d.Takeover, Findings: []finding.Finding{}}
 	x.explainState()
 	x.explainRule()
@@ -218,7 +218,7 @@ func (x *explaining) why(r *rule) (text, code string) {
 		app = "for the application " + r.app
 	}
 	text = "It is the rule " + where + ", " + app + ", to " + string(r.scene()) + "."
-	return shown(text + " A domain comes before a vhost before any, and then an application before any."), code
+	return finding.Printable(text + " A domain comes before a vhost before any, and then an application before any."), code
 }
 
 // mainGroup are the keys that sign new URLs, or else the first ones.

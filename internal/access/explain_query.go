@@ -83,20 +83,17 @@ func repeated(query string) (out []string) {
 		}
 		seen[name] = true
 		if _, _, conflict := urlsign.Param(query, name); conflict {
-			out = append(out, shown(name))
+			out = append(out, finding.Printable(name))
 		}
 	}
 	return out
 }
 
-// shown makes a text fit for a terminal and a log line.
-func shown(s string) string { return finding.Printable(s) }
-
 // shownStream is a stream without what may be a credential: a query whose "?"
 // was escaped is part of the name.
 func shownStream(st media.Stream) media.Stream {
 	for _, p := range []*string{&st.Vhost, &st.App, &st.Name} {
-		*p = shown(media.WithoutQuery(*p))
+		*p = finding.Printable(media.WithoutQuery(*p))
 	}
 	return st
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 	"github.com/stagedoor-live/stagedoor/internal/urlsign"
 )
@@ -79,7 +80,7 @@ func namedKey(query string) string {
 	if len(parts) < 4 || len(parts[2]) > 16 {
 		return ""
 	}
-	return shown(parts[2])
+	return finding.Printable(parts[2])
 }
 
 // explainWrong looks for what the signature was made for, if not for this.

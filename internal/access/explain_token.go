@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stagedoor-live/stagedoor/internal/finding"
 	"github.com/stagedoor-live/stagedoor/internal/media"
 )
 
@@ -127,7 +128,7 @@ func seconds(claim float64) time.Time {
 
 func (x *explaining) explainAccessToken(token string) {
 	c, ok := readClaims(token)
-	out := &ExplainedToken{Kind: ByAccessToken, ID: shown(c.ID), Subject: shown(c.Subject), IssuedAt: seconds(c.Issued), ExpiresAt: seconds(c.Expires)}
+	out := &ExplainedToken{Kind: ByAccessToken, ID: finding.Printable(c.ID), Subject: finding.Printable(c.Subject), IssuedAt: seconds(c.Issued), ExpiresAt: seconds(c.Expires)}
 	x.out.Token = out
 	if !ok {
 		x.find("token_not_readable", "copy_access_token", nil)
