@@ -92,6 +92,21 @@ func TestASessionThatEndedBeforeItsCommitWasWrittenAgainStaysEnded(t *testing.T)
 	}
 }
 
+// giveUpSecondAttempt has somebody start the stream of a room and go away while it is
+// written for the second time.
+func (b *bench) giveUpSecondAttempt(t *testing.T, spy *spyDB, start func(client) media.Event) room.Room {
+	t.Helper()
+	r := b.room(t, room.ModePlain)
+	ctx, giveUp := context.WithCancel(t.Context())
+	told := b.ask(ctx, start(onSRS(stream(r.ID))))
+	eventually(t, "it is written again", func() bool { return spy.begun.Load() > 1 })
+	giveUp()
+	if got := <-told; errs.KindOf(got.err) != errs.Unavailable {
+		t.Errorf("got %+v", got)
+	}
+	return r
+}
+
 func TestARefusedStartThatWasCommittedAllTheSameIsTakenBack(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(client) media.Event{"publisher": client.publish, "player": client.play} {
@@ -107,14 +122,7 @@ func TestARefusedStartThatWasCommittedAllTheSameIsTakenBack(t *testing.T) {
 				return nil
 			}
 			b := setup(t, spy.on())
-			r := b.room(t, room.ModePlain)
-			ctx, giveUp := context.WithCancel(t.Context())
-			told := b.ask(ctx, start(onSRS(stream(r.ID))))
-			eventually(t, "it is written again", func() bool { return spy.begun.Load() > 1 })
-			giveUp()
-			if got := <-told; errs.KindOf(got.err) != errs.Unavailable {
-				t.Errorf("got %+v", got)
-			}
+			r := b.giveUpSecondAttempt(t, spy, start)
 			if n := len(b.open(t)); n != 1 {
 				t.Errorf("%d open sessions: this test tests nothing", n)
 			}
@@ -144,14 +152,7 @@ func TestARefusedStartThatIsCommittedLaterIsTakenBack(t *testing.T) {
 				return true, ctx.Err()
 			}
 			b := setup(t, spy.on(), withTimeout(12*time.Second))
-			r := b.room(t, room.ModePlain)
-			ctx, giveUp := context.WithCancel(t.Context())
-			told := b.ask(ctx, start(onSRS(stream(r.ID))))
-			eventually(t, "it is written again", func() bool { return spy.begun.Load() > 1 })
-			giveUp()
-			if got := <-told; errs.KindOf(got.err) != errs.Unavailable {
-				t.Errorf("got %+v", got)
-			}
+			r := b.giveUpSecondAttempt(t, spy, start)
 			attempts := spy.begun.Load()
 			eventually(t, "it tries to take the session back", func() bool { return spy.begun.Load() > attempts+1 })
 			b.allow(t, onSRS(stream("s")).play(), onSRS(stream("t")).publish()) // and holds up nobody
